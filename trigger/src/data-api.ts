@@ -1,0 +1,200 @@
+import { PostgrestClient, type PostgrestError } from "@supabase/postgrest-js";
+import { setTimeout as wait } from "node:timers/promises";
+import { z } from "zod";
+
+import type { Database, Json } from "./database.types";
+import { env } from "./env";
+import { DataApiUnavailableError, finalError, type RecordedError, RunEndedError, type RunEndedCode } from "./errors";
+import { type Backoff, backoffMs } from "./pipeline/backoff";
+import { type Claim, claimResultSchema } from "./pipeline/claim";
+import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
+
+type WorkerFunctions = Database["worker"]["Functions"];
+type WorkerFunction = keyof WorkerFunctions & string;
+
+const startedStepSchema = z.discriminatedUnion("status", [
+  z.object({
+    status: z.literal("running"),
+    attempt: z.int(),
+    chunk_count: z.int(),
+    written_chunks: z.array(z.int()),
+  }),
+  z.object({ status: z.literal("succeeded") }),
+]);
+const chunkSchema = z.object({
+  records: z.array(z.object({ id: z.string(), data: z.record(z.string(), z.unknown()) })),
+});
+const reconciledSchema = z.object({
+  starts: z.array(z.object({ pipeline_run_id: z.guid(), org_id: z.guid(), idempotency_key: z.string().min(1) })),
+  failed: z.int(),
+  expired_submissions: z.int(),
+});
+const publishedSchema = z.object({ published: z.int(), unchanged: z.int() });
+const secretSchema = z.object({ value: z.string() });
+
+export type StartedStep = z.infer<typeof startedStepSchema>;
+export type Reconciled = z.infer<typeof reconciledSchema>;
+
+export interface DataApiOptions {
+  timeoutMs?: number;
+  /** How often a call is tried while the Data API is down or overloaded. All worker functions may be repeated. */
+  tries?: number;
+  backoff?: Backoff;
+}
+
+/** The functions of the `worker` schema, over PostgREST with the service credential. */
+export class DataApi {
+  readonly #client: PostgrestClient<Database, { PostgrestVersion: "13" }, "worker">;
+  readonly #tries: number;
+  readonly #backoff: Backoff;
+
+  constructor(supabaseUrl: string, secretKey: string, options: DataApiOptions = {}) {
+    this.#client = new PostgrestClient(`${supabaseUrl}/rest/v1`, {
+      headers: { apikey: secretKey },
+      schema: "worker",
+      timeout: options.timeoutMs ?? 30_000,
+    });
+    this.#tries = options.tries ?? 6;
+    this.#backoff = options.backoff ?? { baseMs: 250, maxMs: 4_000 };
+  }
+
+  static fromEnv(): DataApi {
+    const { SUPABASE_URL, SUPABASE_SECRET_KEY } = env();
+    return new DataApi(SUPABASE_URL, SUPABASE_SECRET_KEY);
+  }
+
+  claimPipelineRun(pipelineRunId: string, triggerRunId: string) {
+    const args = { p_pipeline_run_id: pipelineRunId, p_trigger_run_id: triggerRunId };
+    return this.#call("claim_pipeline_run", args, claimResultSchema);
+  }
+
+  /** `leaseSeconds`: how long the claim holds without the next beat; the database's default is a minute. */
+  async heartbeat({ pipeline_run, claim_id }: Claim, leaseSeconds?: number): Promise<void> {
+    const args = { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id };
+    await this.#call("heartbeat", leaseSeconds ? { ...args, p_lease_seconds: leaseSeconds } : args, z.unknown());
+  }
+
+  startStep(stepResultId: string, claimId: string): Promise<StartedStep> {
+    return this.#call("start_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, startedStepSchema);
+  }
+
+  async readChunk(stepResultId: string, chunkIndex: number): Promise<PipelineRecord[]> {
+    const args = { p_step_result_id: stepResultId, p_chunk_index: chunkIndex };
+    return (await this.#call("read_chunk", args, chunkSchema)).records;
+  }
+
+  async writeChunk(stepResultId: string, claimId: string, chunkIndex: number, outcome: ChunkOutcome): Promise<void> {
+    const args = {
+      p_step_result_id: stepResultId,
+      p_claim_id: claimId,
+      p_chunk_index: chunkIndex,
+      p_records: asJson(outcome.records),
+      p_rejected: asJson(outcome.rejected),
+      p_dropped: asJson(outcome.dropped),
+    };
+    await this.#call("write_chunk", args, z.unknown());
+  }
+
+  async finishStep(stepResultId: string, claimId: string): Promise<void> {
+    await this.#call("finish_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, z.unknown());
+  }
+
+  async failStep(stepResultId: string, claimId: string, error: RecordedError): Promise<void> {
+    const args = { p_step_result_id: stepResultId, p_claim_id: claimId, p_error: asJson(error) };
+    await this.#call("fail_step", args, z.unknown());
+  }
+
+  async finishPipelineRun({ pipeline_run, claim_id }: Claim): Promise<void> {
+    await this.#call("finish_pipeline_run", { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id }, z.unknown());
+  }
+
+  async failPipelineRun({ pipeline_run, claim_id }: Claim, error: RecordedError): Promise<void> {
+    const args = { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id, p_error: asJson(error) };
+    await this.#call("fail_pipeline_run", args, z.unknown());
+  }
+
+  async readSecret(stepResultId: string, name: string): Promise<string> {
+    return (await this.#call("read_secret", { p_step_result_id: stepResultId, p_name: name }, secretSchema)).value;
+  }
+
+  reconcilePipelineRuns(limit: number): Promise<Reconciled> {
+    return this.#call("reconcile_pipeline_runs", { p_limit: limit }, reconciledSchema);
+  }
+
+  async markPipelineRunDispatched(pipelineRunId: string, triggerRunId: string): Promise<void> {
+    const args = { p_pipeline_run_id: pipelineRunId, p_trigger_run_id: triggerRunId };
+    await this.#call("mark_pipeline_run_dispatched", args, z.unknown());
+  }
+
+  publishSteps(steps: object[]): Promise<z.infer<typeof publishedSchema>> {
+    return this.#call("publish_steps", { p_steps: asJson(steps) }, publishedSchema);
+  }
+
+  async #call<Name extends WorkerFunction, Result>(
+    name: Name,
+    args: WorkerFunctions[Name]["Args"],
+    resultSchema: z.ZodType<Result>,
+  ): Promise<Result> {
+    for (let failures = 1; ; failures++) {
+      const { data, error, status } = await this.#client.rpc(name, args);
+      if (error === null) return parseResult(name, data, resultSchema);
+      // Status 0 is postgrest-js's word for no answer: refused, reset or timed out.
+      const unavailable = status === 0 || status === 408 || status === 429 || status >= 500;
+      if (!unavailable) throw refusal(name, status, error);
+      if (failures >= this.#tries) {
+        throw new DataApiUnavailableError(`The Data API did not answer ${name} in ${failures} tries.`, error);
+      }
+      await wait(backoffMs(failures, this.#backoff));
+    }
+  }
+}
+
+/** Records hold what JSON.parse gave or what a step built of it; TypeScript cannot see that `unknown` is JSON there. */
+function asJson(value: object): Json {
+  return value as Json;
+}
+
+function parseResult<Result>(name: WorkerFunction, data: unknown, schema: z.ZodType<Result>): Result {
+  const result = schema.safeParse(data);
+  if (result.success) return result.data;
+  throw finalError("internal_error", `The Data API answered ${name} in another shape than this worker knows.`, {
+    cause: result.error,
+  });
+}
+
+const runEndedCodes: readonly string[] = [
+  "claim_lost",
+  "pipeline_run_cancelled",
+  "pipeline_run_finished",
+] satisfies RunEndedCode[];
+
+function isRunEndedCode(code: string): code is RunEndedCode {
+  return runEndedCodes.includes(code);
+}
+
+/** PT4xx errors carry a stable code in `hint`; anything else is a defect whose database text stays out of the run. */
+function refusal(name: WorkerFunction, status: number, error: PostgrestError): Error {
+  if (/^PT\d{3}$/.test(error.code) && error.hint) {
+    if (isRunEndedCode(error.hint)) return new RunEndedError(error.hint, error.message);
+    return finalError(error.hint, error.message, { details: parseDetails(error.details), cause: error });
+  }
+  if (status === 401 || status === 403) {
+    return finalError("data_api_refused", `The Data API refused the worker's credential for ${name}.`, {
+      cause: error,
+    });
+  }
+  return finalError("internal_error", `The Data API refused ${name}.`, {
+    details: { status, database_code: error.code },
+    cause: error,
+  });
+}
+
+function parseDetails(details: string | null): Record<string, unknown> {
+  if (!details) return {};
+  try {
+    const parsed = z.record(z.string(), z.unknown()).safeParse(JSON.parse(details));
+    return parsed.success ? parsed.data : { text: details };
+  } catch {
+    return { text: details };
+  }
+}

@@ -1,0 +1,96 @@
+export interface StepErrorOptions {
+  details?: Record<string, unknown>;
+  /** The other side said when to come back (a `Retry-After` header, for instance). */
+  retryAfterMs?: number;
+  /** For the operators' log only; never stored with the run. */
+  cause?: unknown;
+}
+
+/** What `worker.fail_step` and `worker.fail_pipeline_run` store, and what the API shows as a run's error. */
+export interface RecordedError {
+  code: string;
+  message: string;
+  details?: Record<string, unknown>;
+  /** The step at fault. `worker.fail_step` adds them itself. */
+  position?: number;
+  slug?: string;
+}
+
+/** A failure with a stable snake_case code and a sentence that a user of the API will read. */
+export class StepError extends Error {
+  override readonly name: string = "StepError";
+  readonly details: Record<string, unknown>;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly retryable: boolean,
+    options: StepErrorOptions = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.details = options.details ?? {};
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** Worth another try with the same input: a timeout, a 503, a rate limit. */
+export function retryableError(code: string, message: string, options: StepErrorOptions = {}): StepError {
+  return new StepError(code, message, true, options);
+}
+
+/** Will fail the same way again: a wrong config, a 404, a broken invariant. */
+export function finalError(
+  code: string,
+  message: string,
+  options: Omit<StepErrorOptions, "retryAfterMs"> = {},
+): StepError {
+  return new StepError(code, message, false, options);
+}
+
+/** The Data API did not answer in time. Nothing is wrong with the run, so it is never recorded as the run's failure while tries are left. */
+export class DataApiUnavailableError extends StepError {
+  override readonly name = "DataApiUnavailableError";
+
+  constructor(message: string, cause?: unknown) {
+    super("data_api_unavailable", message, true, { cause });
+  }
+}
+
+export type RunEndedCode = "claim_lost" | "pipeline_run_cancelled" | "pipeline_run_finished";
+
+/**
+ * The run is no longer this worker's: it was cancelled, it finished, or another attempt claimed it.
+ * Not a failure: whoever catches it stops without recording anything.
+ */
+export class RunEndedError extends Error {
+  override readonly name = "RunEndedError";
+
+  constructor(
+    readonly code: RunEndedCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * The stored form of any thrown value. The text of an unknown error may hold a record or a secret and
+ * the run's error is read by a whole company, so only its name is kept; the log has the rest.
+ */
+export function toRecordedError(error: unknown): RecordedError {
+  if (error instanceof StepError) {
+    const { code, message, details } = error;
+    return Object.keys(details).length === 0 ? { code, message } : { code, message, details };
+  }
+  return {
+    code: "internal_error",
+    message: "An unexpected error stopped the run; the task's log has the details.",
+    details: { error: error instanceof Error ? error.name : typeof error },
+  };
+}
+
+/** One line for Trigger.dev's dashboard. */
+export function summarize({ code, message }: RecordedError): string {
+  return `${code}: ${message}`;
+}

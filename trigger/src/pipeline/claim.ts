@@ -1,0 +1,51 @@
+import { z } from "zod";
+
+import type { PipelineRun } from "./step";
+
+export const pipelineRunSchema: z.ZodType<PipelineRun> = z.object({
+  id: z.guid(),
+  org_id: z.guid(),
+  company_id: z.guid(),
+  submission_id: z.guid(),
+  run_number: z.int(),
+  blueprint_id: z.guid(),
+  blueprint_version: z.int(),
+  chunk_count: z.int(),
+  record_count: z.int(),
+  created_at: z.string(),
+});
+
+/** One step of the run's blueprint snapshot, with the step result that it fills. */
+const claimedStepSchema = z.object({
+  step_result_id: z.guid(),
+  position: z.int(),
+  slug: z.string(),
+  version: z.string(),
+  config: z.unknown(),
+  retry: z.object({ max_attempts: z.int().min(1).optional() }).nullable(),
+  status: z.string(),
+});
+
+export const claimResultSchema = z.discriminatedUnion("outcome", [
+  z.object({
+    outcome: z.literal("claimed"),
+    claim_id: z.guid(),
+    pipeline_run: pipelineRunSchema,
+    steps: z.array(claimedStepSchema),
+  }),
+  z.object({ outcome: z.literal("finished"), status: z.string() }),
+  z.object({ outcome: z.literal("claimed_elsewhere") }),
+]);
+
+/** What the pipeline task hands to the task of a step: the claim travels along, so the child is fenced with its parent. */
+export const stepTaskPayloadSchema = z.object({
+  pipeline_run: pipelineRunSchema,
+  claim_id: z.guid(),
+  step: claimedStepSchema,
+});
+
+export type ClaimedStep = z.infer<typeof claimedStepSchema>;
+export type StepTaskPayload = z.infer<typeof stepTaskPayloadSchema>;
+
+/** The right to write for one run. A later claim of the same run makes every write under this one fail with claim_lost. */
+export type Claim = Pick<StepTaskPayload, "pipeline_run" | "claim_id">;

@@ -1,0 +1,80 @@
+import { logger } from "@trigger.dev/sdk";
+import { z } from "zod";
+
+import { DataApiUnavailableError, finalError, RunEndedError, StepError, summarize, toRecordedError } from "../errors";
+import { backoffMs, sleep } from "./backoff";
+import { prepareState, processChunks, type StepWork } from "./chunks";
+import type { ClaimedStep } from "./claim";
+import type { AnyStepDefinition } from "./step";
+
+export const defaultMaxAttempts = 3;
+const backoff = { baseMs: 1_000, maxMs: 60_000 };
+const longestRetryAfterMs = 15 * 60_000;
+
+/** What a step's config from the blueprint snapshot becomes, defaults filled in. */
+export function parseConfig(definition: AnyStepDefinition, { slug, config }: ClaimedStep): unknown {
+  const result = definition.configSchema.safeParse(config ?? {});
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) => ({ path, message }));
+  throw finalError("invalid_step_config", `The config of step ${slug} is not valid: ${sentence(result.error)}.`, {
+    details: { issues },
+  });
+}
+
+function sentence(error: z.ZodError): string {
+  return error.issues
+    .map(({ path, message }) => (path.length > 0 ? `${path.join(".")}: ${message}` : message))
+    .join("; ");
+}
+
+/**
+ * Brings one step to its end: succeeded, or a thrown error. A retryable error starts the step again, which
+ * goes on at the first chunk that is not written; `max_attempts` counts tries in a row without a new
+ * chunk, so that one flaky answer in a thousand does not use up a long delivery.
+ */
+export async function executeStep(work: StepWork): Promise<void> {
+  const { dataApi, claim, step, signal } = work;
+  const config = parseConfig(work.definition, step);
+  const maxAttempts = step.retry?.max_attempts ?? defaultMaxAttempts;
+  let prepared: { state: unknown } | undefined;
+  let failures = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const started = await dataApi.startStep(step.step_result_id, claim.claim_id);
+      if (started.status === "succeeded") return;
+      prepared ??= { state: await prepareState(work, config, started.chunk_count) };
+      await processChunks(work, config, prepared.state, started.chunk_count, started.written_chunks, () => {
+        failures = 0;
+      });
+      await dataApi.finishStep(step.step_result_id, claim.claim_id);
+      return;
+    } catch (error) {
+      // An aborted step fails in its own way; what ended the run is the reason that counts.
+      signal.throwIfAborted();
+      failures++;
+      if (!(error instanceof StepError) || !error.retryable || failures >= maxAttempts) throw error;
+      const waitMs = Math.min(error.retryAfterMs ?? backoffMs(failures, backoff), longestRetryAfterMs);
+      logger.warn("A step will be tried again", { slug: step.slug, code: error.code, failures, wait_ms: waitMs });
+      await sleep(waitMs, signal);
+    }
+  }
+}
+
+/**
+ * `executeStep`, with a failure of the step recorded as the run's. Returns the summary of what was recorded,
+ * or undefined when the step succeeded. Throws what is not the step's fault: the run ended, or the Data API is away.
+ */
+export async function executeStepOrFail(work: StepWork): Promise<string | undefined> {
+  try {
+    await executeStep(work);
+    return undefined;
+  } catch (error) {
+    work.signal.throwIfAborted();
+    if (error instanceof RunEndedError || error instanceof DataApiUnavailableError) throw error;
+    const recorded = toRecordedError(error);
+    logger.error("A step failed", { slug: work.step.slug, code: recorded.code, error });
+    await work.dataApi.failStep(work.step.step_result_id, work.claim.claim_id, recorded);
+    return summarize(recorded);
+  }
+}

@@ -1,0 +1,153 @@
+import { logger } from "@trigger.dev/sdk";
+
+import type { DataApi } from "../data-api";
+import {
+  finalError,
+  type RecordedError,
+  RunEndedError,
+  type RunEndedCode,
+  summarize,
+  toRecordedError,
+} from "../errors";
+import type { StepWork } from "./chunks";
+import type { Claim, ClaimedStep, StepTaskPayload } from "./claim";
+import { executeStepOrFail, parseConfig } from "./execute-step";
+import { Heartbeat } from "./heartbeat";
+import { queueingLeaseSeconds } from "./limits";
+import type { AnyStepDefinition } from "./step";
+
+/** How a step's own task ended. `message` is set when Trigger.dev says that it failed, crashed or expired. */
+export type StepTaskResult = { ok: true } | { ok: false; message: string };
+
+export interface PipelineParts {
+  dataApi: DataApi;
+  findStep(slug: string): AnyStepDefinition | undefined;
+  /** Starts the step's own task and waits for it. The same key joins a task that was started before. */
+  runStepTask(payload: StepTaskPayload, idempotencyKey: string): Promise<StepTaskResult>;
+}
+
+/**
+ * `failed`: the failure is recorded already, `message` is for Trigger.dev's dashboard. `ended`: the run was
+ * over, or became someone else's, before this attempt was through; nothing is left to do.
+ */
+export type PipelineOutcome =
+  | { status: "succeeded" }
+  | { status: "failed"; message: string }
+  | { status: "ended"; reason: RunEndedCode | "claimed_elsewhere" };
+
+const maxStepTaskStarts = 3;
+
+/**
+ * One attempt of a pipeline run: claim, each step in order, finish. Throws only what another attempt may
+ * cure (the Data API is away); a failure that belongs to the run is recorded and returned.
+ */
+export async function runPipeline(
+  pipelineRunId: string,
+  triggerRunId: string,
+  taskSignal: AbortSignal,
+  parts: PipelineParts,
+): Promise<PipelineOutcome> {
+  const { dataApi } = parts;
+  const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
+  if (claimed.outcome === "claimed_elsewhere") return { status: "ended", reason: "claimed_elsewhere" };
+  if (claimed.outcome === "finished") return { status: "ended", reason: "pipeline_run_finished" };
+
+  const claim: Claim = { pipeline_run: claimed.pipeline_run, claim_id: claimed.claim_id };
+  const heartbeat = new Heartbeat(dataApi, claim, taskSignal);
+  try {
+    const failure = await executeSteps(claimed.steps, claim, heartbeat, parts);
+    if (failure !== undefined) return { status: "failed", message: failure };
+    await dataApi.finishPipelineRun(claim);
+    return { status: "succeeded" };
+  } catch (error) {
+    if (error instanceof RunEndedError) return { status: "ended", reason: error.code };
+    throw error;
+  } finally {
+    heartbeat.stop();
+  }
+}
+
+/** Undefined, or the summary of the failure that is recorded. */
+async function executeSteps(
+  steps: ClaimedStep[],
+  claim: Claim,
+  heartbeat: Heartbeat,
+  parts: PipelineParts,
+): Promise<string | undefined> {
+  const { dataApi } = parts;
+  const works: StepWork[] = [];
+  for (const step of steps) {
+    try {
+      works.push({ dataApi, claim, step, definition: definitionOf(step, parts), signal: heartbeat.signal });
+    } catch (error) {
+      // Found before the first step, so that no work is done for a run that cannot succeed.
+      const recorded = { ...toRecordedError(error), position: step.position, slug: step.slug };
+      await dataApi.failPipelineRun(claim, recorded);
+      return summarize(recorded);
+    }
+  }
+  for (const work of works) {
+    if (work.step.status === "succeeded") continue;
+    const inline = work.definition.executionMode === "inline";
+    const failure = inline ? await executeStepOrFail(work) : await executeStepTask(work, heartbeat, parts);
+    if (failure !== undefined) return failure;
+  }
+  return undefined;
+}
+
+/** The snapshot says which step, which version and which config; the code says how such a step runs. */
+function definitionOf(step: ClaimedStep, parts: PipelineParts): AnyStepDefinition {
+  const definition = parts.findStep(step.slug);
+  if (!definition) throw finalError("unknown_step", `The worker has no step ${step.slug}.`);
+  if (majorOf(definition.version) !== majorOf(step.version)) {
+    throw finalError(
+      "step_version_unsupported",
+      `The blueprint asks for ${step.slug} ${step.version}; the worker has ${definition.version}.`,
+      { details: { version: step.version, worker_version: definition.version } },
+    );
+  }
+  parseConfig(definition, step);
+  return definition;
+}
+
+function majorOf(version: string): string | undefined {
+  return version.split(".")[0];
+}
+
+/**
+ * A step in its own task. The child works under this claim, and records its step's success or failure
+ * itself. A child that ended without either (its process died, it never left the queue) is started again.
+ * The key holds the claim: a later attempt of this run fences the old child off and starts its own.
+ */
+async function executeStepTask(
+  work: StepWork,
+  heartbeat: Heartbeat,
+  parts: PipelineParts,
+): Promise<string | undefined> {
+  const { dataApi, claim, step } = work;
+  let message = "";
+  for (let start = 1; start <= maxStepTaskStarts; start++) {
+    await heartbeat.lease(queueingLeaseSeconds);
+    const idempotencyKey = `${step.step_result_id}:${claim.claim_id}:${start}`;
+    const result = await parts.runStepTask({ ...claim, step }, idempotencyKey);
+    work.signal.throwIfAborted();
+    try {
+      await dataApi.heartbeat(claim);
+    } catch (error) {
+      const recordedByChild = error instanceof RunEndedError && error.code === "pipeline_run_finished" && !result.ok;
+      if (recordedByChild) return result.message;
+      throw error;
+    }
+    heartbeat.resume();
+    if (result.ok) return undefined;
+    message = result.message;
+    logger.warn("The task of a step ended before its step", { slug: step.slug, start, message });
+  }
+  const recorded: RecordedError = {
+    code: "step_task_failed",
+    message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times before the step was through.`,
+    details: { last: message },
+  };
+  await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
+  return summarize(recorded);
+}

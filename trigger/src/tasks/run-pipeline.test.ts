@@ -1,0 +1,81 @@
+import { AbortTaskRunError } from "@trigger.dev/sdk";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+
+import { DataApiUnavailableError, finalError } from "../errors";
+import { DataApiServer, secretKey } from "../testing/data-api-server";
+import { chunksOf } from "../testing/pipeline";
+import { attempt, callHook, importTasks } from "../testing/task-functions";
+
+let server: DataApiServer;
+beforeAll(async () => {
+  server = await DataApiServer.start();
+  vi.stubEnv("SUPABASE_URL", server.url);
+  vi.stubEnv("SUPABASE_SECRET_KEY", secretKey);
+  await importTasks(() => import("./run-pipeline"));
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await server.stop();
+});
+
+const addRun = (slug = "normalize-company") => server.schema.addRun(chunksOf(2), [{ slug }]);
+
+test("a run of registered steps succeeds", async () => {
+  const { run, steps } = addRun();
+  expect(await attempt("run-pipeline", { pipeline_run_id: run.id })).toEqual({ status: "succeeded" });
+  expect(steps[0]?.written.size).toBe(2);
+});
+
+test("a recorded failure is one that Trigger.dev does not try again", async () => {
+  const { run } = addRun("no-such-step");
+  await expect(attempt("run-pipeline", { pipeline_run_id: run.id })).rejects.toThrow(AbortTaskRunError);
+  expect(server.schema.run(run.id).error?.code).toBe("unknown_step");
+});
+
+test("a run that was cancelled before it started is no failure", async () => {
+  const { run } = addRun();
+  server.schema.cancel(run.id);
+  const outcome = await attempt("run-pipeline", { pipeline_run_id: run.id });
+  expect(outcome).toEqual({ status: "ended", reason: "pipeline_run_finished" });
+});
+
+test("a payload without a run's id is refused", async () => {
+  await expect(attempt("run-pipeline", { pipeline_run_id: "17" })).rejects.toThrow();
+});
+
+test("when the last attempt failed, the run fails with the code of what stopped it", async () => {
+  const { run } = addRun();
+  await server.client().claimPipelineRun(run.id, "run_1");
+  await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, new DataApiUnavailableError("Away."));
+  expect(server.schema.run(run.id)).toMatchObject({ status: "failed", error: { code: "data_api_unavailable" } });
+});
+
+test("the failure hook leaves a recorded failure as it is", async () => {
+  const { run } = addRun("no-such-step");
+  const payload = { pipeline_run_id: run.id };
+  const error = await attempt("run-pipeline", payload).catch((reason: unknown) => reason);
+  await callHook("failure", "run-pipeline", payload, error);
+  expect(server.schema.run(run.id).error?.code).toBe("unknown_step");
+});
+
+test("the failure hook does not touch a run that another worker took over", async () => {
+  const { run } = addRun();
+  await server.client().claimPipelineRun(run.id, "run_of_another");
+  await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, finalError("late", "Too late."));
+  expect(server.schema.run(run.id).status).toBe("running");
+});
+
+test("a run that an operator cancels in Trigger.dev's dashboard is not left to the reconciler", async () => {
+  const { run } = addRun();
+  await server.client().claimPipelineRun(run.id, "run_1");
+  await callHook("cancel", "run-pipeline", { pipeline_run_id: run.id });
+  expect(server.schema.run(run.id)).toMatchObject({ status: "failed", error: { code: "trigger_run_cancelled" } });
+});
+
+test("a run that was cancelled through the API stays cancelled when Trigger.dev is told", async () => {
+  const { run } = addRun();
+  await server.client().claimPipelineRun(run.id, "run_1");
+  server.schema.cancel(run.id);
+  await callHook("cancel", "run-pipeline", { pipeline_run_id: run.id });
+  expect(server.schema.run(run.id)).toMatchObject({ status: "cancelled", error: undefined });
+});

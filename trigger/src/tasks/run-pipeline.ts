@@ -1,0 +1,59 @@
+import { AbortTaskRunError, idempotencyKeys, logger, schemaTask, tasks } from "@trigger.dev/sdk";
+import { z } from "zod";
+
+import { DataApi } from "../data-api";
+import { type RecordedError, toRecordedError } from "../errors";
+import type { StepTaskPayload } from "../pipeline/claim";
+import { outOfMemory, stepTaskTtlSeconds } from "../pipeline/limits";
+import { runPipeline, type StepTaskResult } from "../pipeline/run";
+import { findStep } from "../registry";
+
+const payloadSchema = z.object({ pipeline_run_id: z.guid() });
+
+export const runPipelineTask = schemaTask({
+  id: "run-pipeline",
+  description: "Executes the steps of one pipeline run in order.",
+  schema: payloadSchema,
+  // Per org: whoever starts a run passes the org as the concurrency key.
+  queue: { concurrencyLimit: 10 },
+  // Another attempt claims the run again at once and goes on at the first chunk that is not written.
+  retry: { maxAttempts: 3, minTimeoutInMs: 2_000, maxTimeoutInMs: 30_000, factor: 3, randomize: true, outOfMemory },
+  run: async ({ pipeline_run_id }, { ctx, signal }) => {
+    const dataApi = DataApi.fromEnv();
+    const outcome = await runPipeline(pipeline_run_id, ctx.run.id, signal, { dataApi, findStep, runStepTask });
+    // The failure is recorded; Trigger.dev shall show it too and not try again.
+    if (outcome.status === "failed") throw new AbortTaskRunError(outcome.message);
+    if (outcome.status === "ended") logger.info("The pipeline run needs no more work here", outcome);
+    return outcome;
+  },
+  onFailure: async ({ payload, error, ctx }) => {
+    await failUnrecorded(payload.pipeline_run_id, ctx.run.id, toRecordedError(error));
+  },
+  // Cancelled in Trigger.dev's dashboard. Without this the reconciler would start the run again a minute later.
+  onCancel: async ({ payload, ctx }) => {
+    await failUnrecorded(payload.pipeline_run_id, ctx.run.id, {
+      code: "trigger_run_cancelled",
+      message: "The run's Trigger.dev task was cancelled by an operator.",
+    });
+  },
+});
+
+/** Hooks run apart from the attempt and have no claim; claiming again fences the attempt off and tells whether anything is left to record. */
+async function failUnrecorded(pipelineRunId: string, triggerRunId: string, error: RecordedError): Promise<void> {
+  const dataApi = DataApi.fromEnv();
+  const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
+  if (claimed.outcome === "claimed") await dataApi.failPipelineRun(claimed, error);
+}
+
+async function runStepTask(payload: StepTaskPayload, idempotencyKey: string): Promise<StepTaskResult> {
+  const { id, org_id } = payload.pipeline_run;
+  const result = await tasks.triggerAndWait(payload.step.slug, payload, {
+    // Global scope: the key names the claim itself, so it needs nothing of this Trigger.dev run.
+    idempotencyKey: await idempotencyKeys.create(idempotencyKey, { scope: "global" }),
+    concurrencyKey: org_id,
+    tags: [`pipeline_run:${id}`, `org:${org_id}`],
+    ttl: stepTaskTtlSeconds,
+  });
+  if (result.ok) return { ok: true };
+  return { ok: false, message: result.error instanceof Error ? result.error.message : String(result.error) };
+}

@@ -1,0 +1,110 @@
+import { Agent, request, type Dispatcher } from "undici";
+
+import { publicLookup, RefusedAddressError, refusePrivateHost } from "./address-guard";
+
+export interface Post {
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+  timeoutMs: number;
+  signal: AbortSignal;
+  allowPrivateAddresses: boolean;
+}
+
+/** What the receiver made of one request. */
+export type Answer =
+  | { kind: "answered"; status: number; excerpt: string; location: string | null; retryAfterMs: number | null }
+  | { kind: "unreachable"; cause: string }
+  | { kind: "refused" };
+
+const MAX_EXCERPT_BYTES = 2_000;
+const MAX_EXCERPT_LENGTH = 500;
+
+let publicAgent: Agent | undefined;
+let anyAgent: Agent | undefined;
+
+/** Connections are kept between batches, and closed a few idle seconds later. Redirects are never followed. */
+function agentFor(allowPrivateAddresses: boolean): Dispatcher {
+  if (allowPrivateAddresses) return (anyAgent ??= new Agent());
+  return (publicAgent ??= new Agent({ connect: { lookup: publicLookup } }));
+}
+
+/** Sends one request. Rejects only when `signal` aborts; every other outcome is an `Answer`. */
+export async function post({ url, headers, body, timeoutMs, signal, allowPrivateAddresses }: Post): Promise<Answer> {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    if (!allowPrivateAddresses) refusePrivateHost(new URL(url).hostname);
+    const response = await request(url, {
+      method: "POST",
+      headers,
+      body,
+      signal: AbortSignal.any([signal, timeout]),
+      dispatcher: agentFor(allowPrivateAddresses),
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+    });
+    return {
+      kind: "answered",
+      status: response.statusCode,
+      excerpt: await readExcerpt(response.body),
+      location: single(response.headers["location"])?.slice(0, 500) ?? null,
+      retryAfterMs: parseRetryAfter(single(response.headers["retry-after"]), Date.now()),
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isRefusal(error)) return { kind: "refused" };
+    return { kind: "unreachable", cause: timeout.aborted ? "timeout" : causeOf(error) };
+  }
+}
+
+/** `Retry-After` in seconds or as a date; null when it is neither. */
+export function parseRetryAfter(value: string | undefined, now: number): number | null {
+  if (value === undefined) return null;
+  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value) * 1000;
+  // The fixed forms of HTTP all begin with the day's name; Date.parse alone would take "5.5" for a date.
+  const date = /^\s*[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(date) ? null : Math.max(0, date - now);
+}
+
+/**
+ * The beginning of the answer as printable text. A large, endless or broken answer is cut, not an error: the
+ * status is known.
+ */
+async function readExcerpt(body: Dispatcher.ResponseData["body"]): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= MAX_EXCERPT_BYTES) break;
+    }
+  } catch {
+    // What has arrived is enough to tell the author of the blueprint.
+  }
+  const text = Buffer.concat(chunks).subarray(0, MAX_EXCERPT_BYTES).toString("utf8");
+  return text
+    .replace(/[\p{Cc}\p{Cs}\s]+/gu, " ")
+    .trim()
+    .slice(0, MAX_EXCERPT_LENGTH)
+    .replace(/[\ud800-\udbff]$/, "");
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+function isRefusal(error: unknown): boolean {
+  if (error instanceof RefusedAddressError) return true;
+  return error instanceof AggregateError
+    ? error.errors.some(isRefusal)
+    : error instanceof Error && error.cause !== undefined && isRefusal(error.cause);
+}
+
+/** A short stable word such as `ECONNREFUSED`; messages would carry addresses of this network. */
+function causeOf(error: unknown): string {
+  if (error instanceof AggregateError) return causeOf(error.errors[0]);
+  const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;
+  if (typeof code === "string") return code;
+  return error instanceof Error ? error.name : "unknown";
+}

@@ -1,0 +1,38 @@
+import { foldLetters } from "./text";
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
+
+/**
+ * Words whose spelling no rule can guess from ALL CAPS or lower case: acronyms with vowels, brands with
+ * inner capitals, legal forms in the middle of a name. Not a list of companies: a word earns its line when
+ * title case gets it wrong, and it is not an everyday word or a person's name.
+ */
+export const KNOWN_SPELLINGS: readonly string[] = [
+  // acronyms that the rules would take for a word
+  ...words(`
+    AAA ABB ABN ADAC ADP AEG AIG AMC AMD AMRO AOK AOL ASML ASUS AWS AXA BAE BASF BBC BBVA BMO BP CBRE CERN CGI
+    CIBC CNN CVS DATEV DEKRA DVAG EDEKA EDF EMC EMEA ESA ESET ESPN EU EWE EY FIFA GE GEA HDI HP HPE HR HUK IBM ICBC
+    IKEA INEOS ING IP IQVIA IT ITT KDDI KLA KONE LEGO LG LVMH MIT MSCI MTU NASA NATO NEC NOAA NVIDIA NYSE OECD OMV REWE RWE
+    SAAB SAIC SAP SAS SEB SNCF SSAB STADA TIAA TSMC TUI UBS UCB UK UN UNESCO UNICEF UPM UPS US USA USAA UAE
+    YMCA 3M AT&T E.ON H&M P&G S&P TÜV`),
+  // inner or missing capitals
+  ...words(`
+    AccorHotels adidas AirAsia AliExpress AllianceBernstein AstraZeneca BioNTech BlackBerry BlackRock
+    BorgWarner CaixaBank CapitaLand ConocoPhillips CrowdStrike DeepL DeepMind DocuSign DoorDash DreamWorks
+    DuPont easyJet eBay EnBW EssilorLuxottica eToro ExxonMobil FedEx FlixBus GitHub GitLab GlaxoSmithKline
+    GoDaddy GoPro HarperCollins HelloFresh HubSpot iRobot JetBlue JetBrains JPMorgan KfW KraussMaffei L'Oréal
+    LinkedIn LogMeIn MediaMarkt MediaTek MetLife MongoDB MoneyGram NetApp NetEase NetSuite NextEra OpenAI
+    OpenTable OpenText OVHcloud PayPal PepsiCo PetroChina PetSmart ProSieben PwC QuickBooks SanDisk SoftBank
+    SolarWinds SoundCloud SpaceX StubHub SurveyMonkey TeamViewer TikTok TransUnion TripAdvisor UniCredit
+    UnitedHealth VeriSign VMware WeChat WeWork WhatsApp WordPress xAI YouTube ZoomInfo`),
+  // legal forms that also stand inside a name
+  ...words(`
+    GmbH gGmbH mbH KGaA LLC LLP PLC GbR OHG SARL`),
+];
+
+/** Folded word → its spelling. Words given later win, so an org's own list overrides the built-in one. */
+export function spellingTable(...lists: readonly (readonly string[])[]): ReadonlyMap<string, string> {
+  return new Map(lists.flat().map((spelling) => [foldLetters(spelling), spelling]));
+}

@@ -1,0 +1,139 @@
+import { parse as parseHostname } from "tldts";
+
+import { isFreemail } from "./freemail-domains";
+import type { Reading } from "./text";
+
+/** An org's own exceptions, as registrable domains. */
+export interface DomainRules {
+  freemail: ReadonlySet<string>;
+  company: ReadonlySet<string>;
+}
+
+/** A page on one of these belongs to the company, the domain does not: `linkedin.com/company/acme`. */
+const PLATFORMS = new Set(
+  `
+    facebook.com fb.com fb.me instagram.com linkedin.com lnkd.in twitter.com x.com youtube.com youtu.be tiktok.com
+    pinterest.com xing.com vk.com ok.ru t.me wa.me linktr.ee bit.ly goo.gl google.com g.page yelp.com
+    tripadvisor.com wikipedia.org crunchbase.com github.com gitlab.com medium.com apple.com amazon.com ebay.com
+    ebay.de etsy.com yellowpages.com gelbeseiten.de indeed.com glassdoor.com kununu.com calendly.com`
+    .trim()
+    .split(/\s+/),
+);
+
+/** With the usual slips: `htp://`, `hhtp://`, `http//`, `https:/`. */
+const SCHEME = /^(h{0,2}t{1,3}p{1,2}s?)(?:[:;]+\/*|\/\/+)/i;
+const OTHER_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+const TRACKING_PARAMETER = /^(?:utm_[a-z_]+|gclid|gbraid|wbraid|fbclid|msclkid|mc_cid|mc_eid|_hsenc|_hsmi)(?:=|$)/i;
+const EMAIL = /[^\s<>()[\]"',;:|\\]+@[^\s<>()[\]"',;:|\\]+/g;
+const LOCAL_PART = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
+
+/**
+ * A web address with scheme and lower-case ASCII host; `https` when none is given. No user name, fragment or
+ * campaign parameters.
+ */
+export function parseWebsite(text: string): Reading<string> | null {
+  return firstOf(text, (part) => {
+    const url = parseUrl(part);
+    if (url === null) return null;
+    const search = withoutTracking(url.search);
+    const path = url.pathname === "/" && search === "" ? "" : url.pathname;
+    return `${url.protocol}//${url.host.replace(/\.(?=:|$)/, "")}${path}${search}`;
+  });
+}
+
+function withoutTracking(search: string): string {
+  const kept = search
+    .slice(1)
+    .split("&")
+    .filter((parameter) => parameter !== "" && !TRACKING_PARAMETER.test(parameter));
+  return kept.length === 0 ? "" : `?${kept.join("&")}`;
+}
+
+/** A single e-mail address in lower case with an ASCII domain that can exist. */
+export function parseEmail(text: string): Reading<string> | null {
+  for (const [candidate] of text.matchAll(EMAIL)) {
+    const email = readEmail(candidate);
+    if (email === null) continue;
+    const bare = text.replace(/^mailto:/i, "").replace(/^<(.*)>$/, "$1");
+    return { value: email.address, complete: bare === candidate };
+  }
+  return null;
+}
+
+/**
+ * The registrable domain, in ASCII, of a URL, a bare host name or an e-mail address. Null for mail providers,
+ * pages on social platforms, IP addresses, and names that no public suffix ends.
+ */
+export function parseCompanyDomain(text: string, rules: DomainRules): Reading<string> | null {
+  return firstOf(text, (part) => {
+    if (part.includes("@") && !SCHEME.test(part)) {
+      const [candidate] = part.match(EMAIL) ?? [];
+      const email = candidate === undefined ? null : readEmail(candidate);
+      return email === null ? null : companyDomain(email.host, false, rules);
+    }
+    const url = parseUrl(part);
+    return url === null ? null : companyDomain(url.hostname, url.pathname !== "/" || url.search !== "", rules);
+  });
+}
+
+/** The registrable domain of a list entry in an org's config, so that `www.Acme.com` works as well as `acme.com`. */
+export function registrableDomain(text: string): string | null {
+  const url = parseUrl(text.trim());
+  return url === null ? null : (splitHost(url.hostname)?.domain ?? null);
+}
+
+function companyDomain(host: string, isPage: boolean, rules: DomainRules): string | null {
+  const split = splitHost(host);
+  if (split === null) return null;
+  if (rules.company.has(split.domain)) return split.domain;
+  if (rules.freemail.has(split.domain) || isFreemail(split.domain, split.label)) return null;
+  return isPage && PLATFORMS.has(split.domain) ? null : split.domain;
+}
+
+/**
+ * Sites of hosting platforms (`acme.myshopify.com`) are domains of their own, as in the private part of the
+ * suffix list.
+ */
+function splitHost(host: string): { domain: string; label: string } | null {
+  const hosted = parseHostname(host, { allowPrivateDomains: true });
+  const result = hosted.domain === null && hosted.isPrivate === true ? parseHostname(host) : hosted;
+  if (result.domain === null || (result.isIcann !== true && result.isPrivate !== true)) return null;
+  return { domain: result.domain, label: result.domainWithoutSuffix ?? "" };
+}
+
+/** Of several schemes, as in `https://http://acme.com`, the last one counts. */
+function parseUrl(text: string): URL | null {
+  let rest = text;
+  let scheme = "https";
+  for (let match = SCHEME.exec(rest); match !== null; match = SCHEME.exec(rest)) {
+    scheme = /s$/i.test(match[1] ?? "") ? "https" : "http";
+    rest = rest.slice(match[0].length);
+  }
+  if (rest === "" || OTHER_SCHEME.test(rest) || (rest === text && rest.includes("@"))) return null;
+  const address = `${scheme}://${rest}`;
+  if (!URL.canParse(address)) return null;
+  const url = new URL(address);
+  return splitHost(url.hostname) === null ? null : url;
+}
+
+function readEmail(candidate: string): { address: string; host: string } | null {
+  const at = candidate.lastIndexOf("@");
+  const local = candidate
+    .slice(0, at)
+    .replace(/^mailto:/i, "")
+    .toLowerCase();
+  const host = candidate.slice(at + 1).replace(/\.+$/, "");
+  if (!LOCAL_PART.test(local) || host.includes("/") || !URL.canParse(`https://${host}`)) return null;
+  const ascii = new URL(`https://${host}`).hostname;
+  return splitHost(ascii) === null ? null : { address: `${local}@${ascii}`, host: ascii };
+}
+
+/** Some cells hold several addresses or a remark: the first that can be read, the reading then being incomplete. */
+function firstOf(text: string, read: (part: string) => string | null): Reading<string> | null {
+  const parts = text.split(/[\s,;|]+/).filter((part) => part !== "");
+  for (const part of parts) {
+    const value = read(part);
+    if (value !== null) return { value, complete: parts.length === 1 };
+  }
+  return null;
+}

@@ -1,0 +1,201 @@
+import { describe, expect, it } from "vitest";
+
+import { asRecords, inChunks, runStep } from "../../testing/step-context";
+import { validateRecords } from "./validate-records";
+
+type Row = Record<string, unknown>;
+
+function validate(schema: unknown, rows: Row[], rest: Row = {}) {
+  return runStep(validateRecords, { schema, ...rest }, inChunks(asRecords(rows)));
+}
+
+const company = {
+  type: "object",
+  required: ["name", "country"],
+  additionalProperties: false,
+  properties: {
+    name: { type: "string", minLength: 2 },
+    country: { type: ["string", "null"], pattern: "^[A-Z]{2}$" },
+    employees: { type: "integer", minimum: 0 },
+    email: { type: "string", format: "email" },
+    address: { type: "object", required: ["city"], properties: { city: { type: "string" } } },
+    tags: { type: "array", items: { type: "string" } },
+    "a/b~c": { type: "string" },
+  },
+};
+
+describe("validate-records", () => {
+  it("passes records that fit unchanged and in order, and rejects the others", async () => {
+    const rows = [
+      { name: "Acme", country: "DE" },
+      { name: "A", country: "DE" },
+      { country: null, name: "Bolt" },
+    ];
+    const { records, rejected, dropped } = await validate(company, rows);
+    expect(records).toEqual([
+      { id: "1", data: rows[0] },
+      { id: "3", data: rows[2] },
+    ]);
+    expect(rejected.map(({ id, reason }) => [id, reason])).toEqual([["2", "schema_violation"]]);
+    expect(dropped).toEqual([]);
+  });
+
+  it.each<[string, Row, { field: string; keyword: string; message: string }]>([
+    ["a missing field", { name: "Acme" }, { field: "country", keyword: "required", message: "is missing" }],
+    [
+      "a missing field further in",
+      { name: "Acme", country: "DE", address: {} },
+      { field: "address.city", keyword: "required", message: "is missing" },
+    ],
+    [
+      "a field too many",
+      { name: "Acme", country: "DE", extra: 1 },
+      { field: "extra", keyword: "additionalProperties", message: "is not allowed" },
+    ],
+    [
+      "a wrong type",
+      { name: "Acme", country: "DE", employees: "12" },
+      { field: "employees", keyword: "type", message: "must be integer" },
+    ],
+    [
+      "a pattern that does not match",
+      { name: "Acme", country: "de" },
+      { field: "country", keyword: "pattern", message: 'must match pattern "^[A-Z]{2}$"' },
+    ],
+    [
+      "a format",
+      { name: "Acme", country: "DE", email: "nobody" },
+      { field: "email", keyword: "format", message: 'must match format "email"' },
+    ],
+    [
+      "an item of a list",
+      { name: "Acme", country: "DE", tags: ["a", 2] },
+      { field: "tags.1", keyword: "type", message: "must be string" },
+    ],
+    [
+      "a field with signs in its name",
+      { name: "Acme", country: "DE", "a/b~c": 1 },
+      { field: "a/b~c", keyword: "type", message: "must be string" },
+    ],
+  ])("names %s", async (_, row, error) => {
+    const { rejected } = await validate(company, [row]);
+    expect(rejected[0]).toMatchObject({
+      reason: "schema_violation",
+      message: `Field "${error.field}" ${error.message}.`,
+      details: { errors: [error], error_count: 1 },
+    });
+  });
+
+  it("lists as many errors as asked and counts the rest", async () => {
+    const { rejected } = await validate(company, [{ a: 1, b: 2, c: 3 }], { max_errors: 2 });
+    expect(rejected[0]?.message).toMatch(/\(and 4 more\)\.$/);
+    expect(rejected[0]?.details).toMatchObject({ error_count: 5, errors: [{ field: "name" }, { field: "country" }] });
+  });
+
+  it("keeps the list short in bytes too", async () => {
+    const { rejected } = await validate({ additionalProperties: false }, [{ ["x".repeat(100_000)]: 1 }]);
+    expect(JSON.stringify(rejected[0]).length).toBeLessThan(2_000);
+  });
+
+  it.each<[string, unknown]>([
+    ["an unknown type", { type: "text" }],
+    ["a misspelt keyword", { type: "object", requierd: ["name"] }],
+    ["an unknown format", { properties: { a: { format: "telephone" } } }],
+    ["a reference to another place", { $ref: "https://example.com/schema.json" }],
+    ["a reference to a file", { $ref: "file:///etc/passwd" }],
+    ["a reference into nothing", { $ref: "#/$defs/missing" }],
+    ["a reference to itself", { $ref: "#" }],
+    ["another draft", { $schema: "http://json-schema.org/draft-07/schema#" }],
+    ["a pattern that is none", { properties: { a: { pattern: "(" } } }],
+    ["a pattern with look-ahead", { properties: { a: { pattern: "^(?=.*a).*$" } } }],
+    ["a pattern with a back-reference", { properties: { a: { pattern: "(a)\\1" } } }],
+    ["more than 100,000 bytes", { description: "x".repeat(100_001) }],
+  ])("is a final invalid_step_config with %s", async (_, schema) => {
+    await expect(validate(schema, [{ a: "b" }])).rejects.toMatchObject({
+      code: "invalid_step_config",
+      retryable: false,
+      details: { field: "schema" },
+    });
+  });
+
+  it.each(["(a+)+$", "(a|aa)+$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*a){20}$"])(
+    "matches the catastrophic pattern %s in linear time",
+    async (pattern) => {
+      const started = performance.now();
+      const { rejected } = await validate({ properties: { a: { type: "string", pattern } } }, [
+        { a: `${"a".repeat(5_000)}!` },
+      ]);
+      expect(rejected).toHaveLength(1);
+      expect(performance.now() - started).toBeLessThan(1_000);
+    },
+  );
+
+  it.each([
+    "email",
+    "uri",
+    "uri-reference",
+    "uri-template",
+    "hostname",
+    "date-time",
+    "duration",
+    "ipv6",
+    "json-pointer",
+  ])("checks the format %s of a hostile text in no time", async (format) => {
+    const started = performance.now();
+    await validate(
+      { properties: { a: { format } } },
+      ["a@", "a.", "a-", "%41", "{a}", "1:", "/~0", "ftp://1", "P1Y"].map((part) => ({
+        a: `${part.repeat(20_000)}\u0000`,
+      })),
+    );
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  it("rejects a record that is nested deeper than the schema's recursion can follow", async () => {
+    let nested: unknown = null;
+    for (let depth = 0; depth < 100_000; depth++) nested = [nested];
+    const schema = {
+      properties: { a: { $ref: "#/$defs/list" } },
+      $defs: { list: { type: ["array", "null"], items: { $ref: "#/$defs/list" } } },
+    };
+    const { records, rejected } = await validate(schema, [{ a: nested }, { a: [[null]] }]);
+    expect(rejected).toMatchObject([{ id: "1", reason: "schema_recursion_too_deep" }]);
+    expect(records.map(({ id }) => id)).toEqual(["2"]);
+  });
+
+  it("follows references inside the schema", async () => {
+    const schema = {
+      properties: { billing: { $ref: "#/$defs/address" } },
+      $defs: { address: { type: "object", required: ["city"] } },
+    };
+    const { rejected } = await validate(schema, [{ billing: {} }]);
+    expect(rejected[0]?.details).toMatchObject({ errors: [{ field: "billing.city" }] });
+  });
+
+  it("keeps the patterns of a schema apart", async () => {
+    const schema = {
+      properties: { a: { pattern: "^a$" }, b: { pattern: "^b$" } },
+      patternProperties: { "^c": { type: "null" } },
+    };
+    const { rejected } = await validate(schema, [
+      { a: "a", b: "b", c: null },
+      { a: "b", b: "a", c1: 1 },
+    ]);
+    expect(rejected.map(({ id, details }) => [id, details?.["error_count"]])).toEqual([["2", 3]]);
+  });
+
+  it("does not change a record, defaults in the schema included", async () => {
+    const row = { employees: "12" };
+    const { records } = await validate({ properties: { country: { default: "DE" }, employees: { type: "string" } } }, [
+      row,
+    ]);
+    expect(records[0]?.data).toEqual({ employees: "12" });
+  });
+
+  it.each([{}, { schema: [] }, { schema: true }, { schema: {}, max_errors: 0 }, { schema: {}, strict: true }])(
+    "refuses the config %j",
+    (config) => {
+      expect(validateRecords.configSchema.safeParse(config).success).toBe(false);
+    },
+  );
+});

@@ -1,0 +1,239 @@
+import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+
+import type { RecordedError } from "../errors";
+import type { ChunkOutcome, PipelineRecord, PipelineRun } from "../pipeline/step";
+
+/** A `raise` of the database: PostgREST turns it into this status, with the code in `hint`. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly hint: string,
+  ) {
+    super(`Refused: ${hint}.`);
+  }
+}
+
+export interface StepSetup {
+  slug: string;
+  version?: string;
+  config?: unknown;
+  retry?: { max_attempts: number } | null;
+}
+
+interface StepResult extends Required<Omit<StepSetup, "config">> {
+  id: string;
+  config: unknown;
+  position: number;
+  status: string;
+  attempt: number;
+  error: RecordedError | undefined;
+  written: Map<number, ChunkOutcome>;
+}
+
+interface Run {
+  run: PipelineRun;
+  status: string;
+  error: RecordedError | undefined;
+  triggerRunId: string | undefined;
+  claimId: string | undefined;
+  leaseSeconds: number[];
+  input: PipelineRecord[][];
+  steps: StepResult[];
+}
+
+type Arguments = Record<string, unknown>;
+
+/** The functions of the `worker` schema in memory, with the states and refusals that the tasks depend on. */
+export class WorkerSchema {
+  readonly runs = new Map<string, Run>();
+  readonly published = new Map<string, unknown>();
+  readonly secrets = new Map<string, string>();
+  readonly dispatched: { pipelineRunId: string; triggerRunId: string }[] = [];
+  starts: { pipeline_run_id: string; org_id: string; idempotency_key: string }[] = [];
+
+  /** A queued run of `input` (its chunks) with `steps` as its blueprint. */
+  addRun(input: PipelineRecord[][], steps: StepSetup[]): Run {
+    const run: PipelineRun = {
+      id: randomUUID(),
+      org_id: randomUUID(),
+      company_id: randomUUID(),
+      submission_id: randomUUID(),
+      run_number: 1,
+      blueprint_id: randomUUID(),
+      blueprint_version: 1,
+      chunk_count: input.length,
+      record_count: input.flat().length,
+      created_at: new Date().toISOString(),
+    };
+    const results = steps.map((step, index) => ({
+      version: "1.0.0",
+      config: {},
+      retry: null,
+      ...step,
+      id: randomUUID(),
+      position: index + 1,
+      status: "pending",
+      attempt: 0,
+      error: undefined,
+      written: new Map<number, ChunkOutcome>(),
+    }));
+    const added = {
+      ...{ run, input, steps: results, status: "queued", leaseSeconds: [] },
+      ...{ error: undefined, triggerRunId: undefined, claimId: undefined },
+    };
+    this.runs.set(run.id, added);
+    return added;
+  }
+
+  cancel(pipelineRunId: string): void {
+    this.run(pipelineRunId).status = "cancelled";
+  }
+
+  call(name: string, args: Arguments): unknown {
+    const handler = this.#functions[name];
+    if (!handler) throw new Refusal(404, "PGRST202");
+    return handler(args);
+  }
+
+  readonly #functions: Record<string, (args: Arguments) => unknown> = {
+    claim_pipeline_run: (args) => {
+      const run = this.run(args.p_pipeline_run_id);
+      if (["succeeded", "failed", "cancelled"].includes(run.status)) return { outcome: "finished", status: run.status };
+      if (run.claimId && run.triggerRunId !== args.p_trigger_run_id) return { outcome: "claimed_elsewhere" };
+      run.status = "running";
+      run.triggerRunId = String(args.p_trigger_run_id);
+      run.claimId = randomUUID();
+      const steps = run.steps.map(({ id, position, slug, version, config, retry, status }) => ({
+        ...{ step_result_id: id, position, slug, version, config, retry, status },
+        ...{ task_id: slug, execution_mode: "inline" },
+      }));
+      return { outcome: "claimed", claim_id: run.claimId, pipeline_run: run.run, steps };
+    },
+    heartbeat: (args) => {
+      const run = this.#claimed(this.run(args.p_pipeline_run_id), args);
+      run.leaseSeconds.push(Number(args.p_lease_seconds ?? 60));
+      return { status: "running" };
+    },
+    start_step: (args) => {
+      const { run, step } = this.#claimedStep(args);
+      if (step.status === "succeeded") return { status: "succeeded" };
+      step.status = "running";
+      step.attempt += 1;
+      const written_chunks = [...step.written.keys()];
+      return { status: "running", attempt: step.attempt, chunk_count: run.input.length, written_chunks };
+    },
+    read_chunk: (args) => {
+      const { run, step } = this.#stepOf(args.p_step_result_id);
+      return { chunk_index: args.p_chunk_index, records: this.#input(run, step, Number(args.p_chunk_index)) };
+    },
+    write_chunk: (args) => {
+      const { run, step } = this.#claimedStep(args);
+      const chunkIndex = Number(args.p_chunk_index);
+      const outcome = {
+        records: args.p_records,
+        rejected: args.p_rejected ?? [],
+        dropped: args.p_dropped ?? [],
+      } as ChunkOutcome;
+      const earlier = step.written.get(chunkIndex);
+      if (earlier && !isDeepStrictEqual(earlier, outcome)) throw new Refusal(409, "chunk_conflict");
+      const ids = [outcome.records, outcome.rejected, outcome.dropped].flat().map(({ id }) => id);
+      const inputIds = this.#input(run, step, chunkIndex).map(({ id }) => id);
+      if (inputIds.some((id) => ids.filter((other) => other === id).length !== 1)) {
+        throw new Refusal(422, "ledger_unbalanced");
+      }
+      step.written.set(chunkIndex, outcome);
+      return { written: !earlier };
+    },
+    finish_step: (args) => {
+      const { run, step } = this.#claimedStep(args);
+      if (step.written.size !== run.input.length) throw new Refusal(409, "step_incomplete");
+      step.status = "succeeded";
+      return {};
+    },
+    fail_step: (args) => {
+      const { run, step } = this.#claimedStep(args);
+      step.status = "failed";
+      step.error = args.p_error as RecordedError;
+      this.#fail(run, { ...step.error, position: step.position, slug: step.slug });
+      return {};
+    },
+    finish_pipeline_run: (args) => {
+      const run = this.#claimed(this.run(args.p_pipeline_run_id), args);
+      if (run.steps.some((step) => step.status !== "succeeded")) throw new Refusal(409, "invalid_transition");
+      run.status = "succeeded";
+      return {};
+    },
+    fail_pipeline_run: (args) => {
+      this.#fail(this.#claimed(this.run(args.p_pipeline_run_id), args), args.p_error as RecordedError);
+      return {};
+    },
+    read_secret: (args) => {
+      const value = this.secrets.get(String(args.p_name));
+      if (value === undefined) throw new Refusal(404, "secret_not_found");
+      return { value };
+    },
+    reconcile_pipeline_runs: (args) => ({
+      starts: this.starts.slice(0, Number(args.p_limit)),
+      failed: 0,
+      expired_submissions: 0,
+    }),
+    mark_pipeline_run_dispatched: (args) => {
+      this.dispatched.push({
+        pipelineRunId: String(args.p_pipeline_run_id),
+        triggerRunId: String(args.p_trigger_run_id),
+      });
+      return {};
+    },
+    publish_steps: (args) => {
+      const steps = args.p_steps as { slug: string; version: string }[];
+      const unknown = steps.filter(({ slug, version }) => !this.published.has(`${slug}@${version}`));
+      for (const step of steps) {
+        const earlier = this.published.get(`${step.slug}@${step.version}`);
+        if (earlier && !isDeepStrictEqual(earlier, step)) throw new Refusal(409, "step_version_conflict");
+        this.published.set(`${step.slug}@${step.version}`, step);
+      }
+      return { published: unknown.length, unchanged: steps.length - unknown.length };
+    },
+  };
+
+  run(id: unknown): Run {
+    const run = this.runs.get(String(id));
+    if (!run) throw new Refusal(404, "pipeline_run_not_found");
+    return run;
+  }
+
+  #stepOf(stepResultId: unknown): { run: Run; step: StepResult } {
+    for (const run of this.runs.values()) {
+      const step = run.steps.find(({ id }) => id === stepResultId);
+      if (step) return { run, step };
+    }
+    throw new Refusal(404, "step_result_not_found");
+  }
+
+  #claimed(run: Run, args: Arguments): Run {
+    if (run.status === "cancelled") throw new Refusal(409, "pipeline_run_cancelled");
+    if (run.status !== "running") throw new Refusal(409, "pipeline_run_finished");
+    if (run.claimId !== args.p_claim_id) throw new Refusal(409, "claim_lost");
+    return run;
+  }
+
+  #claimedStep(args: Arguments): { run: Run; step: StepResult } {
+    const found = this.#stepOf(args.p_step_result_id);
+    this.#claimed(found.run, args);
+    return found;
+  }
+
+  #input(run: Run, step: StepResult, chunkIndex: number): PipelineRecord[] {
+    const previous = run.steps[step.position - 2];
+    const records = previous ? previous.written.get(chunkIndex)?.records : run.input[chunkIndex];
+    if (!records) throw new Refusal(404, "not_found");
+    return records;
+  }
+
+  #fail(run: Run, error: RecordedError): void {
+    run.status = "failed";
+    run.error = error;
+    for (const step of run.steps) if (step.status === "pending") step.status = "skipped";
+  }
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from "@trigger.dev/sdk";
+
+const project = process.env.TRIGGER_PROJECT_REF;
+if (!project)
+  throw new Error("TRIGGER_PROJECT_REF is not set: it names the Trigger.dev project to run in or deploy to.");
+
+export default defineConfig({
+  project,
+  runtime: "node",
+  dirs: ["./src/tasks"],
+  ignorePatterns: ["**/*.test.ts"],
+  logLevel: "info",
+  // Seconds of work, waiting excluded. A run that is stopped by it is started again by the reconciler and goes on.
+  maxDuration: 3600,
+  // A fresh process costs most of a second, more than a small run.
+  processKeepAlive: { enabled: true, maxExecutionsPerProcess: 50, devMaxPoolSize: 10 },
+  retries: {
+    // The local stack must survive what production survives.
+    enabledInDev: true,
+    default: { maxAttempts: 3, minTimeoutInMs: 1_000, maxTimeoutInMs: 30_000, factor: 2, randomize: true },
+  },
+});
