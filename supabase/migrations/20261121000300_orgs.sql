@@ -1,0 +1,19 @@
+-- Orgs: the tenants. Operators create and disable them; clients only read their own.
+
+create table public.orgs (
+    id uuid primary key default gen_random_uuid(),
+    name text not null check (length(btrim(name)) between 1 and 200),
+    slug text not null unique check (slug ~ '^[a-z0-9](-?[a-z0-9])*$' and length(slug) <= 63),
+    disabled_at timestamptz,
+    created_at timestamptz not null default now()
+);
+comment on table public.orgs is 'A tenant. Everything else belongs to exactly one org.';
+comment on column public.orgs.disabled_at is 'Set: every credential of the org is refused with org_disabled.';
+
+alter table public.orgs enable row level security;
+
+create policy orgs_select_own on public.orgs for select to authenticated
+using (id = (select private.caller_org_id()));
+
+-- No insert, update or delete grant: orgs are made by operators.
+grant select on public.orgs to authenticated;

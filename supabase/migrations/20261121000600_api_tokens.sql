@@ -1,0 +1,198 @@
+-- API tokens: credentials of server integrations. Only the SHA-256 of a token is stored.
+
+create table public.api_tokens (
+    id uuid primary key default gen_random_uuid(),
+    org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
+    company_id uuid,
+    user_id uuid not null default private.caller_user_id(),
+    name text not null check (length(btrim(name)) between 1 and 200),
+    token_hash text not null unique check (token_hash ~ '^[0-9a-f]{64}$'),
+    prefix text not null check (prefix ~ '^dex_[0-9A-Za-z]{8}$'),
+    role public.user_role not null,
+    -- Within what clients can read as a time: not infinity, nor the year 12000.
+    expires_at timestamptz check (expires_at between '2000-01-01T00:00:00Z' and '9999-12-31T00:00:00Z'),
+    revoked_at timestamptz,
+    created_at timestamptz not null default now(),
+    foreign key (org_id, company_id) references public.companies (org_id, id) on delete restrict,
+    foreign key (org_id, user_id) references public.users (org_id, id) on delete restrict,
+    check ((role = 'org_admin') = (company_id is null))
+);
+comment on table public.api_tokens is 'A hashed bearer token. It reaches at most what its creator reaches at that moment.';
+comment on column public.api_tokens.token_hash is 'SHA-256 of the whole token, in hex. Not readable by clients.';
+comment on column public.api_tokens.prefix is 'The first characters of the token, to recognise it in lists.';
+comment on column public.api_tokens.user_id is 'Who created it, and on whose behalf it acts.';
+
+create index api_tokens_org_id_company_id_created_at_idx on public.api_tokens (org_id, company_id, created_at desc, id desc);
+create index api_tokens_org_id_user_id_idx on public.api_tokens (org_id, user_id);
+
+alter table public.api_tokens enable row level security;
+
+create policy api_tokens_select_visible on public.api_tokens for select to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and (
+        (select private.caller_is_org_wide())
+        or user_id = (select private.caller_user_id())
+        or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
+    )
+);
+
+-- Nobody hands out more than they have.
+create policy api_tokens_insert_admin on public.api_tokens for insert to authenticated
+with check (
+    org_id = (select private.caller_org_id())
+    and user_id = (select private.caller_user_id())
+    and (select private.caller_role()) >= 'company_admin'
+    and role <= (select private.caller_role())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+);
+
+create policy api_tokens_update_admin on public.api_tokens for update to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and (
+        (select private.caller_is_org_wide())
+        or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
+    )
+)
+with check (org_id = (select private.caller_org_id()));
+
+-- No delete grant: a revoked token stays on record. The hash cannot be read back.
+grant select (id, org_id, company_id, user_id, name, prefix, role, expires_at, revoked_at, created_at),
+    insert (company_id, name, token_hash, prefix, role, expires_at),
+    update (revoked_at)
+on public.api_tokens to authenticated;
+
+create function private.guard_api_token()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    if old.revoked_at is not null then
+        if to_jsonb(new) is distinct from to_jsonb(old) then
+            perform private.raise_error(409, 'immutable', 'A revoked API token stays revoked.');
+        end if;
+    elsif new.revoked_at is not null then
+        new.revoked_at := now();
+    end if;
+    if (to_jsonb(new) - 'revoked_at') is distinct from (to_jsonb(old) - 'revoked_at') then
+        perform private.raise_error(409, 'immutable', 'An API token can only be revoked, not changed.');
+    end if;
+    return new;
+end;
+$$;
+comment on function private.guard_api_token() is 'Trigger: a token changes only by being revoked, once, now. Raises 409 immutable.';
+
+create trigger api_tokens_guard before update on public.api_tokens
+for each row execute function private.guard_api_token();
+
+-- Security invoker RPCs cannot read whole rows here, since token_hash is not granted; hence the view of the rest.
+create view private.api_tokens_readable with (security_invoker = true) as
+select t.id, t.org_id, t.company_id, t.user_id, t.name, t.prefix, t.role, t.expires_at, t.revoked_at, t.created_at
+from public.api_tokens t;
+comment on view private.api_tokens_readable is 'API tokens without their hashes, under the caller''s policies.';
+grant select on private.api_tokens_readable to authenticated;
+
+create function public.create_api_token(
+    p_name text,
+    p_token_hash text,
+    p_prefix text,
+    p_role public.user_role default null,
+    p_company_id uuid default null,
+    p_expires_at timestamptz default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
+    v_role public.user_role := coalesce(
+        p_role,
+        case when p_company_id is null then v_caller.role else least(v_caller.role, 'company_admin') end
+    );
+    v_id uuid;
+begin
+    if p_company_id is not null and not exists (select from public.companies c where c.id = p_company_id) then
+        perform private.raise_error(404, 'company_not_found', 'No such company.');
+    end if;
+    if v_caller.role = 'member' or v_role > v_caller.role then
+        perform private.raise_error(403, 'forbidden', 'Only admins create API tokens, and none above their own role.');
+    end if;
+    if (v_role = 'org_admin') <> (v_company_id is null) then
+        perform private.raise_error(422, 'invalid_request',
+            'A token of role org_admin has no company; one of role company_admin or member needs a company_id.');
+    end if;
+    if p_expires_at <= now() then
+        perform private.raise_error(422, 'invalid_request', 'expires_at must lie in the future.');
+    end if;
+
+    insert into public.api_tokens (company_id, name, token_hash, prefix, role, expires_at)
+    values (v_company_id, p_name, p_token_hash, p_prefix, v_role, p_expires_at)
+    returning id into v_id;
+    return (select to_jsonb(t) from private.api_tokens_readable t where t.id = v_id);
+end;
+$$;
+comment on function public.create_api_token(text, text, text, public.user_role, uuid, timestamptz) is
+    'Registers a token by its hash. Admins, up to their own role and company. Raises 403 forbidden, 404 company_not_found, 409 conflict, 422 invalid_request. Repeating it with the same hash is a conflict.';
+grant execute on function public.create_api_token(text, text, text, public.user_role, uuid, timestamptz) to authenticated;
+
+create function public.list_api_tokens(p_limit int default 50, p_cursor text default null)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_limit int := private.check_limit(p_limit);
+    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+begin
+    return private.page(
+        array(
+            select to_jsonb(t)
+            from private.api_tokens_readable t
+            where v_after is null
+                or (t.created_at, t.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
+            order by t.created_at desc, t.id desc
+            limit v_limit + 1
+        ),
+        v_limit, 'created_at', 'id'
+    );
+end;
+$$;
+comment on function public.list_api_tokens(int, text) is
+    'API tokens that the caller can see, newest first: all of the org for org_admin, of the company for company_admin, one''s own for member. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_api_tokens(int, text) to authenticated;
+
+create function public.revoke_api_token(p_api_token_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_token jsonb;
+begin
+    update public.api_tokens set revoked_at = now() where id = p_api_token_id and revoked_at is null;
+    select to_jsonb(t) into v_token from private.api_tokens_readable t where t.id = p_api_token_id;
+    if v_token is null then
+        perform private.raise_error(404, 'api_token_not_found', 'No such API token.');
+    end if;
+    if v_token ->> 'revoked_at' is null then
+        perform private.raise_error(403, 'forbidden', 'Only admins revoke API tokens.');
+    end if;
+    return v_token;
+end;
+$$;
+comment on function public.revoke_api_token(uuid) is
+    'Revokes a token from the next request on. Admins, within their reach. Raises 403 forbidden, 404 api_token_not_found. Repeating it changes nothing.';
+grant execute on function public.revoke_api_token(uuid) to authenticated;

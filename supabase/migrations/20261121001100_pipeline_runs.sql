@@ -1,0 +1,329 @@
+-- Pipeline runs: execution attempts of a submission, each with its own snapshot of the blueprint.
+
+create type public.pipeline_run_status as enum ('queued', 'running', 'succeeded', 'failed', 'cancelled');
+comment on type public.pipeline_run_status is 'queued → running → succeeded | failed | cancelled; queued → failed | cancelled. The last three are final.';
+
+create table public.pipeline_runs (
+    id uuid primary key default gen_random_uuid(),
+    -- Of its own, beside the one through the submission: an org's runs must go before the users they name.
+    org_id uuid not null references public.orgs (id) on delete cascade,
+    company_id uuid not null,
+    submission_id uuid not null,
+    run_number int not null,
+    blueprint_id uuid not null,
+    blueprint_version int not null,
+    blueprint_snapshot jsonb not null,
+    status public.pipeline_run_status not null default 'queued',
+    error jsonb,
+    record_count int not null,
+    chunk_count int not null,
+    trigger_run_id text check (length(trigger_run_id) between 1 and 200),
+    claim_id uuid,
+    lease_expires_at timestamptz,
+    restart_count int not null default 0,
+    created_by uuid default private.caller_user_id(),
+    created_at timestamptz not null default now(),
+    dispatched_at timestamptz,
+    started_at timestamptz,
+    finished_at timestamptz,
+    unique (org_id, company_id, id),
+    unique (submission_id, run_number),
+    foreign key (org_id, company_id, submission_id)
+        references public.submissions (org_id, company_id, id) on delete cascade,
+    foreign key (org_id, blueprint_id) references public.blueprints (org_id, id) on delete restrict,
+    foreign key (org_id, created_by) references public.users (org_id, id) on delete restrict,
+    check ((status in ('succeeded', 'failed', 'cancelled')) = (finished_at is not null)),
+    check (status <> 'running' or (claim_id is not null and lease_expires_at is not null))
+);
+comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
+comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it, as far as known.';
+comment on column public.pipeline_runs.claim_id is 'Fencing token of the worker that owns the run: writes with an older one are refused.';
+comment on column public.pipeline_runs.lease_expires_at is 'Until when the claim holds without another heartbeat.';
+comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it.';
+comment on column public.pipeline_runs.restart_count is 'How often the reconciler started the run again after its worker was lost.';
+
+create index pipeline_runs_org_id_created_at_idx on public.pipeline_runs (org_id, created_at desc, id desc);
+create index pipeline_runs_org_id_company_id_created_at_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc);
+create index pipeline_runs_org_id_company_id_submission_id_idx on public.pipeline_runs (org_id, company_id, submission_id);
+create index pipeline_runs_org_id_blueprint_id_idx on public.pipeline_runs (org_id, blueprint_id);
+create index pipeline_runs_org_id_created_by_idx on public.pipeline_runs (org_id, created_by);
+create index pipeline_runs_unfinished_idx on public.pipeline_runs (created_at) where status in ('queued', 'running');
+
+alter table public.pipeline_runs enable row level security;
+
+create policy pipeline_runs_select_visible on public.pipeline_runs for select to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+);
+create policy pipeline_runs_insert_visible on public.pipeline_runs for insert to authenticated
+with check (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+    and created_by = (select private.caller_user_id())
+);
+-- A client may only note who was told of a queued run, and cancel.
+create policy pipeline_runs_update_creator_or_admin on public.pipeline_runs for update to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+    and ((select private.caller_role()) >= 'company_admin' or created_by = (select private.caller_user_id()))
+)
+with check (status in ('queued', 'cancelled'));
+
+-- No delete grant: runs are history. claim_id is for workers alone.
+grant select (
+    id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version, blueprint_snapshot, status,
+    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, created_by, created_at,
+    dispatched_at, started_at, finished_at
+), insert (submission_id), update (status, trigger_run_id)
+on public.pipeline_runs to authenticated;
+
+-- Guards ---------------------------------------------------------------------------------------------
+
+create function private.fill_pipeline_run()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    v_submission public.submissions;
+begin
+    -- Also keeps two runs of one submission from taking the same number.
+    perform pg_advisory_xact_lock(hashtextextended(new.submission_id::text, 0));
+    select s.* into v_submission from public.submissions s where s.id = new.submission_id;
+    if not found then
+        perform private.raise_error(404, 'submission_not_found', 'No such submission.');
+    end if;
+    if v_submission.status <> 'received' then
+        perform private.raise_error(409, 'submission_receiving', format('The submission is %s; only a received one can run.', v_submission.status));
+    end if;
+
+    new.org_id := v_submission.org_id;
+    new.company_id := v_submission.company_id;
+    new.blueprint_id := v_submission.blueprint_id;
+    new.blueprint_snapshot := private.snapshot_blueprint(v_submission.blueprint_id);
+    new.blueprint_version := (new.blueprint_snapshot ->> 'version')::int;
+    new.record_count := v_submission.record_count;
+    new.chunk_count := v_submission.chunk_count;
+    new.status := 'queued';
+    select coalesce(max(r.run_number), 0) + 1 into new.run_number
+    from public.pipeline_runs r
+    where r.submission_id = new.submission_id;
+    return new;
+end;
+$$;
+comment on function private.fill_pipeline_run() is
+    'Trigger: a new run takes org, company and counts from its submission and the snapshot from its blueprint, whatever the writer said. Raises 404 submission_not_found, blueprint_not_found, 409 submission_receiving, 422 invalid_request.';
+
+create trigger pipeline_runs_fill before insert on public.pipeline_runs
+for each row execute function private.fill_pipeline_run();
+
+create function private.guard_pipeline_run()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    v_mutable constant text[] :=
+        '{status,error,trigger_run_id,claim_id,lease_expires_at,restart_count,dispatched_at,started_at,finished_at}';
+    v_old public.pipeline_runs := old;
+    v_new public.pipeline_runs := new;
+begin
+    -- The snapshot has a trigger of its own: it can be large, and every heartbeat passes here.
+    v_old.blueprint_snapshot := null;
+    v_new.blueprint_snapshot := null;
+    if (to_jsonb(v_new) - v_mutable) is distinct from (to_jsonb(v_old) - v_mutable) then
+        perform private.raise_error(409, 'immutable', 'The version and origin of a run cannot be changed.');
+    end if;
+    if old.finished_at is not null and to_jsonb(v_new) is distinct from to_jsonb(v_old) then
+        perform private.raise_error(409, 'pipeline_run_finished', format('The run is %s, which is final.', old.status),
+            jsonb_build_object('status', old.status));
+    end if;
+    if new.status is distinct from old.status then
+        if not (
+            (old.status = 'queued' and new.status in ('running', 'failed', 'cancelled'))
+            or (old.status = 'running' and new.status in ('succeeded', 'failed', 'cancelled'))
+        ) then
+            perform private.raise_error(409, 'invalid_transition', format('A run cannot go from %s to %s.', old.status, new.status));
+        end if;
+        if new.status = 'running' then
+            new.started_at := now();
+        else
+            new.finished_at := now();
+        end if;
+    end if;
+    if new.trigger_run_id is distinct from old.trigger_run_id then
+        new.dispatched_at := now();
+    end if;
+    return new;
+end;
+$$;
+comment on function private.guard_pipeline_run() is
+    'Trigger: the origin is immutable, terminal states final, transitions as in pipeline_run_status. Keeps the times. Raises 409 immutable, pipeline_run_finished, invalid_transition.';
+
+create trigger pipeline_runs_guard before update on public.pipeline_runs
+for each row execute function private.guard_pipeline_run();
+
+create trigger pipeline_runs_snapshot_immutable before update of blueprint_snapshot on public.pipeline_runs
+for each row when (new.blueprint_snapshot is distinct from old.blueprint_snapshot)
+execute function private.refuse_change();
+
+-- RPCs -----------------------------------------------------------------------------------------------
+
+-- A view, since security invoker functions cannot read whole rows of a table whose claim_id is not granted.
+create view private.pipeline_runs_readable with (security_invoker = true) as
+select
+    r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status,
+    r.error, r.record_count, r.chunk_count, r.dispatched_at is not null as dispatched, r.trigger_run_id,
+    r.created_by, r.created_at, r.dispatched_at, r.started_at, r.finished_at
+from public.pipeline_runs r;
+comment on view private.pipeline_runs_readable is 'Runs as clients see them, without the snapshot, under the caller''s policies.';
+grant select on private.pipeline_runs_readable to authenticated;
+
+create function public.list_pipeline_runs(
+    p_company_id uuid default null,
+    p_submission_id uuid default null,
+    p_status public.pipeline_run_status default null,
+    p_limit int default 50,
+    p_cursor text default null
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_limit int := private.check_limit(p_limit);
+    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+begin
+    return private.page(
+        array(
+            select to_jsonb(r)
+            from private.pipeline_runs_readable r
+            where (p_company_id is null or r.company_id = p_company_id)
+                and (p_submission_id is null or r.submission_id = p_submission_id)
+                and (p_status is null or r.status = p_status)
+                and (
+                    v_after is null
+                    or (r.created_at, r.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
+                )
+            order by r.created_at desc, r.id desc
+            limit v_limit + 1
+        ),
+        v_limit, 'created_at', 'id'
+    );
+end;
+$$;
+comment on function public.list_pipeline_runs(uuid, uuid, public.pipeline_run_status, int, text) is
+    'Runs that the caller can see, newest first, without steps. Any caller. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_pipeline_runs(uuid, uuid, public.pipeline_run_status, int, text) to authenticated;
+
+create function public.get_pipeline_run(p_pipeline_run_id uuid)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_run jsonb;
+begin
+    select to_jsonb(readable) || jsonb_build_object('blueprint_snapshot', r.blueprint_snapshot)
+    into v_run
+    from private.pipeline_runs_readable readable
+    join public.pipeline_runs r on r.id = readable.id
+    where readable.id = p_pipeline_run_id;
+    if v_run is null then
+        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
+    end if;
+    return v_run || jsonb_build_object('steps', coalesce((
+        select jsonb_agg(private.step_result_json(sr) order by sr.position)
+        from public.step_results sr
+        where sr.pipeline_run_id = p_pipeline_run_id
+    ), '[]'));
+end;
+$$;
+comment on function public.get_pipeline_run(uuid) is 'One run with its snapshot and step results. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
+grant execute on function public.get_pipeline_run(uuid) to authenticated;
+
+create function public.create_pipeline_run(
+    p_submission_id uuid,
+    p_idempotency_key text default null,
+    p_request_hash text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_result jsonb := private.recall_result('create_pipeline_run', p_idempotency_key, p_request_hash);
+    v_id uuid := v_result ->> 'id';
+begin
+    if v_id is null then
+        insert into public.pipeline_runs (submission_id) values (p_submission_id) returning id into v_id;
+        perform private.remember_result('create_pipeline_run', p_idempotency_key, jsonb_build_object('id', v_id));
+    end if;
+    return public.get_pipeline_run(v_id);
+end;
+$$;
+comment on function public.create_pipeline_run(uuid, text, text) is
+    'Creates a queued run of a received submission, with a fresh snapshot. Any caller who can see the company. Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
+grant execute on function public.create_pipeline_run(uuid, text, text) to authenticated;
+
+create function public.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+begin
+    update public.pipeline_runs
+    set trigger_run_id = p_trigger_run_id
+    where id = p_pipeline_run_id and status = 'queued';
+    return public.get_pipeline_run(p_pipeline_run_id);
+end;
+$$;
+comment on function public.mark_pipeline_run_dispatched(uuid, text) is
+    'Notes that Trigger.dev took a queued run; a run that has started already is left as it is. Its creator and admins. Raises 404 pipeline_run_not_found. Safe to repeat.';
+grant execute on function public.mark_pipeline_run_dispatched(uuid, text) to authenticated;
+
+create function public.cancel_pipeline_run(p_pipeline_run_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_run jsonb;
+begin
+    update public.pipeline_runs
+    set status = 'cancelled'
+    where id = p_pipeline_run_id and status in ('queued', 'running');
+    v_run := public.get_pipeline_run(p_pipeline_run_id);
+    if v_run ->> 'status' in ('queued', 'running') then
+        perform private.raise_error(403, 'forbidden', 'A member cancels only the runs that it created.');
+    end if;
+    if v_run ->> 'status' <> 'cancelled' then
+        perform private.raise_error(409, 'pipeline_run_finished', format('The run is %s, which is final.', v_run ->> 'status'),
+            jsonb_build_object('status', v_run -> 'status'));
+    end if;
+    return v_run;
+end;
+$$;
+comment on function public.cancel_pipeline_run(uuid) is
+    'Cancels a run: what has not started becomes skipped. Its creator and admins. Raises 403 forbidden, 404 pipeline_run_not_found, 409 pipeline_run_finished. Repeating it changes nothing.';
+grant execute on function public.cancel_pipeline_run(uuid) to authenticated;

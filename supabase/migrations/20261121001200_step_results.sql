@@ -1,0 +1,434 @@
+-- Step results: what each step of a run did, in chunks, with a ledger that must balance.
+--
+-- records_in + records_added = records_out + records_rejected + records_dropped, counted from the ids that were
+-- written: for every record of an input chunk, the output chunk says where it went.
+
+create type public.step_result_status as enum ('pending', 'running', 'succeeded', 'failed', 'cancelled', 'skipped');
+comment on type public.step_result_status is 'pending → running → succeeded | failed | cancelled; pending → skipped.';
+
+create table public.step_results (
+    id uuid primary key default gen_random_uuid(),
+    org_id uuid not null,
+    company_id uuid not null,
+    pipeline_run_id uuid not null,
+    position int not null,
+    slug text not null,
+    version text not null,
+    execution_mode public.execution_mode not null,
+    status public.step_result_status not null default 'pending',
+    attempt int not null default 0,
+    chunk_count int not null,
+    chunks_written int not null default 0,
+    records_in int not null default 0,
+    records_added int not null default 0,
+    records_out int not null default 0,
+    records_rejected int not null default 0,
+    records_dropped int not null default 0,
+    error jsonb,
+    started_at timestamptz,
+    finished_at timestamptz,
+    created_at timestamptz not null default now(),
+    unique (pipeline_run_id, position),
+    unique (org_id, company_id, id),
+    foreign key (org_id, company_id, pipeline_run_id)
+        references public.pipeline_runs (org_id, company_id, id) on delete cascade,
+    check (records_in + records_added = records_out + records_rejected + records_dropped),
+    check ((status = 'failed') = (error is not null))
+);
+comment on table public.step_results is 'Status, ledger, error and timing of one step in one run.';
+comment on column public.step_results.chunk_count is 'Chunks that the step will have written when it is done: one for each of the submission.';
+comment on column public.step_results.attempt is 'How often a worker has started the step.';
+
+create index step_results_org_id_company_id_idx on public.step_results (org_id, company_id, pipeline_run_id);
+
+create table public.step_result_chunks (
+    org_id uuid not null,
+    company_id uuid not null,
+    step_result_id uuid not null,
+    chunk_index int not null check (chunk_index >= 0),
+    records jsonb not null,
+    dropped jsonb not null default '[]',
+    fields text[] not null,
+    records_in int not null,
+    records_added int not null,
+    records_out int not null,
+    records_rejected int not null,
+    records_dropped int not null,
+    -- SHA-256 over records, rejected and dropped: tells a repeated write from a different one.
+    content_hash bytea not null,
+    created_at timestamptz not null default now(),
+    primary key (step_result_id, chunk_index),
+    foreign key (org_id, company_id, step_result_id)
+        references public.step_results (org_id, company_id, id) on delete cascade,
+    check (records_in + records_added = records_out + records_rejected + records_dropped)
+);
+comment on table public.step_result_chunks is 'What a step made of one input chunk: records [{"id", "data"}] and dropped [{"id", "reason", "message", "details"}]. Immutable.';
+comment on column public.step_result_chunks.fields is 'Field names that occur in the records, sorted.';
+
+create index step_result_chunks_org_id_company_id_idx on public.step_result_chunks (org_id, company_id, step_result_id);
+
+create table public.rejected_records (
+    id bigint generated always as identity primary key,
+    org_id uuid not null,
+    company_id uuid not null,
+    submission_id uuid not null,
+    step_result_id uuid,
+    chunk_index int not null,
+    record_id text not null check (length(record_id) between 1 and 100),
+    reason text not null check (reason ~ '^[a-z][a-z0-9_]{0,62}$'),
+    message text not null check (length(message) <= 10000),
+    details jsonb not null default '{}' check (jsonb_typeof(details) = 'object'),
+    data jsonb check (jsonb_typeof(data) = 'object' and octet_length(data::text) <= 8388608),
+    created_at timestamptz not null default now(),
+    foreign key (org_id, company_id, submission_id)
+        references public.submissions (org_id, company_id, id) on delete cascade,
+    foreign key (org_id, company_id, step_result_id)
+        references public.step_results (org_id, company_id, id) on delete cascade
+);
+comment on table public.rejected_records is 'A record that was refused, with a machine-readable reason: by a step, or at ingestion (step_result_id is null). Immutable.';
+comment on column public.rejected_records.data is 'The record as it came in; null when it could not be read.';
+
+create unique index rejected_records_submission_record_idx on public.rejected_records (submission_id, record_id) where step_result_id is null;
+create unique index rejected_records_step_result_record_idx on public.rejected_records (step_result_id, record_id) where step_result_id is not null;
+create index rejected_records_submission_idx on public.rejected_records (org_id, company_id, submission_id, id);
+create index rejected_records_step_result_idx on public.rejected_records (org_id, company_id, step_result_id, id);
+
+alter table public.step_results enable row level security;
+alter table public.step_result_chunks enable row level security;
+alter table public.rejected_records enable row level security;
+
+create policy step_results_select_visible on public.step_results for select to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+);
+create policy step_result_chunks_select_visible on public.step_result_chunks for select to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+);
+create policy rejected_records_select_visible on public.rejected_records for select to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+);
+-- Clients report what they refused at ingestion, while the submission takes records.
+create policy rejected_records_insert_ingestion on public.rejected_records for insert to authenticated
+with check (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+    and step_result_id is null
+);
+
+-- Step results and their chunks have no write grant at all: only the worker functions write them.
+grant select on public.step_results, public.step_result_chunks to authenticated;
+grant select, insert (submission_id, chunk_index, record_id, reason, message, details, data)
+on public.rejected_records to authenticated;
+
+create function private.step_result_json(p_step_result public.step_results)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select to_jsonb(p_step_result) - '{org_id,company_id}'::text[];
+$$;
+comment on function private.step_result_json(public.step_results) is 'Step result as clients and tasks see it.';
+grant execute on function private.step_result_json(public.step_results) to authenticated;
+
+-- Life of a step result ------------------------------------------------------------------------------
+
+-- Definer: creating a run creates its step results, and no client may write those.
+create function private.create_step_results()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    insert into public.step_results (
+        org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count
+    )
+    select new.org_id, new.company_id, new.id, (s ->> 'position')::int, s ->> 'slug', s ->> 'version',
+        (s ->> 'execution_mode')::public.execution_mode, new.chunk_count
+    from jsonb_array_elements(new.blueprint_snapshot -> 'steps') s;
+    return null;
+end;
+$$;
+comment on function private.create_step_results() is 'Trigger: one pending step result for each step of the snapshot.';
+
+create trigger pipeline_runs_create_step_results after insert on public.pipeline_runs
+for each row execute function private.create_step_results();
+
+-- Definer: ending a run ends its steps, and no client may write those.
+create function private.settle_step_results()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    if new.status = 'succeeded' then
+        if exists (select from public.step_results sr where sr.pipeline_run_id = new.id and sr.status <> 'succeeded') then
+            perform private.raise_error(409, 'invalid_transition', 'A run succeeds only when all of its steps have.');
+        end if;
+        return null;
+    end if;
+    update public.step_results set status = 'skipped'
+    where pipeline_run_id = new.id and status = 'pending';
+    update public.step_results
+    set status = case when new.status = 'cancelled' then 'cancelled' else 'failed' end::public.step_result_status,
+        error = case when new.status = 'failed' then coalesce(new.error, '{}') - '{position,slug}'::text[] end
+    where pipeline_run_id = new.id and status = 'running';
+    return null;
+end;
+$$;
+comment on function private.settle_step_results() is
+    'Trigger, fail-fast and cancellation: when a run ends otherwise than well, what has not started is skipped and what was running shares its fate. Raises 409 invalid_transition for a success with unfinished steps.';
+
+create trigger pipeline_runs_settle_step_results after update of status on public.pipeline_runs
+for each row when (new.status in ('succeeded', 'failed', 'cancelled') and old.status is distinct from new.status)
+execute function private.settle_step_results();
+
+create function private.guard_step_result()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    v_mutable constant text[] :=
+        '{status,attempt,chunks_written,records_in,records_added,records_out,records_rejected,records_dropped,error,started_at,finished_at}';
+    v_written record;
+begin
+    if (to_jsonb(new) - v_mutable) is distinct from (to_jsonb(old) - v_mutable) or old.finished_at is not null then
+        perform private.raise_error(409, 'immutable', 'A finished step result, and what any step result belongs to, cannot be changed.');
+    end if;
+    if new.status is not distinct from old.status then
+        return new;
+    end if;
+    if not (
+        (old.status = 'pending' and new.status in ('running', 'skipped'))
+        or (old.status = 'running' and new.status in ('succeeded', 'failed', 'cancelled'))
+    ) then
+        perform private.raise_error(409, 'invalid_transition', format('A step result cannot go from %s to %s.', old.status, new.status));
+    end if;
+    if new.status = 'running' then
+        new.started_at := now();
+        return new;
+    end if;
+    new.finished_at := now();
+    if new.status = 'succeeded' then
+        select count(*) as chunks, coalesce(sum(c.records_in), 0) as records_in,
+            coalesce(sum(c.records_added), 0) as records_added, coalesce(sum(c.records_out), 0) as records_out,
+            coalesce(sum(c.records_rejected), 0) as records_rejected, coalesce(sum(c.records_dropped), 0) as records_dropped
+        into v_written
+        from public.step_result_chunks c
+        where c.step_result_id = new.id;
+        if v_written.chunks <> new.chunk_count then
+            perform private.raise_error(409, 'step_incomplete', format('%s of %s chunks are written.', v_written.chunks, new.chunk_count));
+        end if;
+        new.chunks_written := v_written.chunks;
+        new.records_in := v_written.records_in;
+        new.records_added := v_written.records_added;
+        new.records_out := v_written.records_out;
+        new.records_rejected := v_written.records_rejected;
+        new.records_dropped := v_written.records_dropped;
+    end if;
+    return new;
+end;
+$$;
+comment on function private.guard_step_result() is
+    'Trigger: transitions as in step_result_status, terminal states final, and success only with every chunk written and the ledger counted from them. Raises 409 immutable, invalid_transition, step_incomplete.';
+
+create trigger step_results_guard before update on public.step_results
+for each row execute function private.guard_step_result();
+
+-- The ledger -----------------------------------------------------------------------------------------
+
+create function private.input_chunk(p_step_result_id uuid, p_chunk_index int)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_records jsonb;
+begin
+    select coalesce(previous.records, submitted.records) into v_records
+    from public.step_results sr
+    join public.pipeline_runs r on r.id = sr.pipeline_run_id
+    left join public.submission_chunks submitted
+        on sr.position = 1 and submitted.submission_id = r.submission_id and submitted.chunk_index = p_chunk_index
+    left join public.step_results before
+        on before.pipeline_run_id = sr.pipeline_run_id and before.position = sr.position - 1
+    left join public.step_result_chunks previous
+        on previous.step_result_id = before.id and previous.chunk_index = p_chunk_index
+    where sr.id = p_step_result_id;
+    if v_records is null then
+        perform private.raise_error(404, 'chunk_not_found', 'This step has no such input chunk.');
+    end if;
+    return v_records;
+end;
+$$;
+comment on function private.input_chunk(uuid, int) is
+    'Records of a step''s input chunk: the output of the step before, or the submission''s chunk. Raises 404 chunk_not_found.';
+grant execute on function private.input_chunk(uuid, int) to authenticated;
+
+create function private.fill_step_result_chunk()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    v_input jsonb := private.input_chunk(new.step_result_id, new.chunk_index);
+    v_status public.step_result_status;
+    v_ledger record;
+begin
+    select sr.org_id, sr.company_id, sr.status into new.org_id, new.company_id, v_status
+    from public.step_results sr where sr.id = new.step_result_id;
+    if v_status <> 'running' then
+        perform private.raise_error(409, 'invalid_transition', format('The step is %s and takes no chunks.', v_status));
+    end if;
+    perform private.check_records(new.records);
+    if octet_length(new.records::text) > 8388608 then
+        perform private.raise_error(413, 'chunk_too_large', 'What a step makes of one chunk must stay under 8 MB.');
+    end if;
+
+    with input as (
+        select r ->> 'id' as id from jsonb_array_elements(v_input) r
+    ),
+    outcome as (
+        select r ->> 'id' as id, 'out' as place from jsonb_array_elements(new.records) r
+        union all
+        select d ->> 'id', 'dropped' from jsonb_array_elements(new.dropped) d
+        union all
+        select j.record_id, 'rejected' from public.rejected_records j
+        where j.step_result_id = new.step_result_id and j.chunk_index = new.chunk_index
+    ),
+    added as (
+        select o.id from outcome o where o.id not in (select i.id from input i)
+    )
+    select
+        (select count(*) from input) as records_in,
+        (select count(*) from added) as records_added,
+        (select count(*) from outcome where place = 'out') as records_out,
+        (select count(*) from outcome where place = 'rejected') as records_rejected,
+        (select count(*) from outcome where place = 'dropped') as records_dropped,
+        array(select i.id from input i except select o.id from outcome o order by 1 limit 5) as missing,
+        array(select o.id from outcome o group by o.id having count(*) > 1 order by 1 limit 5) as repeated,
+        array(
+            select a.id from added a
+            where regexp_replace(a.id, '\.[0-9]+$', '') not in (select i.id from input i) order by 1 limit 5
+        ) as strange
+    into v_ledger;
+
+    if v_ledger.missing <> '{}' or v_ledger.repeated <> '{}' or v_ledger.strange <> '{}' then
+        perform private.raise_error(422, 'ledger_unbalanced',
+            'Every input record must end in exactly one of records, rejected and dropped; a new record must be named after its parent.',
+            jsonb_build_object('missing', v_ledger.missing, 'repeated', v_ledger.repeated, 'strange', v_ledger.strange));
+    end if;
+    new.records_in := v_ledger.records_in;
+    new.records_added := v_ledger.records_added;
+    new.records_out := v_ledger.records_out;
+    new.records_rejected := v_ledger.records_rejected;
+    new.records_dropped := v_ledger.records_dropped;
+    new.fields := array(
+        select distinct k from jsonb_array_elements(new.records) r, jsonb_object_keys(r -> 'data') k order by k
+    );
+    return new;
+end;
+$$;
+comment on function private.fill_step_result_chunk() is
+    'Trigger: counts the ledger of a chunk from the ids, and refuses one that loses, repeats or invents a record. Raises 404 chunk_not_found, 409 invalid_transition, 413 chunk_too_large, 422 invalid_records, ledger_unbalanced.';
+
+create trigger step_result_chunks_fill before insert on public.step_result_chunks
+for each row execute function private.fill_step_result_chunk();
+
+create trigger step_result_chunks_immutable before update on public.step_result_chunks
+for each row execute function private.refuse_change();
+
+create function private.count_step_result_chunk()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    update public.step_results
+    set chunks_written = chunks_written + 1,
+        records_in = records_in + new.records_in,
+        records_added = records_added + new.records_added,
+        records_out = records_out + new.records_out,
+        records_rejected = records_rejected + new.records_rejected,
+        records_dropped = records_dropped + new.records_dropped
+    where id = new.step_result_id;
+    return null;
+end;
+$$;
+comment on function private.count_step_result_chunk() is 'Trigger: keeps the step''s counts moving while it runs.';
+
+create trigger step_result_chunks_count after insert on public.step_result_chunks
+for each row execute function private.count_step_result_chunk();
+
+-- Rejected records -----------------------------------------------------------------------------------
+
+create function private.fill_rejected_record()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+declare
+    v_submission public.submissions;
+begin
+    if new.step_result_id is null then
+        v_submission := private.lock_receiving_submission(new.submission_id);
+        new.org_id := v_submission.org_id;
+        new.company_id := v_submission.company_id;
+    elsif exists (
+        select from public.step_result_chunks c
+        where c.step_result_id = new.step_result_id and c.chunk_index = new.chunk_index
+    ) then
+        perform private.raise_error(409, 'immutable', 'The ledger of this chunk is closed.');
+    end if;
+    return new;
+end;
+$$;
+comment on function private.fill_rejected_record() is
+    'Trigger: ingestion rejects come while the submission is receiving, a step''s rejects before their chunk. Raises 404 submission_not_found, 409 submission_not_receiving, immutable.';
+
+create trigger rejected_records_fill before insert on public.rejected_records
+for each row execute function private.fill_rejected_record();
+
+create trigger rejected_records_immutable before update on public.rejected_records
+for each row execute function private.refuse_change();
+
+-- Definer: counts are kept by the database, so nobody is granted to write them.
+create function private.count_rejected_records()
+returns trigger
+language plpgsql
+security definer
+set search_path = ''
+as $$
+begin
+    update public.submissions s
+    set rejected_count = s.rejected_count + counted.rejected
+    from (
+        select n.submission_id, count(*) as rejected
+        from new_rows n
+        where n.step_result_id is null
+        group by n.submission_id
+    ) counted
+    where s.id = counted.submission_id;
+    return null;
+end;
+$$;
+comment on function private.count_rejected_records() is 'Trigger: keeps rejected_count of the submission.';
+
+create trigger rejected_records_count after insert on public.rejected_records
+referencing new table as new_rows
+for each statement execute function private.count_rejected_records();

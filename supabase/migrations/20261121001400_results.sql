@@ -1,0 +1,306 @@
+-- Results: how clients read what a run and its steps made of the records.
+
+create type public.record_kind as enum ('input', 'output', 'rejected', 'dropped');
+comment on type public.record_kind is 'Which records of a step or run to list.';
+
+create function private.page_of_entries(p_entries jsonb[], p_limit int, p_is_cut boolean)
+returns jsonb
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'items', (
+            select coalesce(jsonb_agg(e.entry -> 'item' order by e.ordinality), '[]')
+            from unnest(p_entries[:p_limit]) with ordinality e (entry, ordinality)
+        ),
+        'next_cursor', case when cardinality(p_entries) > p_limit or p_is_cut then
+            private.encode_cursor(p_entries[least(p_limit, cardinality(p_entries))] -> 'key')
+        end
+    );
+$$;
+comment on function private.page_of_entries(jsonb[], int, boolean) is
+    'List envelope from up to limit + 1 entries {"key", "item"}. It has a next page when there is one entry too many, or when reading was cut short.';
+grant execute on function private.page_of_entries(jsonb[], int, boolean) to authenticated;
+
+create function private.page_chunks(
+    p_pipeline_run_id uuid, p_positions int[], p_kind public.record_kind, p_cursor text, p_limit int
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_limit int := private.check_limit(p_limit, 1000);
+    v_after jsonb := coalesce(private.decode_cursor(p_cursor, 'int', 'int', 'int'), '[-1, -1, 0]');
+    v_position int := v_after ->> 0;
+    v_chunk_index int := v_after ->> 1;
+    v_ordinal int := v_after ->> 2;
+    v_entries jsonb[] := '{}';
+    v_bytes int := 0;
+    v_is_cut boolean := false;
+    v_chunk record;
+    v_data jsonb;
+begin
+    for v_chunk in
+        select s.position, s.slug, s.id as step_result_id, c.chunk_index,
+            case when p_kind = 'dropped' then c.dropped else c.records end as items
+        from public.step_results s
+        join public.step_result_chunks c on c.step_result_id = s.id
+        where s.pipeline_run_id = p_pipeline_run_id and s.position = any (p_positions)
+            and (s.position, c.chunk_index) >= (v_position, v_chunk_index)
+        union all
+        select 0, null, null, c.chunk_index, c.records
+        from public.pipeline_runs r
+        join public.submission_chunks c on c.submission_id = r.submission_id
+        where r.id = p_pipeline_run_id and 0 = any (p_positions) and c.chunk_index >= v_chunk_index
+        order by 1, 4
+    loop
+        v_data := '{}';
+        if p_kind = 'dropped' and v_chunk.items <> '[]' then
+            select jsonb_object_agg(i ->> 'id', i -> 'data') into v_data
+            from jsonb_array_elements(private.input_chunk(v_chunk.step_result_id, v_chunk.chunk_index)) i;
+        end if;
+        v_entries := v_entries || array(
+            select jsonb_build_object(
+                'key', jsonb_build_array(v_chunk.position, v_chunk.chunk_index, e.ordinality),
+                'item', case
+                    when p_kind = 'dropped' then e.value || jsonb_build_object(
+                        'data', v_data -> (e.value ->> 'id'), 'position', v_chunk.position, 'slug', v_chunk.slug
+                    )
+                    else e.value
+                end
+            )
+            from jsonb_array_elements(v_chunk.items) with ordinality e
+            where (v_chunk.position, v_chunk.chunk_index) <> (v_position, v_chunk_index) or e.ordinality > v_ordinal
+            order by e.ordinality
+            limit v_limit + 1 - cardinality(v_entries)
+        );
+        v_bytes := v_bytes + octet_length(v_chunk.items::text);
+        -- Never with nothing, or the cursor would not move: the chunk that it points into may be read to its end.
+        v_is_cut := v_bytes > 8388608 and v_entries <> '{}';
+        exit when cardinality(v_entries) > v_limit or v_is_cut;
+    end loop;
+    return private.page_of_entries(v_entries, v_limit, v_is_cut);
+end;
+$$;
+comment on function private.page_chunks(uuid, int[], public.record_kind, text, int) is
+    'One page of the records (or dropped records) that the given positions of a run wrote, in order; position 0 is the submission. A page ends early after the chunk with which 8 MB are read. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function private.page_chunks(uuid, int[], public.record_kind, text, int) to authenticated;
+
+create function private.page_rejected_records(
+    p_pipeline_run_id uuid, p_positions int[], p_cursor text, p_limit int
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_limit int := private.check_limit(p_limit, 1000);
+    v_after jsonb := private.decode_cursor(p_cursor, 'bigint');
+    v_entries jsonb[] := '{}';
+    v_entry jsonb;
+    v_bytes int := 0;
+begin
+    for v_entry in
+        select jsonb_build_object(
+            'key', jsonb_build_array(j.id),
+            'item', jsonb_build_object(
+                'id', j.record_id, 'reason', j.reason, 'message', j.message, 'details', j.details,
+                'data', j.data, 'position', coalesce(sr.position, 0), 'slug', sr.slug
+            )
+        )
+        from public.pipeline_runs r
+        join public.rejected_records j
+            on j.org_id = r.org_id and j.company_id = r.company_id and j.submission_id = r.submission_id
+        left join public.step_results sr on sr.id = j.step_result_id
+        where r.id = p_pipeline_run_id
+            and (j.step_result_id is null or sr.pipeline_run_id = p_pipeline_run_id)
+            and coalesce(sr.position, 0) = any (p_positions)
+            and (v_after is null or j.id > (v_after ->> 0)::bigint)
+        order by j.id
+        limit v_limit + 1
+    loop
+        v_entries := v_entries || v_entry;
+        v_bytes := v_bytes + octet_length(v_entry::text);
+        exit when v_bytes > 8388608;
+    end loop;
+    return private.page_of_entries(v_entries, v_limit, v_bytes > 8388608);
+end;
+$$;
+comment on function private.page_rejected_records(uuid, int[], text, int) is
+    'One page of what the given positions of a run refused; position 0 is ingestion. A page ends early after 8 MB. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function private.page_rejected_records(uuid, int[], text, int) to authenticated;
+
+create function public.list_pipeline_run_records(
+    p_pipeline_run_id uuid,
+    p_kind public.record_kind default 'output',
+    p_cursor text default null,
+    p_limit int default 100
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_status public.pipeline_run_status;
+    v_last int;
+begin
+    select r.status, jsonb_array_length(r.blueprint_snapshot -> 'steps') into v_status, v_last
+    from public.pipeline_runs r
+    where r.id = p_pipeline_run_id;
+    if not found then
+        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
+    end if;
+    case p_kind
+        when 'output' then
+            if v_status <> 'succeeded' then
+                perform private.raise_error(409, 'pipeline_run_not_succeeded',
+                    format('The run is %s and has no output; its step results have what was written.', v_status),
+                    jsonb_build_object('status', v_status));
+            end if;
+            return private.page_chunks(p_pipeline_run_id, array[v_last], 'output', p_cursor, p_limit);
+        when 'input' then
+            return private.page_chunks(p_pipeline_run_id, array[0], 'output', p_cursor, p_limit);
+        when 'dropped' then
+            return private.page_chunks(p_pipeline_run_id, array(select generate_series(1, v_last)), 'dropped', p_cursor, p_limit);
+        else
+            return private.page_rejected_records(p_pipeline_run_id, array(select generate_series(0, v_last)), p_cursor, p_limit);
+    end case;
+end;
+$$;
+comment on function public.list_pipeline_run_records(uuid, public.record_kind, text, int) is
+    'Records that came in, that came out at the end, or that were rejected (ingestion included) or dropped on the way. Any caller who can see the run. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_succeeded (output), 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_pipeline_run_records(uuid, public.record_kind, text, int) to authenticated;
+
+create function public.list_pipeline_run_fields(p_pipeline_run_id uuid)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_submitted text[];
+    v_last int;
+begin
+    select s.fields, jsonb_array_length(r.blueprint_snapshot -> 'steps') into v_submitted, v_last
+    from public.pipeline_runs r
+    join public.submissions s on s.id = r.submission_id
+    where r.id = p_pipeline_run_id;
+    if not found then
+        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
+    end if;
+    return jsonb_build_object('fields', array(
+        select f.name
+        from (
+            select distinct unnest(c.fields) as name
+            from public.step_results sr
+            join public.step_result_chunks c on c.step_result_id = sr.id
+            where sr.pipeline_run_id = p_pipeline_run_id and sr.position = v_last
+        ) f
+        order by array_position(v_submitted, f.name) nulls last, f.name
+    ));
+end;
+$$;
+comment on function public.list_pipeline_run_fields(uuid) is
+    'Field names of the run''s output: those of the source in its order, then the added ones by name. Any caller who can see the run. Raises 404 pipeline_run_not_found.';
+grant execute on function public.list_pipeline_run_fields(uuid) to authenticated;
+
+create function public.list_step_results(p_pipeline_run_id uuid, p_limit int default 50, p_cursor text default null)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_limit int := private.check_limit(p_limit);
+    v_after jsonb := private.decode_cursor(p_cursor, 'int');
+begin
+    if not exists (select from public.pipeline_runs r where r.id = p_pipeline_run_id) then
+        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
+    end if;
+    return private.page(
+        array(
+            select private.step_result_json(sr)
+            from public.step_results sr
+            where sr.pipeline_run_id = p_pipeline_run_id
+                and (v_after is null or sr.position > (v_after ->> 0)::int)
+            order by sr.position
+            limit v_limit + 1
+        ),
+        v_limit, 'position'
+    );
+end;
+$$;
+comment on function public.list_step_results(uuid, int, text) is 'Step results of a run, in order. Any caller who can see the run. Raises 404 pipeline_run_not_found, 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_step_results(uuid, int, text) to authenticated;
+
+create function public.get_step_result(p_step_result_id uuid)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_step_result public.step_results;
+begin
+    select sr.* into v_step_result from public.step_results sr where sr.id = p_step_result_id;
+    if not found then
+        perform private.raise_error(404, 'step_result_not_found', 'No such step result.');
+    end if;
+    return private.step_result_json(v_step_result);
+end;
+$$;
+comment on function public.get_step_result(uuid) is 'One step result. Any caller who can see its run. Raises 404 step_result_not_found.';
+grant execute on function public.get_step_result(uuid) to authenticated;
+
+create function public.list_step_result_records(
+    p_step_result_id uuid,
+    p_kind public.record_kind default 'output',
+    p_cursor text default null,
+    p_limit int default 100
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_run_id uuid;
+    v_position int;
+begin
+    select sr.pipeline_run_id, sr.position into v_run_id, v_position
+    from public.step_results sr
+    where sr.id = p_step_result_id;
+    if not found then
+        perform private.raise_error(404, 'step_result_not_found', 'No such step result.');
+    end if;
+    case p_kind
+        when 'input' then
+            return private.page_chunks(v_run_id, array[v_position - 1], 'output', p_cursor, p_limit);
+        when 'rejected' then
+            return private.page_rejected_records(v_run_id, array[v_position], p_cursor, p_limit);
+        else
+            return private.page_chunks(v_run_id, array[v_position], p_kind, p_cursor, p_limit);
+    end case;
+end;
+$$;
+comment on function public.list_step_result_records(uuid, public.record_kind, text, int) is
+    'Records that a step took, gave, rejected or dropped, as far as written. Any caller who can see the run. Raises 404 step_result_not_found, 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_step_result_records(uuid, public.record_kind, text, int) to authenticated;
