@@ -1,22 +1,37 @@
 # Every target installs what it needs first. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv/bin
+PY_STAMP := .venv/.installed
 TRIGGER_STAMP := trigger/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: test
-test: check ## Everything: the static checks, vitest
+test: check ## Everything: the static checks, vitest, pytest
 	cd trigger && npm test
+	$(VENV)/pytest
 
 .PHONY: check
-check: install ## The static checks alone: eslint, tsc
+check: install ## The static checks alone: ruff, mypy, eslint, tsc
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
 	cd trigger && npm run --silent lint && npm run --silent typecheck
 
 .PHONY: install
-install: $(TRIGGER_STAMP) ## Install the npm packages that are missing
+install: $(PY_STAMP) $(TRIGGER_STAMP) ## Install the Python and npm packages that are missing
+
+# pip of the system installs into the venv, so that Python's ensurepip (a package of its own on Debian) is not needed.
+$(PY_STAMP): requirements.txt local/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11." >&2; exit 1; }
+	$(PYTHON) -m venv --without-pip .venv
+	$(PYTHON) -m pip --python $(VENV)/python install --quiet --disable-pip-version-check -r local/requirements.txt
+	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	@command -v npm >/dev/null || { echo "Node 20 with npm is needed: https://nodejs.org" >&2; exit 1; }

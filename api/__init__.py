@@ -1,0 +1,1 @@
+"""The HTTP service: identifies the caller, calls one RPC, starts Trigger.dev runs. Postgres decides."""

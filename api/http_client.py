@@ -1,0 +1,73 @@
+"""The HTTP client of the process: one connection pool each for Supabase and Trigger.dev.
+
+It is aiohttp itself and not httpx: the API's work is small calls, and a call costs a fraction of the CPU
+time (`make bench-http`; docs/decisions/0007-aiohttp-for-small-calls.md).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+# Node servers close idle connections after 5 s; giving up earlier avoids sending on a closing one.
+KEEPALIVE_SECONDS = 4.0
+MAX_CONNECTIONS = 100
+CONNECT_SECONDS = 3.0
+
+
+class UnreachableError(Exception):
+    """No answer came: no connection, a broken one, or too late. Whether the call had an effect is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:  # noqa: ANN401 (JSON is anything)
+        """Raises ValueError when the body is not JSON."""
+        return json.loads(self.body)
+
+
+class HttpClient:
+    """Sends a request once, to one origin. Cookies are never kept: the client serves every caller.
+
+    An async context manager; must be entered inside a running event loop.
+    """
+
+    def __init__(self, origin: str, timeout_seconds: float) -> None:
+        self._origin = origin
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "HttpClient":
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session:
+            await self._session.close()
+
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> HttpAnswer:
+        """Returns whatever was answered, errors and redirects too; raises UnreachableError."""
+        assert self._session, "enter the client first"
+        try:
+            async with self._session.request(
+                method, self._origin + path, headers=headers, data=body, allow_redirects=False
+            ) as response:
+                return HttpAnswer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnreachableError(f"{method} {self._origin}{path}: {error!r}") from error

@@ -1,0 +1,169 @@
+"""From an uploaded file to a received submission: scan, open, append chunk by chunk, finalize.
+
+When something fails in the middle the submission stays `receiving`, has no run, and expires by itself.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import IO, Any
+
+from starlette.datastructures import UploadFile
+
+from api.data_api import DataApiCaller
+from api.errors import ApiError, ErrorCode
+from api.idempotency import request_hash
+from api.ingest.chunks import Chunk, chunked
+from api.ingest.csv_rows import CsvRows
+from api.ingest.ndjson_rows import NdjsonRows
+from api.ingest.rows import RejectedRow
+from api.ingest.scan import open_text, scan, unreadable
+from api.models.submissions import (
+    ChunkAppended,
+    SubmissionCreated,
+    SubmissionOpened,
+    UploadFormat,
+    UploadSubmission,
+)
+
+UPLOAD_ROUTE = "/v1/submissions/upload"
+MAX_REPORTED_REJECTS = 10
+# So many chunks without a single record are read before a submission is opened at all.
+MAX_LEADING_CHUNKS = 10
+
+FORMAT_BY_SUFFIX = {
+    ".csv": UploadFormat.CSV,
+    ".tsv": UploadFormat.CSV,
+    ".txt": UploadFormat.CSV,
+    ".ndjson": UploadFormat.NDJSON,
+    ".jsonl": UploadFormat.NDJSON,
+}
+FORMAT_BY_CONTENT_TYPE = {
+    "text/csv": UploadFormat.CSV,
+    "text/tab-separated-values": UploadFormat.CSV,
+    "application/vnd.ms-excel": UploadFormat.CSV,  # what browsers on Windows call a .csv
+    "application/x-ndjson": UploadFormat.NDJSON,
+    "application/ndjson": UploadFormat.NDJSON,
+    "application/jsonl": UploadFormat.NDJSON,
+    "application/x-jsonlines": UploadFormat.NDJSON,
+}
+
+
+def upload_format(form: UploadSubmission, file: UploadFile) -> UploadFormat:
+    """What the caller says, else the file's name (`.gz` ignored), else its content type."""
+    if form.format:
+        return form.format
+    name = (file.filename or "").lower().removesuffix(".gz")
+    content_type = (file.content_type or "").partition(";")[0].strip().lower()
+    found = FORMAT_BY_SUFFIX.get(PurePath(name).suffix) or FORMAT_BY_CONTENT_TYPE.get(content_type)
+    if found is None:
+        raise ApiError(
+            ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+            "Neither the file's name nor its type says what it is. Send `format`: csv or ndjson.",
+            details={"content_type": content_type[:100]},
+        )
+    return found
+
+
+async def ingest(
+    rpc: DataApiCaller,
+    form: UploadSubmission,
+    file: UploadFile,
+    idempotency_key: str | None,
+    max_bytes: int,
+) -> SubmissionCreated:
+    """Raises ApiError; unreadable_file and submission_empty when not one record can be had from the file."""
+    source = upload_format(form, file)
+    content: IO[bytes] = file.file
+    # Threads throughout: reading and parsing must not hold up the other requests.
+    scanned = await asyncio.to_thread(scan, content, max_bytes)
+    with open_text(content, scanned) as text:
+        rows: CsvRows | NdjsonRows
+        if source is UploadFormat.CSV:
+            rows = await asyncio.to_thread(CsvRows, text, scanned)
+        else:
+            rows = NdjsonRows(text, scanned)
+        chunks = _Chunks(chunked(rows))
+        leading = await chunks.leading()
+        known_fields = {"p_fields": rows.fields} if isinstance(rows, CsvRows) else {}
+        opened = await rpc.call(
+            "open_submission",
+            {
+                "p_company_id": str(form.company_id),
+                "p_blueprint_id": str(form.blueprint_id),
+                "p_name": form.name,
+                "p_source": source,
+                **known_fields,
+                **_idempotency(idempotency_key, form, source, scanned.sha256),
+            },
+            SubmissionOpened,
+        )
+        if opened.replayed and opened.pipeline_run:
+            return SubmissionCreated(submission=opened.submission, pipeline_run=opened.pipeline_run)
+        submission_id = str(opened.submission.id)
+        chunk_index = 0
+        while chunk := leading.pop(0) if leading else await chunks.next():
+            body = await asyncio.to_thread(chunk.rpc_body, submission_id, chunk_index)
+            await rpc.call("append_submission_chunk", body, ChunkAppended, repeatable=True)
+            chunk_index += 1
+        chunks.require_a_record()
+        return await rpc.call(
+            "finalize_submission",
+            {"p_submission_id": submission_id, "p_fields": rows.fields},
+            SubmissionCreated,
+        )
+
+
+def _idempotency(
+    key: str | None, form: UploadSubmission, source: UploadFormat, sha256: str
+) -> dict[str, Any]:
+    if key is None:
+        return {}
+    body = form.model_dump(mode="json") | {"format": source, "file_sha256": sha256}
+    return {"p_idempotency_key": key, "p_request_hash": request_hash(UPLOAD_ROUTE, body)}
+
+
+class _Chunks:
+    """Reads chunks one by one in threads, and remembers whether there was any record at all."""
+
+    def __init__(self, chunks: Iterator[Chunk]) -> None:
+        self._chunks = chunks
+        self._record_count = 0
+        self._rejected_count = 0
+        self._first_rejected: list[RejectedRow] = []
+
+    async def next(self) -> Chunk | None:
+        chunk = await asyncio.to_thread(next, self._chunks, None)
+        if chunk:
+            self._record_count += len(chunk.records)
+            self._rejected_count += len(chunk.rejected)
+            wanted = MAX_REPORTED_REJECTS - len(self._first_rejected)
+            self._first_rejected += chunk.rejected[:wanted]
+        return chunk
+
+    async def leading(self) -> list[Chunk]:
+        """The chunks up to the first that holds a record; raises ApiError when the file has none."""
+        leading: list[Chunk] = []
+        while len(leading) < MAX_LEADING_CHUNKS:
+            chunk = await self.next()
+            if chunk is None:
+                self.require_a_record()
+                break
+            leading.append(chunk)
+            if chunk.records:
+                break
+        return leading
+
+    def require_a_record(self) -> None:
+        if self._record_count:
+            return
+        if not self._rejected_count:
+            raise ApiError(ErrorCode.SUBMISSION_EMPTY, "The file has no row of data.")
+        raise unreadable(
+            "Not one row of the file could be read.",
+            rejected_count=self._rejected_count,
+            first_rejected=[
+                {"line": row.line, "reason": row.reason, "message": row.message}
+                for row in self._first_rejected
+            ],
+        )

@@ -1,0 +1,133 @@
+"""The app: `uvicorn api.main:app`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import jwt
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from api import data_api, trigger_client
+from api.auth.api_token import ContextJwtMinter, SigningKey
+from api.auth.context import AuthContextResolver
+from api.auth.credential import CredentialVerifier
+from api.auth.jwks import TIMEOUT_SECONDS as JWKS_TIMEOUT_SECONDS
+from api.auth.jwks import JwksKeys
+from api.auth.jwt import JwtRules, SessionJwtVerifier
+from api.errors import install_error_handler
+from api.http_client import HttpClient
+from api.ingest.upload import UPLOAD_ROUTE
+from api.logs import configure_logs
+from api.middleware import BodyLimit, RequestContext
+from api.routes import (
+    ERROR_RESPONSES,
+    api_tokens,
+    auth,
+    blueprints,
+    companies,
+    health,
+    pipeline_runs,
+    secrets,
+    step_results,
+    steps,
+    submissions,
+)
+from api.settings import Settings
+
+MAX_JSON_BYTES = 10 * 1024 * 1024
+# The other parts of a multipart form and its boundaries, beside the file itself.
+FORM_OVERHEAD_BYTES = 64 * 1024
+
+ROUTERS = (auth, companies, api_tokens, secrets, steps, blueprints, submissions, pipeline_runs, step_results)
+
+DESCRIPTION = """
+Takes raw company data in, runs it through deterministic pipelines, and gives the transformed records back.
+
+Every product endpoint is a POST with a JSON body. Authenticate with a Supabase session token or an API
+token as `Authorization: Bearer …`. Success is `{"data": …}`, lists add `next_cursor`; an error is
+`{"error": {"code", "message", "details", "request_id"}}`, where `code` is stable.
+"""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Reads the environment unless settings are given; ends the process when they are incomplete."""
+    settings = settings or Settings.read()
+    configure_logs(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            HttpClient(settings.supabase_url, data_api.TIMEOUT_SECONDS) as supabase_http,
+            HttpClient(settings.trigger_api_url, trigger_client.TIMEOUT_SECONDS) as trigger_http,
+            HttpClient(settings.supabase_jwks_url or "", JWKS_TIMEOUT_SECONDS) as jwks_http,
+        ):
+            app.state.data_api = data_api.DataApi(
+                supabase_http, settings.supabase_publishable_key.get_secret_value()
+            )
+            app.state.trigger = trigger_client.TriggerClient(
+                trigger_http, settings.trigger_secret_key.get_secret_value()
+            )
+            jwks = JwksKeys(jwks_http) if settings.supabase_jwks_url else None
+            app.state.credential_verifier = CredentialVerifier(
+                SessionJwtVerifier(_jwt_rules(settings), jwks),
+                ContextJwtMinter(_signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience),
+            )
+            app.state.auth_contexts = AuthContextResolver(app.state.data_api)
+            yield
+
+    app = FastAPI(
+        title="data-engine-x",
+        description=DESCRIPTION,
+        version="1.0.0",
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_allowed_origins,
+                allow_methods=["POST"],
+                allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
+                expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
+            ),
+            Middleware(RequestContext),
+            Middleware(
+                BodyLimit,
+                limit=MAX_JSON_BYTES,
+                limits_by_path={UPLOAD_ROUTE: settings.max_upload_bytes + FORM_OVERHEAD_BYTES},
+            ),
+        ],
+    )
+    app.state.max_upload_bytes = settings.max_upload_bytes
+    install_error_handler(app)
+    app.include_router(health.router)
+    for module in ROUTERS:
+        app.include_router(module.router, responses=ERROR_RESPONSES)
+    return app
+
+
+def __getattr__(name: str) -> FastAPI:
+    """`app` is made when a server asks for it, so that importing this module needs no settings."""
+    if name == "app":
+        return create_app()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _jwt_rules(settings: Settings) -> JwtRules:
+    secret = settings.supabase_jwt_secret
+    return JwtRules(
+        algorithms=frozenset(settings.supabase_jwt_algorithms),
+        issuer=settings.jwt_issuer,
+        audience=settings.supabase_jwt_audience,
+        hs256_secret=secret.get_secret_value() if secret else None,
+    )
+
+
+def _signing_key(settings: Settings) -> SigningKey:
+    """An imported ES256 key when there is one, for projects whose HS256 secret was revoked."""
+    if settings.supabase_jwt_signing_key:
+        key = jwt.PyJWK.from_json(settings.supabase_jwt_signing_key.get_secret_value())
+        return SigningKey("ES256", key, key.key_id)
+    assert settings.supabase_jwt_secret is not None  # Settings refuses to have neither
+    return SigningKey("HS256", settings.supabase_jwt_secret.get_secret_value())

@@ -1,0 +1,116 @@
+"""What surrounds every request: its id, the access log, the last resort for errors, and the body limit."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import ApiError, ErrorCode, as_api_error, error_response
+from api.logs import set_request_id
+
+logger = logging.getLogger("api.access")
+
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestContext:
+    """Gives the request an id, answers what nobody else caught, and writes one access log line.
+
+    A caller's `X-Request-Id` is kept when it is 8 to 64 letters, digits, dots, dashes or underscores;
+    anything else could forge log lines. Neither headers, bodies nor query strings are logged.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        offered = Headers(scope=scope).get("x-request-id", "")
+        request_id = offered if SANE_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+        set_request_id(request_id)
+        started = time.perf_counter()
+        status: int | None = None
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            logger.info("the caller hung up")
+        except Exception as error:
+            if status is not None:
+                # Headers are out (an export that broke in the middle): the server must cut the
+                # connection, so that the caller sees an incomplete answer and not a short file.
+                raise
+            response = error_response(as_api_error(Request(scope), error))
+            await response(scope, receive, send_with_id)
+        finally:
+            self._log(scope, status, time.perf_counter() - started)
+
+    def _log(self, scope: Scope, status: int | None, seconds: float) -> None:
+        context = scope.get("state", {}).get("auth_context")
+        fields = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "duration_ms": round(seconds * 1000, 1),
+            "org_id": context and context.org_id,
+            "user_id": context and context.user_id,
+            "auth_method": context and context.auth_method,
+        }
+        quiet = scope["path"] in ("/healthz", "/readyz") and status == 200
+        level = logging.DEBUG if quiet else logging.INFO
+        logger.log(level, "%s %s %s", scope["method"], scope["path"], status, extra={"fields": fields})
+
+
+class BodyLimit:
+    """Refuses bodies above the limit of their path with 413, by Content-Length at once or while they arrive.
+
+    The framework's own limit answers in plain text, outside the error envelope.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, limits_by_path: Mapping[str, int]) -> None:
+        self.app = app
+        self.limit = limit
+        self.limits_by_path = limits_by_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self.limits_by_path.get(scope["path"], self.limit)
+        announced = Headers(scope=scope).get("content-length", "")
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            if announced.isdecimal() and int(announced) > limit:
+                raise _too_large(scope["path"], limit)
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise _too_large(scope["path"], limit)
+            return message
+
+        await self.app(scope, receive_within_limit, send)
+
+
+def _too_large(path: str, limit: int) -> ApiError:
+    hint = "" if path.endswith("/upload") else " Send large batches as a file to /v1/submissions/upload."
+    return ApiError(
+        ErrorCode.PAYLOAD_TOO_LARGE,
+        f"The body is larger than {limit:,} bytes.{hint}",
+        details={"limit_bytes": limit},
+    )

@@ -1,0 +1,98 @@
+"""Blueprints: ordered, versioned lists of steps with their config."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, JsonValue
+
+from api.models.envelope import ResultModel
+from api.models.requests import Name, PageRequest, RequestModel, Slug, Version
+from api.models.steps import ExecutionMode
+
+Description = Annotated[str, Field(max_length=5000)]
+
+
+class Retry(RequestModel):
+    max_attempts: Annotated[int, Field(ge=1, le=10)]
+
+
+class BlueprintStepInput(RequestModel):
+    slug: Slug
+    version: Annotated[Version | None, Field(description="The latest published one when left out.")] = None
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="Must satisfy the step's `config_schema`."
+    )
+    retry: Retry | None = None
+
+
+StepList = Annotated[list[BlueprintStepInput], Field(min_length=1, max_length=50)]
+
+EXAMPLE_STEPS: list[JsonValue] = [
+    {"slug": "some-step", "config": {"fields": ["email"]}},
+    {"slug": "another-step"},
+]
+
+
+class CreateBlueprint(RequestModel):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Clean contacts", "steps": EXAMPLE_STEPS}]}
+    )
+
+    name: Name
+    description: Description | None = None
+    steps: StepList
+
+
+class ListBlueprints(PageRequest):
+    pass
+
+
+class GetBlueprint(RequestModel):
+    blueprint_id: UUID
+
+
+class UpdateBlueprint(RequestModel):
+    """What is left out stays as it is. Runs keep the version they were created with."""
+
+    blueprint_id: UUID
+    name: Name | None = None
+    description: Description | None = None
+    steps: StepList | None = None
+    expected_version: Annotated[
+        int | None, Field(ge=1, description="Refused with 409 when the blueprint has moved on from it.")
+    ] = None
+
+
+class BlueprintStep(ResultModel):
+    position: int
+    slug: str
+    version: str
+    title: str
+    execution_mode: ExecutionMode
+    config: dict[str, Any]
+    retry: dict[str, Any] | None
+
+
+class BlueprintSummary(ResultModel):
+    id: UUID
+    org_id: UUID
+    name: str
+    description: str | None
+    version: int
+    step_count: int
+    created_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Blueprint(ResultModel):
+    id: UUID
+    org_id: UUID
+    name: str
+    description: str | None
+    version: int
+    steps: list[BlueprintStep]
+    created_by: UUID | None
+    created_at: datetime
+    updated_at: datetime

@@ -1,0 +1,110 @@
+"""Pipeline runs: execution attempts of a submission, and the records that come out of them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+from api.models.envelope import ResultModel
+from api.models.requests import PageRequest, RequestModel
+from api.models.step_results import RecordKind, StepResult
+
+
+class PipelineRunStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class ExportFormat(StrEnum):
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+class CreatePipelineRun(RequestModel):
+    submission_id: UUID
+
+
+class ListPipelineRuns(PageRequest):
+    company_id: UUID | None = None
+    submission_id: UUID | None = None
+    status: PipelineRunStatus | None = None
+
+
+class GetPipelineRun(RequestModel):
+    pipeline_run_id: UUID
+
+
+class CancelPipelineRun(RequestModel):
+    pipeline_run_id: UUID
+
+
+class ListPipelineRunRecords(PageRequest):
+    pipeline_run_id: UUID
+    kind: RecordKind = RecordKind.OUTPUT
+    limit: Annotated[int, Field(ge=1, le=1000, description="How many records at most, 1 to 1000.")] = 100
+
+
+class ExportPipelineRun(RequestModel):
+    pipeline_run_id: UUID
+    format: ExportFormat = ExportFormat.CSV
+
+
+class PipelineRun(ResultModel):
+    id: UUID
+    org_id: UUID
+    company_id: UUID
+    submission_id: UUID
+    run_number: int
+    blueprint_id: UUID
+    blueprint_version: int
+    status: PipelineRunStatus
+    error: Annotated[
+        dict[str, Any] | None,
+        Field(description="Of a failed run: `{code, message, details?, position?, slug?}`."),
+    ]
+    record_count: int
+    dispatched: Annotated[bool, Field(description="Whether Trigger.dev has taken the run.")]
+    trigger_run_id: str | None
+    created_by: UUID | None
+    created_at: datetime
+    dispatched_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class PipelineRunWithSteps(PipelineRun):
+    steps: list[StepResult]
+
+
+class PipelineRunDetail(PipelineRunWithSteps):
+    blueprint_snapshot: Annotated[
+        Any, Field(description="The blueprint as it was when the run was created; it never changes.")
+    ]
+
+
+class PipelineRunCreated(ResultModel):
+    pipeline_run: PipelineRunWithSteps
+    dispatched: Annotated[
+        bool, Field(description="False: Trigger.dev could not be reached; the run starts by itself later.")
+    ]
+
+
+class RunRecord(ResultModel):
+    """An output record has `id` and `data` only; a verdict says which step refused or dropped it, and why."""
+
+    id: str
+    data: dict[str, Any] | None
+    reason: str | None = None
+    message: str | None = None
+    details: dict[str, Any] | None = None
+    position: Annotated[int | None, Field(description="0: refused at ingestion.")] = None
+    slug: str | None = None
+
+
+class RunFields(ResultModel):
+    fields: list[str]

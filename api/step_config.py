@@ -1,0 +1,86 @@
+"""Checks each step's config of a blueprint against the schema that the step published.
+
+The API knows no step by name: the JSON Schema of the registry (2020-12) is all it goes by.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from api.data_api import DataApiCaller
+from api.errors import ApiError, ErrorCode
+from api.models.blueprints import BlueprintStepInput
+from api.models.steps import Step
+
+MAX_ERRORS_PER_STEP = 20
+MAX_MESSAGE_LENGTH = 300
+
+
+async def checked_steps(rpc: DataApiCaller, steps: Sequence[BlueprintStepInput]) -> list[dict[str, Any]]:
+    """Returns the steps as the RPC takes them, each with the version that its config was checked against.
+
+    Raises ApiError unknown_step or invalid_step_config, which names every faulty step at once.
+    """
+    wanted = list(dict.fromkeys((step.slug, step.version) for step in steps))
+    found = await asyncio.gather(*(_published_step(rpc, *reference) for reference in wanted))
+    published = dict(zip(wanted, found, strict=True))
+    unknown = [
+        {"position": position, "slug": step.slug, "version": step.version}
+        for position, step in enumerate(steps, start=1)
+        if published[step.slug, step.version] is None
+    ]
+    if unknown:
+        raise ApiError(
+            ErrorCode.UNKNOWN_STEP,
+            "The blueprint names a step that is not published.",
+            details={"steps": unknown},
+        )
+    checked, faulty = [], []
+    for position, step in enumerate(steps, start=1):
+        definition = published[step.slug, step.version]
+        assert definition is not None  # for the type checker: unknown ones were raised above
+        if errors := config_errors(definition.config_schema, step.config):
+            faulty.append({"position": position, "slug": step.slug, "errors": errors})
+        checked.append(step.model_dump(mode="json") | {"version": definition.version})
+    if faulty:
+        raise ApiError(
+            ErrorCode.INVALID_STEP_CONFIG,
+            "A step's config does not match what the step expects.",
+            details={"steps": faulty},
+        )
+    return checked
+
+
+async def _published_step(rpc: DataApiCaller, slug: str, version: str | None) -> Step | None:
+    arguments = {"p_slug": slug} if version is None else {"p_slug": slug, "p_version": version}
+    try:
+        return await rpc.call("get_step", arguments, Step)
+    except ApiError as error:
+        if error.code == "step_not_found":
+            return None
+        raise
+
+
+def config_errors(schema: dict[str, Any], config: dict[str, Any]) -> list[dict[str, str]]:
+    """What is wrong with a config; `path` is a JSON Pointer, empty for the whole config."""
+    validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    found = sorted(
+        validator.iter_errors(config), key=lambda error: [str(part) for part in error.absolute_path]
+    )
+    return [{"path": _pointer(error), "message": _reason(error)} for error in found[:MAX_ERRORS_PER_STEP]]
+
+
+def _pointer(error: ValidationError) -> str:
+    parts = (str(part).replace("~", "~0").replace("/", "~1") for part in error.absolute_path)
+    return "".join(f"/{part}" for part in parts)
+
+
+def _reason(error: ValidationError) -> str:
+    """The most telling message: of an `anyOf` that fails, the alternative that came closest."""
+    if error.context:
+        closest = max(error.context, key=lambda inner: len(inner.absolute_path))
+        return f"{error.message}; closest: {closest.message}"[:MAX_MESSAGE_LENGTH]
+    return error.message[:MAX_MESSAGE_LENGTH]

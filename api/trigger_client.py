@@ -1,0 +1,98 @@
+"""Starts, reads and cancels Trigger.dev runs over HTTP: short timeout, one try.
+
+No failure here is the caller's: what could not be started is started later by the reconciler, and a task
+whose run was cancelled in SQL notices by itself.
+"""
+
+import json
+import re
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from api.http_client import HttpAnswer, HttpClient, UnreachableError
+
+RUN_PIPELINE_TASK = "run-pipeline"
+TIMEOUT_SECONDS = 3.0
+TRIGGER_RUN_ID = re.compile(r"run_[A-Za-z0-9]{1,64}")
+
+
+class TriggerUnavailableError(Exception):
+    """Trigger.dev could not be reached, or refused; the message says which, without secrets."""
+
+
+class TriggerClient:
+    """Shared by all requests."""
+
+    def __init__(self, http: HttpClient, secret_key: str) -> None:
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {secret_key}", "Content-Type": "application/json"}
+
+    async def start_run_pipeline(self, pipeline_run_id: str, org_id: str) -> str:
+        """Starts the run's task and returns the Trigger.dev run id; the same run never starts twice."""
+        body = {
+            "payload": {"pipeline_run_id": pipeline_run_id},
+            "options": {
+                "idempotencyKey": pipeline_run_id,
+                "concurrencyKey": org_id,
+                "tags": [pipeline_run_tag(pipeline_run_id), f"org:{org_id}"],
+            },
+        }
+        started = await self._request("POST", f"/api/v1/tasks/{RUN_PIPELINE_TASK}/trigger", body)
+        if not isinstance(started.get("id"), str):
+            raise TriggerUnavailableError("Trigger.dev answered without a run id")
+        return str(started["id"])
+
+    async def retrieve_run(self, trigger_run_id: str) -> dict[str, Any]:
+        return await self._request("GET", f"/api/v3/runs/{_checked(trigger_run_id)}")
+
+    async def cancel_run(self, trigger_run_id: str) -> None:
+        await self._request("POST", f"/api/v2/runs/{_checked(trigger_run_id)}/cancel")
+
+    async def check(self) -> str:
+        """`ok`, `unauthorized` or `unreachable`: asks for a run that cannot exist."""
+        try:
+            response = await self._send("GET", "/api/v3/runs/run_readiness", None)
+        except TriggerUnavailableError:
+            return "unreachable"
+        if response.status in (401, 403):
+            return "unauthorized"
+        return "ok" if response.status < 500 else "unreachable"
+
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        response = await self._send(method, path, body)
+        if not response.is_success:
+            raise TriggerUnavailableError(f"Trigger.dev answered {response.status} to {method} {path}")
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise TriggerUnavailableError(f"Trigger.dev answered no JSON to {method} {path}") from error
+        if not isinstance(answer, dict):
+            raise TriggerUnavailableError(f"Trigger.dev answered no object to {method} {path}")
+        return answer
+
+    async def _send(self, method: str, path: str, body: dict[str, Any] | None) -> HttpAnswer:
+        try:
+            content = json.dumps(body).encode() if body is not None else None
+            return await self._http.send(method, path, self._headers, content)
+        except UnreachableError as error:
+            raise TriggerUnavailableError(f"Trigger.dev did not answer {error}") from error
+
+
+def pipeline_run_tag(pipeline_run_id: str) -> str:
+    return f"pipeline_run:{pipeline_run_id}"
+
+
+def _checked(trigger_run_id: str) -> str:
+    """The id was written by a client of the Data API, so it must not be able to name another path."""
+    if not TRIGGER_RUN_ID.fullmatch(trigger_run_id):
+        raise TriggerUnavailableError("the recorded Trigger.dev run id is not one")
+    return trigger_run_id
+
+
+def _trigger(request: Request) -> TriggerClient:
+    trigger: TriggerClient = request.app.state.trigger
+    return trigger
+
+
+Trigger = Annotated[TriggerClient, Depends(_trigger)]

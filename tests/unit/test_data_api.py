@@ -1,0 +1,181 @@
+"""How answers of PostgREST become answers of the API, and that nothing is sent twice."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.main import create_app
+from tests.unit.conftest import make_settings, session_token
+from tests.unit.loopback import Answer, Loopback, Request, closed_port_url, rpc_error
+
+GET_COMPANY = {"company_id": "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10"}
+
+
+def get_company(client: TestClient) -> tuple[int, str]:
+    answer = client.post("/v1/companies/get", json=GET_COMPANY)
+    return answer.status_code, answer.json()["error"]["code"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        # What our own SQL raises passes through.
+        (rpc_error(404, "PT404", hint="company_not_found"), 404, "company_not_found"),
+        (rpc_error(409, "PT409", hint="blueprint_version_conflict"), 409, "blueprint_version_conflict"),
+        (rpc_error(401, "PT401", hint="api_token_revoked"), 401, "api_token_revoked"),
+        (rpc_error(503, "PT503", hint="data_api_unavailable"), 503, "data_api_unavailable"),
+        # A status that PostgREST could not read is taken from the code.
+        (rpc_error(400, "PT422", hint="invalid_cursor"), 422, "invalid_cursor"),
+        # Without a code the status says what it can.
+        (rpc_error(404, "PT404"), 404, "not_found"),
+        (rpc_error(409, "PT409", hint="Not a code!"), 409, "conflict"),
+        (rpc_error(418, "PT418"), 418, "internal_error"),
+        # PostgreSQL's own classes.
+        (rpc_error(403, "42501"), 403, "forbidden"),
+        (rpc_error(409, "23505"), 409, "conflict"),
+        (rpc_error(409, "23503"), 409, "conflict"),
+        (rpc_error(400, "23514"), 422, "invalid_request"),
+        (rpc_error(400, "23502"), 422, "invalid_request"),
+        (rpc_error(400, "22P02"), 422, "invalid_request"),
+        (rpc_error(400, "22P05"), 422, "invalid_request"),
+        (rpc_error(400, "22003"), 422, "invalid_request"),
+        # PostgREST's own.
+        (rpc_error(401, "PGRST301"), 401, "invalid_token"),
+        (rpc_error(401, "PGRST302"), 401, "invalid_token"),
+        (rpc_error(401, "PGRST303"), 401, "invalid_token"),
+        (rpc_error(404, "PGRST202"), 500, "internal_error"),
+        (rpc_error(406, "PGRST106"), 500, "internal_error"),
+        (rpc_error(400, "PGRST102"), 500, "internal_error"),
+        # Down, overloaded, or not ours to explain.
+        (rpc_error(503, "PGRST000"), 503, "data_api_unavailable"),
+        (rpc_error(503, "PGRST001"), 503, "data_api_unavailable"),
+        (rpc_error(503, "PGRST002"), 503, "data_api_unavailable"),
+        (rpc_error(504, "PGRST003"), 503, "data_api_unavailable"),
+        (rpc_error(503, "53300"), 503, "data_api_unavailable"),
+        (rpc_error(500, "57014"), 503, "data_api_unavailable"),
+        (rpc_error(500, "57P01"), 503, "data_api_unavailable"),
+        (rpc_error(500, "40P01"), 503, "data_api_unavailable"),
+        (rpc_error(500, "XX000"), 500, "internal_error"),
+        (rpc_error(400, "P0001"), 500, "internal_error"),
+        (Answer(502, b"<html>bad gateway</html>"), 503, "data_api_unavailable"),
+        (Answer(504, b""), 503, "data_api_unavailable"),
+        (Answer(429, {"message": "slow down"}), 429, "too_many_requests"),
+        (Answer(413, b"too large"), 413, "payload_too_large"),
+        (Answer(302, b"", {"Location": "https://elsewhere"}), 500, "internal_error"),
+        (Answer(500, ["no", "object"]), 500, "internal_error"),
+        (Answer(200, b"not json"), 500, "internal_error"),
+        (Answer(200, {"id": "misses the rest"}), 500, "internal_error"),
+    ],
+    ids=lambda value: str(getattr(value, "body", value))[:40],
+)
+def test_errors_of_the_data_api_become_stable_codes(
+    client: TestClient, data_api: Loopback, answer: Answer, status: int, code: str
+) -> None:
+    data_api.rpc("get_company", answer)
+    assert get_company(client) == (status, code)
+    assert len(data_api.asked("/get_company")) == 1
+
+
+def test_message_and_details_of_our_own_sql_reach_the_caller(client: TestClient, data_api: Loopback) -> None:
+    data_api.rpc(
+        "get_company",
+        rpc_error(409, "PT409", "The blueprint is at version 3.", "some_code", '{"version": 3}'),
+    )
+    error = client.post("/v1/companies/get", json=GET_COMPANY).json()["error"]
+    assert error["message"] == "The blueprint is at version 3."
+    assert error["details"] == {"version": 3}
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"), [(None, {}), ("plain text", {"text": "plain text"}), ("[1]", {"value": [1]})]
+)
+def test_details_are_always_an_object(
+    client: TestClient, data_api: Loopback, details: str | None, expected: object
+) -> None:
+    data_api.rpc("get_company", rpc_error(409, "PT409", hint="conflict", details=details))
+    assert client.post("/v1/companies/get", json=GET_COMPANY).json()["error"]["details"] == expected
+
+
+@pytest.mark.parametrize("code", ["23505", "42501", "23514", "22P02", "XX000", "P0001", "PGRST202", "57014"])
+def test_database_text_never_reaches_the_caller(client: TestClient, data_api: Loopback, code: str) -> None:
+    secret = "duplicate key value violates unique constraint companies_secret_key"
+    data_api.rpc("get_company", rpc_error(400, code, secret, f"hint {secret}", f"details {secret}"))
+    assert "companies_secret_key" not in client.post("/v1/companies/get", json=GET_COMPANY).text
+
+
+def test_unavailable_says_when_to_try_again(client: TestClient, data_api: Loopback) -> None:
+    data_api.rpc("get_company", rpc_error(503, "PGRST000"))
+    assert int(client.post("/v1/companies/get", json=GET_COMPANY).headers["Retry-After"]) > 0
+    data_api.rpc("get_company", Answer(429, {}, {"Retry-After": "17"}))
+    assert client.post("/v1/companies/get", json=GET_COMPANY).headers["Retry-After"] == "17"
+
+
+def test_unreachable_data_api_is_503(trigger: Loopback) -> None:
+    settings = make_settings(closed_port_url(), trigger.url)
+    with TestClient(create_app(settings)) as client:
+        client.headers["Authorization"] = f"Bearer {session_token(settings)}"
+        assert get_company(client) == (503, "data_api_unavailable")
+        readiness = client.get("/readyz")
+    assert readiness.status_code == 503
+    assert readiness.json()["error"]["details"] == {"data_api": "unreachable", "trigger": "ok"}
+
+
+def test_call_carries_key_token_and_named_arguments(client: TestClient, data_api: Loopback) -> None:
+    data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
+    client.post("/v1/companies/list", json={"limit": 7})
+    (request,) = data_api.asked("/list_companies")
+    assert request.body == {"p_limit": 7}
+    assert request.headers["apikey"] == "sb_publishable_of_the_unit_tests"
+    assert request.headers["authorization"] == client.headers["Authorization"]
+
+
+def test_only_fields_that_were_sent_are_passed_on(client: TestClient, data_api: Loopback) -> None:
+    data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
+    client.post("/v1/companies/list")
+    client.post("/v1/companies/list", json={"cursor": None})
+    assert [request.body for request in data_api.asked("/list_companies")] == [{}, {"p_cursor": None}]
+
+
+def test_cookies_of_the_data_api_are_not_kept(data_api: Loopback, trigger: Loopback) -> None:
+    # By name, since no cookie jar keeps cookies of a bare address.
+    settings = make_settings(data_api.url.replace("127.0.0.1", "localhost"), trigger.url)
+    page: dict[str, object] = {"items": [], "next_cursor": None}
+    data_api.rpc("list_companies", Answer(200, page, {"Set-Cookie": "session=of-somebody; Path=/"}))
+    with TestClient(create_app(settings)) as client:
+        client.headers["Authorization"] = f"Bearer {session_token(settings)}"
+        for _ in range(2):
+            assert client.post("/v1/companies/list").status_code == 200
+    assert all("cookie" not in request.headers for request in data_api.requests)
+
+
+def test_value_of_a_secret_is_passed_on_as_it_is(client: TestClient, data_api: Loopback) -> None:
+    answer = {"name": "crm", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+    data_api.rpc("set_secret", Answer(200, answer))
+    client.post("/v1/secrets/set", json={"name": "crm", "value": " whsec_x "})
+    assert data_api.asked("/set_secret")[0].body == {"p_name": "crm", "p_value": " whsec_x "}
+
+
+def test_who_is_calling_is_remembered_for_a_moment_but_not_by_auth_context(
+    client: TestClient, data_api: Loopback
+) -> None:
+    data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
+    for _ in range(3):
+        client.post("/v1/companies/list")
+    assert len(data_api.asked("/auth_context")) == 1
+    client.post("/v1/auth/context")
+    assert len(data_api.asked("/auth_context")) == 2
+
+
+def test_refused_callers_are_not_remembered(client: TestClient, data_api: Loopback) -> None:
+    answers = [rpc_error(403, "PT403", hint="user_deactivated")]
+
+    def auth_context(_: Request) -> Answer:
+        return answers[0]
+
+    data_api.rpc("auth_context", auth_context)
+    data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
+    assert client.post("/v1/companies/list").json()["error"]["code"] == "user_deactivated"
+    assert not data_api.asked("/list_companies")
+    client.post("/v1/companies/list")
+    assert len(data_api.asked("/auth_context")) == 2

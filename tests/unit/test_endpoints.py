@@ -1,0 +1,141 @@
+"""Sweeps over all endpoints, so that a new one cannot forget what holds for each."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from api.auth.api_token import generate_api_token
+from api.auth.context import AuthContext
+from api.main import ROUTERS
+from tests.unit.loopback import Answer, Loopback
+
+INFRASTRUCTURE = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"}
+PRODUCT_ROUTES = [
+    route for module in ROUTERS for route in module.router.routes if isinstance(route, APIRoute)
+]
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        if path.startswith("/v1/"):
+            yield path, methods["post"]
+
+
+def test_every_endpoint_of_the_contract_is_there() -> None:
+    assert {route.path for route in PRODUCT_ROUTES} == {
+        "/v1/auth/context",
+        *(f"/v1/companies/{verb}" for verb in ("create", "list", "get")),
+        *(f"/v1/api-tokens/{verb}" for verb in ("create", "list", "revoke")),
+        *(f"/v1/secrets/{verb}" for verb in ("set", "list", "delete")),
+        *(f"/v1/steps/{verb}" for verb in ("list", "get")),
+        *(f"/v1/blueprints/{verb}" for verb in ("create", "list", "get", "update")),
+        *(f"/v1/submissions/{verb}" for verb in ("create", "upload", "list", "get")),
+        *(f"/v1/pipeline-runs/{verb}" for verb in ("create", "list", "get", "cancel", "records", "export")),
+        *(f"/v1/step-results/{verb}" for verb in ("list", "get", "records")),
+    }
+
+
+def test_product_endpoints_are_post_and_only_infrastructure_is_get(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        assert set(methods) == ({"post"} if path.startswith("/v1/") else {"get"}), path
+    assert {path for path in document["paths"] if not path.startswith("/v1/")} <= INFRASTRUCTURE
+    for path in INFRASTRUCTURE:
+        assert not path.startswith("/v1/")
+
+
+@pytest.mark.parametrize("route", PRODUCT_ROUTES, ids=lambda route: route.path)
+def test_endpoint_refuses_who_shows_no_valid_credential(
+    client: TestClient, data_api: Loopback, route: APIRoute
+) -> None:
+    typo = generate_api_token().secret[:-1] + "!"
+    expected = {
+        "": "missing_credential",
+        "Basic dXNlcjpwYXNz": "missing_credential",
+        "Bearer": "missing_credential",
+        "Bearer ": "missing_credential",
+        "Bearer x.y.z": "invalid_token",
+        f"Bearer {'x' * 9000}": "invalid_token",
+        f"Bearer {typo}": "api_token_malformed",
+    }
+    for authorization, code in expected.items():
+        answer = client.post(route.path, json={}, headers={"Authorization": authorization})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, code), authorization[:40]
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert data_api.requests == []
+
+
+@pytest.mark.parametrize("route", PRODUCT_ROUTES, ids=lambda route: route.path)
+def test_endpoint_takes_an_auth_context(route: APIRoute) -> None:
+    annotations = inspect.get_annotations(route.endpoint, eval_str=True).values()
+    assert any(getattr(annotation, "__origin__", None) is AuthContext for annotation in annotations)
+
+
+def test_auth_context_has_five_fields_and_cannot_be_changed() -> None:
+    assert list(inspect.signature(AuthContext).parameters) == [
+        "org_id",
+        "user_id",
+        "company_id",
+        "role",
+        "auth_method",
+    ]
+    assert AuthContext.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+def test_api_token_reaches_the_data_api_as_a_context_jwt_only(client: TestClient, data_api: Loopback) -> None:
+    token = generate_api_token()
+    data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
+    answer = client.post("/v1/companies/list", headers={"Authorization": f"Bearer {token.secret}"})
+    assert answer.status_code == 200
+    for request in data_api.requests:
+        assert token.secret not in str(request)
+        assert request.headers["authorization"].count(".") == 2
+
+
+def test_every_operation_documents_itself(document: dict[str, Any]) -> None:
+    for path, operation in operations(document):
+        assert operation["summary"], path
+        assert operation["tags"], path
+        assert operation["security"] == [{"supabase_jwt": []}, {"api_token": []}], path
+        for status in ("401", "403", "404", "409", "422", "503"):
+            schema = operation["responses"][status]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ErrorBody"}, (path, status)
+    assert set(document["components"]["securitySchemes"]) == {"supabase_jwt", "api_token"}
+
+
+def test_lists_answer_with_data_and_next_cursor(client: TestClient, data_api: Loopback) -> None:
+    def page(request: object) -> Answer:
+        return Answer(200, {"items": [], "next_cursor": "bmV4dA=="})
+
+    for path in (route.path for route in PRODUCT_ROUTES if route.path.endswith("/list")):
+        noun = path.split("/")[2].replace("-", "_")
+        data_api.rpc(f"list_{noun}", page)
+        body = {"pipeline_run_id": "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10"} if noun == "step_results" else {}
+        answer = client.post(path, json=body)
+        assert answer.json() == {"data": [], "next_cursor": "bmV4dA=="}, path
+
+
+@pytest.mark.parametrize("limit", [0, 201, -1, "many", 1.5])
+def test_limits_outside_their_range_are_refused(client: TestClient, limit: object) -> None:
+    assert client.post("/v1/companies/list", json={"limit": limit}).status_code == 422
+
+
+def test_no_route_decides_by_role() -> None:
+    """Postgres decides: Python may print a role, never compare it."""
+    for path in Path("api").rglob("*.py"):
+        assert not re.search(
+            r"\.role\b.*(==|!=| in )|context\.(role|org_id|company_id) (==|!=|is)", path.read_text()
+        )

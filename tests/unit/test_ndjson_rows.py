@@ -1,0 +1,87 @@
+"""What becomes of each line of an NDJSON file."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.ingest.rows import MAX_FIELDS, MAX_RECORD_BYTES
+from tests.unit.files import read_ndjson
+
+
+def test_lines_become_records_and_fields_come_in_first_seen_order() -> None:
+    read = read_ndjson('{"b": 1, "a": {"x": [1]}}\n{"c": null, "b": true}\n')
+    assert read.records == {"1": {"b": 1, "a": {"x": [1]}}, "2": {"c": None, "b": True}}
+    assert read.fields == ["b", "a", "c"]
+
+
+def test_blank_lines_byte_order_mark_and_windows_line_ends_are_fine() -> None:
+    read = read_ndjson('\ufeff{"a":1}\r\n\r\n   \n{"a":2}'.encode())
+    assert read.records == {"1": {"a": 1}, "2": {"a": 2}}
+
+
+def test_numbers_keep_every_digit_they_were_written_with() -> None:
+    line = '{"id": 12345678901234567890.12345678901234567890, "x": 1.10, "y": 1E5}'
+    read = read_ndjson(line)
+    assert read.rejected == {}
+    # The text itself is what is sent.
+    from_file = read_ndjson(line.replace(" ", ""))
+    assert from_file.records["1"]["x"] == 1.1
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "invalid_json"),
+        ('{"a": 1} {"b": 2}', "invalid_json"),
+        ('{"a": 1},', "invalid_json"),
+        ("{'a': 1}", "invalid_json"),
+        ('{"a": NaN}', "invalid_json"),
+        ('{"a": -Infinity}', "invalid_json"),
+        ('{"a": 1e400}', "invalid_json"),
+        ('{"a": ' + "9" * 5000 + "}", "invalid_json"),
+        ('{"a": "tab\there"}', "invalid_json"),
+        ('{"a": "\\u0000"}', "invalid_json"),
+        ('{"a\\u0000": 1}', "invalid_json"),
+        ('{"a": "\\ud800"}', "invalid_json"),
+        ('{"a": ["\\udc00\\ud800"]}', "invalid_json"),
+        ('{"a":' + "[" * 5000 + "]" * 5000 + "}", "invalid_json"),
+        ("[1, 2]", "not_an_object"),
+        ('"text"', "not_an_object"),
+        ("17", "not_an_object"),
+        ("null", "not_an_object"),
+        ('{"a": "' + "x" * MAX_RECORD_BYTES + '"}', "record_too_large"),
+        ('{"a": "' + "ä" * (MAX_RECORD_BYTES // 2) + '"}', "record_too_large"),
+    ],
+    ids=lambda value: value[:24],
+)
+def test_a_line_that_is_no_storable_object_is_rejected_and_the_rest_goes_on(line: str, reason: str) -> None:
+    read = read_ndjson('{"a": 0}\n\n' + line + '\n{"a": 2}\n')
+    assert read.rejected["2"][:2] == (reason, 3)
+    assert line.startswith(read.rejected["2"][2])
+    assert read.records == {"1": {"a": 0}, "3": {"a": 2}}
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ('{"a": "\\\\u0000"}', "\\u0000"),
+        ('{"a": "\\ud83d\\ude00"}', "\U0001f600"),
+        ('{"a": "\\\\\\\\u0000 \\\\ud800"}', "\\\\u0000 \\ud800"),
+    ],
+)
+def test_escapes_that_only_look_unstorable_pass(line: str, value: str) -> None:
+    assert read_ndjson(line).records == {"1": {"a": value}}
+
+
+def test_undecodable_bytes_reject_only_their_line() -> None:
+    content = '{"a": "äöü"}\n'.encode() + b'{"a": "\xff"}\n' + '{"a": "ß"}\n'.encode()
+    read = read_ndjson(content)
+    assert read.rejected == {"2": ("undecodable_text", 2, '{"a": "\\xff"}')}
+    assert list(read.records) == ["1", "3"]
+
+
+def test_field_names_without_end_do_not_grow_without_end() -> None:
+    lines = "".join(f'{{"field_{number}": 1}}\n' for number in range(MAX_FIELDS + 500))
+    read = read_ndjson(lines)
+    assert len(read.records) == MAX_FIELDS + 500
+    assert len(read.fields) == MAX_FIELDS
