@@ -1,0 +1,1 @@
+"""Everything the product needs on one machine, in place of the hosted services. Nothing here ships."""

@@ -1,0 +1,86 @@
+"""Puts the parts of the platform together."""
+
+import asyncio
+
+from local.trigger_platform.clock import Now, Timers, utc_now
+from local.trigger_platform.dispatch import Dispatch
+from local.trigger_platform.engine import Engine
+from local.trigger_platform.environment import Environment
+from local.trigger_platform.ids import bare
+from local.trigger_platform.models import Worker
+from local.trigger_platform.packets import PacketStore
+from local.trigger_platform.queues import RunQueues
+from local.trigger_platform.schedules import Schedules
+from local.trigger_platform.settings import Settings
+from local.trigger_platform.snapshots import Snapshots
+from local.trigger_platform.socket import WorkerSocket
+from local.trigger_platform.state import State
+from local.trigger_platform.triggering import Triggering
+from local.trigger_platform.waits import Waits
+from local.trigger_platform.workers import WorkerManifest, Workers
+
+
+class Platform:
+    def __init__(self, settings: Settings, public_url: str, now: Now = utc_now) -> None:
+        self.environment = Environment(
+            project_ref=settings.trigger_project_ref,
+            secret_key=settings.trigger_secret_key,
+            access_token=settings.trigger_access_token,
+            public_url=public_url,
+            task_variables=settings.task_environment(),
+        )
+        self.closing = asyncio.Event()
+        self.timers = Timers(now)
+        self.state = State(settings.trigger_finished_runs_kept)
+        self.queues = RunQueues(settings.trigger_max_executing_runs)
+        self.workers = Workers(now)
+        self.snapshots = Snapshots(
+            self.timers,
+            settings.trigger_heartbeat_timeout_seconds,
+            settings.trigger_pending_timeout_seconds,
+        )
+        self.waits = Waits(self.state, self.queues, self.snapshots, self.timers)
+        self.dispatch = Dispatch(
+            self.state, self.queues, self.workers, self.snapshots, self.waits, self.timers
+        )
+        self.engine = Engine(self.state, self.queues, self.dispatch, self.snapshots, self.waits, self.timers)
+        self.packets = PacketStore(public_url, settings.trigger_packet_bytes_kept)
+        self.triggering = Triggering(
+            self.state, self.dispatch, self.workers, self.waits, self.packets, self.timers
+        )
+        self.schedules = Schedules(self.triggering, self.timers)
+        self.socket = WorkerSocket(
+            settings.trigger_secret_key, self.timers, settings.trigger_session_grace_seconds
+        )
+        self.snapshots.notify = self.socket.notify
+        self.socket.lost = self._session_lost
+        self.schedules.is_connected = lambda: self.socket.is_connected
+
+    def register_worker(self, manifest: WorkerManifest) -> Worker:
+        """Make a build of the tasks the current one."""
+        worker = self.workers.register(manifest)
+        self.schedules.sync(worker)
+        self.dispatch.workers_changed()
+        return worker
+
+    @property
+    def ready_version(self) -> str | None:
+        """The version of the registered worker, as long as the CLI that registered it is connected."""
+        current = self.workers.current
+        return current.version if current and self.socket.is_connected else None
+
+    def close(self) -> None:
+        """End every request on hold; more must not follow."""
+        self.closing.set()
+        self.dispatch.runs_ready.fire()
+
+    async def is_closing_within(self, seconds: float) -> bool:
+        """Wait that long at most and tell whether the platform is stopping."""
+        try:
+            return await asyncio.wait_for(self.closing.wait(), seconds)
+        except TimeoutError:
+            return False
+
+    def _session_lost(self, run_friendly_ids: set[str]) -> None:
+        found = (self.state.runs.get(bare(friendly_id)) for friendly_id in run_friendly_ids)
+        self.engine.session_lost([run for run in found if run])

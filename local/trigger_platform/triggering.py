@@ -1,0 +1,225 @@
+"""Taking runs in: idempotency keys, the new run, batches."""
+
+from datetime import timedelta
+
+from local.trigger_platform import ids
+from local.trigger_platform.clock import Timers
+from local.trigger_platform.dispatch import Dispatch
+from local.trigger_platform.durations import format_duration, parse_key_ttl, parse_moment
+from local.trigger_platform.errors import PlatformError
+from local.trigger_platform.models import (
+    FAILED_STATUSES,
+    Batch,
+    ExecutionStatus,
+    Run,
+    RunStatus,
+)
+from local.trigger_platform.packets import INLINE_LIMIT, STORE_TYPE, PacketStore
+from local.trigger_platform.snapshots import first_snapshot
+from local.trigger_platform.state import State
+from local.trigger_platform.trigger_request import (
+    BatchItem,
+    BatchRequest,
+    Caller,
+    TriggerOptions,
+    TriggerRequest,
+)
+from local.trigger_platform.waits import Waits
+from local.trigger_platform.workers import Workers, own_queue
+
+_KEY_LIFE = timedelta(days=30)
+_DEFAULT_TTL = "10m"
+
+
+class Triggering:
+    def __init__(
+        self,
+        state: State,
+        dispatch: Dispatch,
+        workers: Workers,
+        waits: Waits,
+        packets: PacketStore,
+        timers: Timers,
+    ) -> None:
+        self._state = state
+        self._dispatch = dispatch
+        self._workers = workers
+        self._waits = waits
+        self._packets = packets
+        self._timers = timers
+
+    def trigger(
+        self,
+        task_id: str,
+        request: TriggerRequest,
+        caller: Caller,
+        batch: Batch | None = None,
+        index: int | None = None,
+    ) -> tuple[Run, bool]:
+        """Return the run and whether it is an earlier one, found by its idempotency key.
+
+        Raises PlatformError: 422 for options out of bounds, 413 for too much metadata.
+        """
+        repeated = self._state.requests.get(caller.request_key or "")
+        if repeated in self._state.runs:
+            return self._state.runs[repeated], False
+        options = request.options
+        self.check(options)
+        parent = self._state.runs.get(ids.bare(options.parent_run_id or ""))
+        waiting_parent = parent if options.resume_parent_on_completion else None
+        if waiting_parent:
+            self._waits.check(waiting_parent, f"trigger {task_id}")
+        elif options.resume_parent_on_completion:
+            raise PlatformError(404, "Parent run not found in the calling environment")
+        key = caller.idempotency_key or options.idempotency_key or None
+        run = self._earlier_run(task_id, key) if key else None
+        is_cached = run is not None
+        if run is None:
+            run = self._create(task_id, request, caller, parent, batch)
+            if key:
+                run.idempotency_key = key
+                ttl = parse_key_ttl(caller.idempotency_key_ttl) or parse_key_ttl(options.idempotency_key_ttl)
+                run.idempotency_key_expires_at = self._timers.now() + (ttl or _KEY_LIFE)
+                self._state.keyed[task_id, key] = run.id
+        if batch is not None and index is not None:
+            batch.run_ids[index] = run.id
+            run.member_of.add(batch.id)
+        if waiting_parent:
+            self._waits.for_run(waiting_parent, run, batch, index)
+        if not is_cached:
+            self._dispatch.start(run)
+            self._state.remember_request(caller.request_key, run.id)
+        return run, is_cached
+
+    def create_batch(self, request: BatchRequest, caller: Caller) -> tuple[Batch, bool]:
+        """Open a batch whose items follow; a parent that waits for it waits from now on."""
+        key = f"batch:{request.idempotency_key}" if request.idempotency_key else None
+        repeated = self._state.requests.get(key or "") or self._state.requests.get(caller.request_key or "")
+        if repeated in self._state.batches:
+            return self._state.batches[repeated], True
+        parent = self._state.find(request.parent_run_id) if request.parent_run_id else None
+        now = self._timers.now()
+        batch = Batch(
+            id=ids.new_id(),
+            created_at=now,
+            updated_at=now,
+            run_count=request.run_count,
+            parent_id=parent.id if parent else None,
+            waitpoint=None,
+            idempotency_key=request.idempotency_key,
+        )
+        if parent and request.resume_parent_on_completion:
+            self._waits.check(parent, "start a batch")
+            self._waits.for_batch(parent, batch)
+        self._state.batches[batch.id] = batch
+        self._state.remember_request(key, batch.id)
+        self._state.remember_request(caller.request_key, batch.id)
+        return batch, False
+
+    def add_items(self, batch: Batch, items: list[BatchItem], caller: Caller) -> tuple[int, int]:
+        """Start the batch's runs and seal it when all are there. Returns (accepted, known already)."""
+        accepted = known = 0
+        parent = self._state.runs.get(batch.parent_id or "")
+        for item in items:
+            if item.index in batch.run_ids:
+                known += 1
+                continue
+            if parent:
+                item.options.parent_run_id = parent.friendly_id
+                item.options.resume_parent_on_completion = batch.waitpoint is not None
+            item_caller = caller.model_copy(update={"request_key": None, "idempotency_key": None})
+            self.trigger(item.task, item, item_caller, batch, item.index)
+            accepted += 1
+        batch.updated_at = self._timers.now()
+        batch.sealed = len(batch.run_ids) >= batch.run_count
+        self._waits.try_complete_batch(batch)
+        return accepted, known
+
+    def check(self, options: TriggerOptions) -> None:
+        """Raise PlatformError (422, or 413 for too much metadata) if the options cannot be honoured."""
+        options.check()
+        if options.delay and parse_moment(options.delay, self._timers.now()) is None:
+            raise PlatformError(422, f"Invalid delay {options.delay}")
+
+    def _earlier_run(self, task_id: str, key: str) -> Run | None:
+        run = self._state.runs.get(self._state.keyed.get((task_id, key), ""))
+        if run is None:
+            return None
+        expires_at = run.idempotency_key_expires_at
+        is_expired = expires_at is not None and expires_at <= self._timers.now()
+        if is_expired or run.status in FAILED_STATUSES or run.status is RunStatus.EXPIRED:
+            self._state.drop_key(run)
+            return None
+        return run
+
+    def _create(
+        self,
+        task_id: str,
+        request: TriggerRequest,
+        caller: Caller,
+        parent: Run | None,
+        batch: Batch | None,
+    ) -> Run:
+        options = request.options
+        now = self._timers.now()
+        worker = self._workers.by_version(options.lock_to_version) if options.lock_to_version else None
+        known = worker or self._workers.current
+        task = known.tasks.get(task_id) if known else None
+        delay_until = parse_moment(options.delay, now) if options.delay else None
+        status = RunStatus.DELAYED if delay_until else RunStatus.PENDING
+        traceparent, span_id = ids.new_traceparent(caller.traceparent)
+        source = "schedule" if caller.schedule_id else "sdk" if caller.from_worker else "api"
+        is_scheduled = bool(task and task.cron)
+        run = Run(
+            id=ids.new_id(),
+            task_id=task_id,
+            queue=own_queue(task_id),
+            asked_queue=options.queue.name if options.queue else None,
+            created_at=now,
+            updated_at=now,
+            status=status,
+            snapshot=first_snapshot(
+                now,
+                ExecutionStatus.DELAYED if delay_until else ExecutionStatus.RUN_CREATED,
+                status,
+            ),
+            payload=request.payload_data(),
+            payload_type=options.payload_type,
+            trace_context=({} if caller.from_worker else {"external": {}}) | {"traceparent": traceparent},
+            span_id=span_id,
+            trigger_source=source,
+            root_trigger_source=parent.root_trigger_source if parent else source,
+            task_kind="SCHEDULED" if is_scheduled else "STANDARD",
+            concurrency_key=options.concurrency_key or None,
+            priority_ms=max(0, round(options.priority * 1000)),
+            tags=options.tag_list(),
+            metadata=options.metadata_object(),
+            is_test=options.test,
+            ttl=_ttl(options.ttl if options.ttl is not None else task.ttl if task else None),
+            delay_until=delay_until,
+            idempotency_key_options=options.idempotency_key_options,
+            max_attempts=options.max_attempts,
+            max_duration=options.max_duration,
+            machine=options.machine,
+            parent_id=parent.id if parent else None,
+            root_id=(parent.root_id or parent.id) if parent else None,
+            depth=parent.depth + 1 if parent else 0,
+            resumes_parent=options.resume_parent_on_completion,
+            batch_id=batch.id if batch else None,
+            schedule_id=caller.schedule_id,
+            worker=worker,
+        )
+        if run.payload is not None and len(run.payload.encode()) > INLINE_LIMIT:
+            path = f"{run.friendly_id}/payload.json"
+            self._packets.put(path, run.payload.encode(), run.payload_type)
+            run.payload, run.payload_type = path, STORE_TYPE
+        self._state.runs[run.id] = run
+        if parent:
+            parent.child_ids.append(run.id)
+        return run
+
+
+def _ttl(ttl: str | int | None) -> str | None:
+    if ttl is None:
+        return _DEFAULT_TTL
+    return format_duration(ttl) if isinstance(ttl, int) else ttl
