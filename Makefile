@@ -3,12 +3,25 @@ PYTHON ?= python3
 VENV := .venv/bin
 PY_STAMP := .venv/.installed
 TRIGGER_STAMP := trigger/node_modules/.package-lock.json
+LOCAL_STAMP := local/supabase/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: install ## Send a messy company export through the whole system and show what came of it
+	$(VENV)/python -m local demo
+
+.PHONY: up
+up: install ## Run the local stack in the foreground, one prefixed log (Ctrl-C stops it)
+	$(VENV)/python -m local up
+
+.PHONY: down
+down: install ## Stop a local stack that runs elsewhere or was left behind
+	$(VENV)/python -m local down
 
 .PHONY: test
 test: check ## Everything: the static checks, vitest, pytest
@@ -22,8 +35,12 @@ check: install ## The static checks alone: ruff, mypy, eslint, tsc
 	$(VENV)/mypy
 	cd trigger && npm run --silent lint && npm run --silent typecheck
 
+.PHONY: bench-http
+bench-http: install ## What a small call costs with each HTTP client that the API could use
+	$(VENV)/python -m tests.benchmarks.http_clients
+
 .PHONY: install
-install: $(PY_STAMP) $(TRIGGER_STAMP) ## Install the Python and npm packages that are missing
+install: $(PY_STAMP) $(TRIGGER_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing
 
 # pip of the system installs into the venv, so that Python's ensurepip (a package of its own on Debian) is not needed.
 $(PY_STAMP): requirements.txt local/requirements.txt

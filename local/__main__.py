@@ -1,0 +1,199 @@
+"""`python -m local`: the local stack's command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from local.console import Console
+from local.environment import as_dotenv
+from local.errors import StackError
+from local.settings import DEFAULT_DIRECTORY, DEFAULT_PORT_BASE, ROOT, StackSettings, read_settings
+from local.stack import Stack, environment_file, stop_stack
+from local.state import read_state
+
+_POLL_SECONDS = 0.1
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["demo"]:
+        from local import demo  # here, since it imports what only a demonstration needs
+
+        return int(demo.main(arguments[1:]))
+    options = _parser().parse_args(arguments)
+    options.directory = options.directory.resolve()
+    try:
+        return int(options.run(options))
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=sys.modules["local"].__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, summary: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=summary, description=summary)
+        added.add_argument(
+            "--dir",
+            dest="directory",
+            type=Path,
+            default=DEFAULT_DIRECTORY,
+            help="where the stack keeps its data, secrets and logs (default: .local in the repository)",
+        )
+        added.set_defaults(run=run)
+        return added
+
+    up = command("up", _up, "Start everything and show one log; Ctrl-C stops it.")
+    up.add_argument("--detach", action="store_true", help="return when everything is ready, leave it running")
+    up.add_argument("--quiet", action="store_true", help="leave the processes' lines to their log files")
+    up.add_argument(
+        "--port-base",
+        type=int,
+        default=DEFAULT_PORT_BASE,
+        metavar="N",
+        help="the API listens on N, the rest on N+1 to N+5 (default: %(default)s)",
+    )
+    up.add_argument(
+        "--only", dest="scope", choices=["supabase"], default="all", help="database, Data API and Auth"
+    )
+    up.add_argument(
+        "--migrate", action="store_true", help="apply migrations to a Supabase project of your own"
+    )
+    command("down", _down, "Stop the stack and whatever a crash left of it.")
+    command("status", _status, "Tell which processes run.")
+    command("env", _env, "Print the stack's variables as dotenv lines.")
+    logs = command("logs", _logs, "Print the log of one process.")
+    logs.add_argument("name", metavar="NAME", help="as `status` lists them")
+    commands.add_parser("demo", help="Send a sample export through everything.", add_help=False)
+    return parser
+
+
+def _up(options: argparse.Namespace) -> int:
+    settings = read_settings(
+        directory=options.directory,
+        port_base=options.port_base,
+        scope=options.scope,
+        migrate=options.migrate,
+    )
+    return _up_detached(settings) if options.detach else _up_here(settings, quiet=options.quiet)
+
+
+def _up_here(settings: StackSettings, *, quiet: bool) -> int:
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _interrupt_once)
+    stack = Stack(settings)
+    with Console([] if quiet else stack.logs) as console:
+        try:
+            environment = stack.start()
+        except KeyboardInterrupt:
+            return 0  # stopped while starting, as asked
+        try:
+            console.say(_ready_sentence(settings, environment))
+            while True:
+                stack.check()
+                time.sleep(_POLL_SECONDS)
+        except KeyboardInterrupt:
+            stack.stop()
+            return 0
+        except StackError as error:
+            stack.stop(reason=str(error))
+            raise
+
+
+def _up_detached(settings: StackSettings) -> int:
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    log = settings.logs / "stack.log"
+    arguments = ["up", "--quiet", "--dir", str(settings.directory), "--port-base", str(settings.ports.base)]
+    arguments += ["--only", settings.scope] if settings.scope != "all" else []
+    arguments += ["--migrate"] if settings.migrate else []
+    with log.open("wb") as output:
+        owner = subprocess.Popen(
+            [sys.executable, "-m", "local", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        while not _ready_under(settings.directory, owner.pid):
+            if owner.poll() is not None:
+                sys.stderr.write(log.read_text())
+                return 1
+            time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        owner.terminate()
+        owner.wait()
+        return 1
+    sys.stdout.write(log.read_text())
+    return 0
+
+
+def _ready_under(directory: Path, pid: int) -> bool:
+    state = read_state(directory)
+    return state is not None and state.phase == "ready" and state.owner.pid == pid
+
+
+def _ready_sentence(settings: StackSettings, environment: dict[str, str]) -> str:
+    api = f"the API on {environment['API_URL']}, " if settings.scope == "all" else ""
+    return (
+        f"Ready: {api}Supabase on {environment['SUPABASE_URL']}. "
+        f"Its variables: python -m local env --dir {settings.directory}"
+    )
+
+
+def _interrupt_once(number: int, frame: FrameType | None) -> None:
+    for stop_signal in _STOP_SIGNALS:
+        signal.signal(stop_signal, signal.SIG_IGN)  # a second Ctrl-C shall not interrupt the stopping
+    raise KeyboardInterrupt
+
+
+def _down(options: argparse.Namespace) -> int:
+    print("Stopped." if stop_stack(options.directory) else f"No stack runs in {options.directory}.")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    state = read_state(options.directory)
+    if state is None:
+        print(f"No stack was ever started in {options.directory}.")
+        return 1
+    crashed = state.phase in ("starting", "ready") and not state.running
+    print(f"{'crashed' if crashed else state.phase} (port base {state.port_base}, {state.scope})")
+    for name, identity in state.processes.items():
+        print(f"  {name:<18} {'running' if identity.alive() else 'dead':<8} pid {identity.pid}")
+    if state.reason:
+        print(state.reason)
+    if crashed:
+        print("Whoever started it is gone. End what is left of it with `python -m local down`.")
+    return 0 if state.phase == "ready" and state.running else 1
+
+
+def _env(options: argparse.Namespace) -> int:
+    path = environment_file(options.directory)
+    if not path.exists():
+        raise StackError(f"No stack was ever started in {options.directory}. Start one: python -m local up")
+    sys.stdout.write(as_dotenv(json.loads(path.read_text())))
+    return 0
+
+
+def _logs(options: argparse.Namespace) -> int:
+    path = options.directory / "logs" / f"{options.name}.log"
+    if not path.exists():
+        names = ", ".join(sorted(log.stem for log in path.parent.glob("*.log"))) or "none yet"
+        raise StackError(f"There is no log of {options.name}. There are: {names}.")
+    sys.stdout.write(path.read_text(errors="replace"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

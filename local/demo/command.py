@@ -1,0 +1,148 @@
+"""`python -m local demo`: its options, the stack it needs, and what its exit code says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from local.demo.errors import DemoError
+from local.demo.findings import Findings, gather
+from local.demo.report import print_next_commands, print_report
+from local.demo.scenario import Scene, perform
+from local.errors import StackError
+from local.settings import DEFAULT_DIRECTORY, DEFAULT_PORT_BASE, read_settings
+from local.stack import Stack, environment_file
+from local.state import read_state
+
+_INTERRUPTED = 130
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the demo; 0 only if the run succeeded and everything it shows adds up."""
+    options = _parser().parse_args(arguments)
+    directory: Path = options.directory.resolve()
+    console = Console()
+    signal.signal(signal.SIGTERM, _interrupt)  # so that a terminated demo stops its stack as well
+    started = time.monotonic()
+    try:
+        with _stack(console, directory, options.port_base) as stage:
+            scene = Scene(stage.environment, directory / "demo", stage.port_base + 6, console)
+            scene.folder.mkdir(parents=True, exist_ok=True)
+            complaints = _play(scene).complaints()
+            if not complaints:
+                again = None if stage.was_running else _up_command(directory, stage.port_base)
+                print_next_commands(scene, again)
+    except KeyboardInterrupt:
+        console.print("\nInterrupted; nothing of the demo is left running.")
+        return _INTERRUPTED
+    except StackError as error:
+        console.print(f"\n[red]The stack did not start:[/] {error}", soft_wrap=True)
+        return 1
+    except DemoError as error:
+        return _fail(console, directory, str(error), error.log)
+    if complaints:
+        return _fail(console, directory, " ".join(complaints), "trigger-worker")
+    console.print(f"\n[green]The demo succeeded[/] after {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local demo",
+        description="Sends a sample CRM export through the whole product and shows what became of it.",
+    )
+    parser.add_argument(
+        "--dir",
+        dest="directory",
+        type=Path,
+        default=DEFAULT_DIRECTORY,
+        help="the stack's folder (default: .local in the repository); a stack that runs there is used",
+    )
+    parser.add_argument(
+        "--port-base",
+        type=int,
+        default=DEFAULT_PORT_BASE,
+        metavar="N",
+        help="for a stack that the demo has to start; its webhook receiver takes N+6 (default: %(default)s)",
+    )
+    return parser
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A stack that is ready."""
+
+    environment: Mapping[str, str]
+    port_base: int
+    was_running: bool
+
+
+@contextmanager
+def _stack(console: Console, directory: Path, port_base: int) -> Iterator[_Stage]:
+    """The stack that runs in the folder, or one that is started here and stops at the end."""
+    state = read_state(directory)
+    if state is not None and state.running:
+        if state.phase != "ready" or state.scope != "all":
+            raise StackError(f"The stack in {directory} runs without API and tasks, or is still starting.")
+        console.print(f"Using the stack that runs in {directory}.", soft_wrap=True)
+        yield _Stage(json.loads(environment_file(directory).read_text()), state.port_base, was_running=True)
+        return
+    console.print("Starting PostgreSQL, Supabase, Trigger.dev and the API …")
+    stack = Stack(read_settings(directory=directory, port_base=port_base))
+    environment = stack.start()
+    try:
+        yield _Stage(environment, port_base, was_running=False)
+    finally:
+        _finish_in_peace()
+        stack.stop()
+
+
+def _play(scene: Scene) -> Findings:
+    with perform(scene) as (performance, server):
+        if performance.run.status != "succeeded":
+            error = performance.run.error or {}
+            where = f" in {error['slug']}" if error.get("slug") else ""
+            raise DemoError(
+                f"The run {performance.run.status}{where}: {error.get('code')}: {error.get('message')}",
+                log="trigger-worker",
+            )
+        findings = gather(scene, performance, server)
+    print_report(scene.console, findings)
+    return findings
+
+
+def _fail(console: Console, directory: Path, sentence: str, log: str | None) -> int:
+    console.print(f"\n[red]The demo failed.[/] {sentence}", soft_wrap=True)
+    if log is not None:
+        console.print(f"Look at: python -m local logs {log}{_dir_option(directory)}", soft_wrap=True)
+    return 1
+
+
+def _up_command(directory: Path, port_base: int) -> str:
+    if directory == DEFAULT_DIRECTORY and port_base == DEFAULT_PORT_BASE:
+        return "make up"
+    port_option = "" if port_base == DEFAULT_PORT_BASE else f" --port-base {port_base}"
+    return f"python -m local up{_dir_option(directory)}{port_option}"
+
+
+def _dir_option(directory: Path) -> str:
+    return "" if directory == DEFAULT_DIRECTORY else f" --dir {directory}"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _finish_in_peace() -> None:
+    """Stopping takes some seconds and must not be interrupted half-way."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

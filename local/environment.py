@@ -1,0 +1,79 @@
+"""The variables under which the API, the tasks and the tools run on one stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from local.credentials import Credentials
+from local.settings import StackSettings, SupabaseService, TriggerService
+
+
+def local_supabase(settings: StackSettings, credentials: Credentials) -> SupabaseService:
+    """The stand-in, described as an existing project is."""
+    port = settings.ports.postgres
+    return SupabaseService(
+        url=f"http://127.0.0.1:{settings.ports.supabase}",
+        publishable_key=credentials.publishable_key,
+        secret_key=credentials.secret_key,
+        jwt_secret=credentials.jwt_secret,
+        database_url=f"postgresql://postgres:{credentials.postgres_password}@127.0.0.1:{port}/postgres",
+    )
+
+
+def local_trigger(settings: StackSettings, credentials: Credentials) -> TriggerService:
+    """The control plane, described as an existing platform is."""
+    return TriggerService(
+        api_url=f"http://127.0.0.1:{settings.ports.trigger_platform}",
+        access_token=credentials.trigger_access_token,
+        secret_key=credentials.trigger_secret_key,
+        project_ref=credentials.trigger_project_ref,
+    )
+
+
+def build_environment(
+    settings: StackSettings, supabase: SupabaseService, trigger: TriggerService
+) -> dict[str, str]:
+    """Every variable of `.env.example` that has a value here, and where things are."""
+    return {
+        "API_URL": f"http://127.0.0.1:{settings.ports.api}",
+        "SUPABASE_URL": supabase.url,
+        "SUPABASE_PUBLISHABLE_KEY": supabase.publishable_key,
+        "SUPABASE_SECRET_KEY": supabase.secret_key,
+        "SUPABASE_JWT_SECRET": supabase.jwt_secret,
+        "SUPABASE_JWT_ISSUER": f"{supabase.url}/auth/v1",
+        "SUPABASE_JWT_AUDIENCE": "authenticated",
+        "SUPABASE_JWT_ALGORITHMS": "HS256",
+        "DATABASE_URL": supabase.database_url,
+        "TRIGGER_API_URL": trigger.api_url,
+        "TRIGGER_ACCESS_TOKEN": trigger.access_token,
+        "TRIGGER_SECRET_KEY": trigger.secret_key,
+        "TRIGGER_PROJECT_REF": trigger.project_ref,
+        "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
+        "ENVIRONMENT": "local",
+        "LOG_LEVEL": "INFO",
+        "CORS_ALLOWED_ORIGINS": "http://localhost:3000",
+        "MAX_UPLOAD_BYTES": str(100 * 1024 * 1024),
+        **settings.adjusted,
+    }
+
+
+def task_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part that the tasks get, as a Trigger.dev project's environment variables."""
+    names = (
+        "SUPABASE_URL",
+        "SUPABASE_SECRET_KEY",
+        "WEBHOOK_ALLOW_PRIVATE_ADDRESSES",
+        "TRIGGER_API_URL",
+        "TRIGGER_SECRET_KEY",
+    )
+    return {name: environment[name] for name in names}
+
+
+def as_dotenv(environment: Mapping[str, str]) -> str:
+    """Lines that dotenv readers and POSIX shells understand alike."""
+    return "".join(f"{name}={_quoted(value)}\n" for name, value in environment.items())
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("'", "'\\''")
+    return f"'{escaped}'"

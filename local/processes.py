@@ -1,0 +1,184 @@
+"""Starting, watching and ending the stack's processes.
+
+Every process leads a group of its own and carries its stack's folder in its environment. The mark is what
+`sweep` goes by: unlike a pid it cannot be recycled, it is inherited by grandchildren, and it is still there
+after whoever started the process has crashed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from local.errors import StackError
+
+_MARK = "DATA_ENGINE_X_STACK"
+# What the shell has of these may belong to another project: a process gets what its command names.
+_NOT_INHERITED = ("SUPABASE_", "TRIGGER_", "PGRST_")
+_POLL_SECONDS = 0.05
+_LAST_LINES = 12
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A process that is told apart from a later one with the same pid by when it started."""
+
+    pid: int
+    started: float
+
+    @classmethod
+    def of(cls, pid: int) -> Identity:
+        return cls(pid, psutil.Process(pid).create_time())
+
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def end(self, *, seconds: float) -> None:
+        """Asks the process to end and waits; kills it when that takes too long."""
+        if not self.alive():
+            return
+        process = psutil.Process(self.pid)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+        if psutil.wait_procs([process], timeout=seconds)[1]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a process of the stack is called and how it is run."""
+
+    name: str
+    arguments: Sequence[str]
+    cwd: Path
+    environment: Mapping[str, str]
+
+
+class ManagedProcess:
+    """One running process of the stack, writing to a log of its own."""
+
+    def __init__(self, command: Command, *, directory: Path, log: Path) -> None:
+        self.name = command.name
+        self.log = log
+        try:
+            with log.open("wb") as output:
+                self._process = subprocess.Popen(
+                    command.arguments,
+                    cwd=command.cwd,
+                    env={**_inherited(), **command.environment, _MARK: str(directory)},
+                    stdin=subprocess.PIPE,  # closes when we die, which tells the Supabase server to end
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StackError(f"{self.name} cannot be started: {error}.") from error
+        self.identity = Identity.of(self._process.pid)
+
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
+        """Returns once `ready()` holds; raises StackError if the process ends or time runs out before."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{self.name} was not ready after {seconds:.0f} s. {self._evidence()}")
+            time.sleep(_POLL_SECONDS)
+
+    def wait(self, *, seconds: float) -> None:
+        """Returns once the process has ended well; raises StackError if it failed or takes too long."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise StackError(f"{self.name} took longer than {seconds:.0f} s. {self._evidence()}") from error
+        if code != 0:
+            raise StackError(f"{self.name} failed ({_ending(code)}). {self._evidence()}")
+
+    def check(self) -> None:
+        """Raises StackError if the process has ended."""
+        code = self._process.poll()
+        if code is not None:
+            raise StackError(f"{self.name} stopped ({_ending(code)}). {self._evidence()}")
+
+    def stop(self, *, seconds: float = 10) -> None:
+        """Ends the process and its group: asked first, killed when that takes too long."""
+        _signal_group(self._process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):  # the kill below is the answer to that
+            self._process.wait(seconds)
+        _signal_group(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def _evidence(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+        quoted = "".join(f"\n  {line}" for line in lines)
+        return f"The end of {self.log}:{quoted}" if lines else f"Its log {self.log} is empty."
+
+
+def marked_processes(directory: Path) -> list[psutil.Process]:
+    """Every live process of the stack in `directory`, whoever started it."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            marked = process.environ().get(_MARK) == str(directory)
+            if marked and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # gone meanwhile, or somebody else's
+    return found
+
+
+def sweep(directory: Path, *, seconds: float = 5) -> int:
+    """Ends whatever is left of the stack in `directory`; returns how many processes that were."""
+    leftovers = marked_processes(directory)
+    for process in leftovers:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(leftovers, timeout=seconds)
+    for process in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(stubborn)
+    return len(leftovers)
+
+
+def check_ports(ports: Mapping[str, int]) -> None:
+    """Raises StackError when one of the ports is taken."""
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                raise StackError(
+                    f"Port {port}, which {name} needs, is taken. End the program that uses it, "
+                    "or give this stack other ports with --port-base."
+                ) from error
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    # A group's id is not reused while a member lives, so this also reaches children of a dead leader.
+    with suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _ending(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"ended by {signal.Signals(-code).name}"

@@ -1,0 +1,90 @@
+"""The product's own processes: what each runs, and how it shows that it is ready."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import httpx
+
+from local.probe import probe
+from local.processes import Command
+from local.settings import ROOT
+
+TRIGGER_FOLDER = ROOT / "trigger"
+
+
+def publish_registry(environment: Mapping[str, str]) -> Command:
+    """Writes the step registry of trigger/ into the database."""
+    return Command("publish-registry", ["npm", "run", "publish-registry"], TRIGGER_FOLDER, environment)
+
+
+def trigger_platform(environment: Mapping[str, str], *, port: int, task_environment: Path) -> Command:
+    """The control plane that stands in for Trigger.dev."""
+    return Command(
+        "trigger-platform",
+        [sys.executable, "-m", "local.trigger_platform", "--host", "127.0.0.1", "--port", str(port)],
+        ROOT,
+        {**environment, "TASK_ENVIRONMENT_FILE": str(task_environment)},
+    )
+
+
+def trigger_worker(environment: Mapping[str, str], *, branch: str | None) -> Command:
+    """Trigger.dev's own CLI, which builds the tasks and executes them.
+
+    It ends any other session on the same branch of the folder it runs in, so a stack has a branch of its own.
+    """
+    variables = {**environment, "TRIGGER_DEV_BRANCH": branch} if branch else environment
+    return Command("trigger-worker", ["npm", "run", "dev"], TRIGGER_FOLDER, variables)
+
+
+def worker_branch(directory: Path) -> str:
+    """The CLI's branch of the stack in `directory`."""
+    return f"stack-{sha256(bytes(directory)).hexdigest()[:12]}"
+
+
+def remove_worker_files(directory: Path) -> None:
+    """Removes what the CLI, when it is ended, leaves of a branch: its builds, tens of megabytes each time."""
+    for path in (TRIGGER_FOLDER / ".trigger").glob(f"*{worker_branch(directory)}-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def api(environment: Mapping[str, str], *, port: int, directory: Path) -> Command:
+    """The API, run from the stack's folder: it reads .env, and the repository's is for hosted services."""
+    return Command(
+        "api",
+        [
+            *(sys.executable, "-m", "uvicorn", "api.main:app", "--app-dir", str(ROOT)),
+            *("--host", "127.0.0.1", "--port", str(port)),
+        ],
+        directory,
+        environment,
+    )
+
+
+def platform_answers(url: str) -> bool:
+    """Whether the control plane takes calls; it may have no worker yet."""
+    return _get(f"{url}/healthz") is not None
+
+
+def worker_registered(url: str) -> bool:
+    """Whether the CLI has told the control plane which tasks there are."""
+    answer = _get(f"{url}/healthz")
+    return answer is not None and answer.json().get("worker") is not None
+
+
+def api_answers(url: str) -> bool:
+    """Whether the API is ready, its dependencies included."""
+    return _get(f"{url}/readyz") is not None
+
+
+def _get(url: str) -> httpx.Response | None:
+    """The answer if it is a 200, else None."""
+    answer = probe(url)
+    return answer if answer is not None and answer.status_code == 200 else None

@@ -1,0 +1,178 @@
+"""What one stack is to be: its folder, its ports, and which hosted services take a stand-in's place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from local.errors import StackError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_DIRECTORY = ROOT / ".local"
+DEFAULT_PORT_BASE = 54320
+
+Scope = Literal["all", "supabase"]
+
+
+@dataclass(frozen=True)
+class Ports:
+    base: int
+
+    @property
+    def api(self) -> int:
+        return self.base
+
+    @property
+    def supabase(self) -> int:
+        return self.base + 1
+
+    @property
+    def postgres(self) -> int:
+        return self.base + 2
+
+    @property
+    def trigger_platform(self) -> int:
+        return self.base + 3
+
+    @property
+    def postgrest(self) -> int:
+        return self.base + 4
+
+    @property
+    def postgrest_admin(self) -> int:
+        return self.base + 5
+
+
+@dataclass(frozen=True)
+class SupabaseService:
+    """A Supabase project that exists already: hosted, or started by `supabase start`."""
+
+    url: str
+    publishable_key: str
+    secret_key: str
+    jwt_secret: str
+    database_url: str
+
+
+@dataclass(frozen=True)
+class TriggerService:
+    """A Trigger.dev platform that exists already."""
+
+    api_url: str
+    access_token: str
+    secret_key: str
+    project_ref: str
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    directory: Path = DEFAULT_DIRECTORY
+    ports: Ports = field(default_factory=lambda: Ports(DEFAULT_PORT_BASE))
+    scope: Scope = "all"
+    migrate: bool = False
+    supabase: SupabaseService | None = None
+    trigger: TriggerService | None = None
+    postgrest_bin: Path | None = None
+    adjusted: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the API that the stack leaves to the developer, as far as they are set."""
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def taken_ports(self) -> dict[str, int]:
+        """The ports this stack will listen on, by the name of what listens."""
+        ports: dict[str, int] = {}
+        if self.supabase is None:
+            ports |= {"Supabase": self.ports.supabase, "PostgreSQL": self.ports.postgres}
+            if self.postgrest_bin is not None:
+                ports |= {"PostgREST": self.ports.postgrest, "PostgREST's admin": self.ports.postgrest_admin}
+        if self.scope == "all":
+            ports["API"] = self.ports.api
+            if self.trigger is None:
+                ports["Trigger platform"] = self.ports.trigger_platform
+        return ports
+
+
+_SUPABASE_VARIABLES = {
+    "url": "SUPABASE_URL",
+    "publishable_key": "SUPABASE_PUBLISHABLE_KEY",
+    "secret_key": "SUPABASE_SECRET_KEY",
+    "jwt_secret": "SUPABASE_JWT_SECRET",
+    "database_url": "DATABASE_URL",
+}
+_TRIGGER_VARIABLES = {
+    "api_url": "TRIGGER_API_URL",
+    "access_token": "TRIGGER_ACCESS_TOKEN",
+    "secret_key": "TRIGGER_SECRET_KEY",
+    "project_ref": "TRIGGER_PROJECT_REF",
+}
+_ADJUSTABLE = (
+    "SUPABASE_JWKS_URL",
+    "SUPABASE_JWT_ALGORITHMS",
+    "SUPABASE_JWT_SIGNING_KEY",
+    "LOG_LEVEL",
+    "CORS_ALLOWED_ORIGINS",
+    "MAX_UPLOAD_BYTES",
+    "POSTGREST_BIN",
+)
+
+
+def read_settings(
+    *,
+    directory: Path = DEFAULT_DIRECTORY,
+    port_base: int = DEFAULT_PORT_BASE,
+    scope: Scope = "all",
+    migrate: bool = False,
+    environment: Mapping[str, str] = os.environ,
+) -> StackSettings:
+    """Settings from the command line and the environment. Raises StackError on a half-set group."""
+    if not 1024 <= port_base <= 65530:
+        raise StackError(f"--port-base must lie between 1024 and 65530, not {port_base}.")
+    ports = Ports(port_base)
+    # Somebody who has exported what `python -m local env` printed means this very stack.
+    own = {"SUPABASE_URL": ports.supabase, "TRIGGER_API_URL": ports.trigger_platform}
+    foreign = {name for name, port in own.items() if environment.get(name) != f"http://127.0.0.1:{port}"}
+    supabase = trigger = None
+    if "SUPABASE_URL" in foreign:
+        supabase = _group(environment, _SUPABASE_VARIABLES, "a Supabase project")
+    if "TRIGGER_API_URL" in foreign:
+        trigger = _group(environment, _TRIGGER_VARIABLES, "a Trigger.dev platform")
+    return StackSettings(
+        directory=directory.resolve(),
+        ports=ports,
+        scope=scope,
+        migrate=migrate,
+        supabase=SupabaseService(**supabase) if supabase else None,
+        trigger=TriggerService(**trigger) if trigger else None,
+        postgrest_bin=_postgrest_bin(environment),
+        adjusted={name: environment[name] for name in _ADJUSTABLE if environment.get(name)},
+    )
+
+
+def _group(environment: Mapping[str, str], names: Mapping[str, str], what: str) -> dict[str, str] | None:
+    values = {field_name: environment.get(variable, "") for field_name, variable in names.items()}
+    missing = [names[field_name] for field_name, value in values.items() if not value]
+    if len(missing) == len(names):
+        return None
+    if missing:
+        present = [variable for variable in names.values() if variable not in missing]
+        raise StackError(
+            f"{' and '.join(present)} set without {', '.join(missing)}: to use {what} of your own set all of "
+            f"{', '.join(names.values())}; to use the local stand-in unset them all."
+        )
+    return values
+
+
+def _postgrest_bin(environment: Mapping[str, str]) -> Path | None:
+    value = environment.get("POSTGREST_BIN")
+    if not value:
+        return None
+    path = Path(value).resolve()
+    if not os.access(path, os.X_OK) or path.is_dir():
+        raise StackError(f"POSTGREST_BIN names no executable file: {value}")
+    return path

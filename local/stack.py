@@ -1,0 +1,181 @@
+"""One local stack: which processes, in which order, until ready; it stops what it started."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from local import product
+from local.credentials import Credentials, load_or_create
+from local.environment import build_environment, local_supabase, local_trigger, task_environment
+from local.errors import StackError
+from local.private_file import write_private
+from local.processes import Command, Identity, ManagedProcess, check_ports, sweep
+from local.settings import Scope, StackSettings, SupabaseService, read_settings
+from local.state import Phase, StackState, read_state, write_state
+from local.supabase_cli import migration_up
+from local.supabase_server import FOLDER, auth_answers, data_api_answers, server_command
+from local.tools import check_tools
+
+
+class Stack:
+    """A stack in one folder. Whoever starts it owns it: it watches the processes and stops them."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self.settings = settings
+        self.processes: list[ManagedProcess] = []
+        self.logs: list[Path] = []  # of all that was started, also of what has ended since
+
+    def start(self) -> dict[str, str]:
+        """Starts everything and returns the environment once all of it is ready.
+
+        Raises StackError, with nothing left running.
+        """
+        directory = self.settings.directory
+        state = read_state(directory)
+        if state is not None and state.running:
+            raise StackError(
+                f"A stack runs in {directory} already. End it with `python -m local down`, "
+                "or start this one with another --dir and --port-base."
+            )
+        self.settings.logs.mkdir(parents=True, exist_ok=True)
+        sweep(directory)  # what a crashed predecessor may have left
+        try:
+            check_tools([FOLDER, *([product.TRIGGER_FOLDER] if self.settings.scope == "all" else [])])
+            check_ports(self.settings.taken_ports)
+            environment = self._start_services()
+        except BaseException as error:
+            self.stop(reason=str(error) if isinstance(error, StackError) else None)
+            raise
+        self._save("ready")
+        return environment
+
+    def check(self) -> None:
+        """Raises StackError when one of the processes has ended."""
+        for process in self.processes:
+            process.check()
+
+    def stop(self, *, reason: str | None = None) -> None:
+        """Stops what runs, last started first; `reason` tells why when it was not asked for."""
+        while self.processes:
+            self.processes[-1].stop()
+            self.processes.pop()
+        sweep(self.settings.directory)
+        product.remove_worker_files(self.settings.directory)
+        self._save("failed" if reason else "stopped", reason)
+
+    def _start_services(self) -> dict[str, str]:
+        settings = self.settings
+        credentials = load_or_create(settings.directory / "credentials.json")
+        supabase = settings.supabase or local_supabase(settings, credentials)
+        trigger = settings.trigger or local_trigger(settings, credentials)
+        environment = build_environment(settings, supabase, trigger)
+        write_private(environment_file(settings.directory), json.dumps(environment, indent=2))
+
+        if settings.scope == "supabase":
+            self._start_supabase(credentials, supabase)
+            return environment
+        # Building the tasks takes longest, and needs nothing of the database.
+        worker = self._start_worker(environment)
+        self._start_supabase(credentials, supabase)
+        api = self._run(product.api(environment, port=settings.ports.api, directory=settings.directory))
+        self._run_to_end(product.publish_registry(environment))
+        api.wait_until(lambda: product.api_answers(environment["API_URL"]), seconds=120)
+        if settings.trigger is None:
+            worker.wait_until(lambda: product.worker_registered(trigger.api_url), seconds=300)
+        return environment
+
+    def _start_supabase(self, credentials: Credentials, supabase: SupabaseService) -> None:
+        settings = self.settings
+        if settings.supabase is None:
+            server = self._run(server_command(settings, credentials, supabase))
+            server.wait_until(lambda: auth_answers(supabase), seconds=120)
+            self._run_to_end(migration_up(supabase.database_url))
+            server.wait_until(lambda: data_api_answers(supabase), seconds=120)
+        elif settings.migrate:
+            self._run_to_end(migration_up(supabase.database_url))
+
+    def _start_worker(self, environment: Mapping[str, str]) -> ManagedProcess:
+        settings = self.settings
+        if settings.trigger is not None:
+            return self._run(product.trigger_worker(environment, branch=None))
+        url = environment["TRIGGER_API_URL"]
+        tasks = settings.directory / "task-environment.json"
+        write_private(tasks, json.dumps(task_environment(environment), indent=2))
+        port = settings.ports.trigger_platform
+        platform = self._run(product.trigger_platform(environment, port=port, task_environment=tasks))
+        platform.wait_until(lambda: product.platform_answers(url), seconds=120)
+        return self._run(
+            product.trigger_worker(environment, branch=product.worker_branch(settings.directory))
+        )
+
+    def _run(self, command: Command) -> ManagedProcess:
+        log = self.settings.logs / f"{command.name}.log"
+        process = ManagedProcess(command, directory=self.settings.directory, log=log)
+        self.processes.append(process)
+        self.logs.append(log)
+        self._save("starting")
+        return process
+
+    def _run_to_end(self, command: Command) -> None:
+        self._run(command).wait(seconds=300)
+        self.processes.pop()
+
+    def _save(self, phase: Phase, reason: str | None = None) -> None:
+        state = StackState(
+            phase=phase,
+            owner=Identity.of(os.getpid()),
+            scope=self.settings.scope,
+            port_base=self.settings.ports.base,
+            processes={process.name: process.identity for process in self.processes},
+            reason=reason,
+        )
+        write_state(self.settings.directory, state)
+
+
+@contextmanager
+def running_stack(
+    directory: Path,
+    port_base: int,
+    *,
+    only: Scope = "all",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[dict[str, str]]:
+    """A stack for as long as the block runs; yields the variables that `python -m local env` prints.
+
+    `environment` is searched for services that replace a stand-in (default: the process's own).
+    """
+    settings = read_settings(
+        directory=directory,
+        port_base=port_base,
+        scope=only,
+        environment=os.environ if environment is None else environment,
+    )
+    stack = Stack(settings)
+    variables = stack.start()
+    try:
+        yield variables
+    finally:
+        stack.stop()
+
+
+def stop_stack(directory: Path) -> bool:
+    """Stops the stack of a folder, also one whose owner has crashed; False if nothing was running."""
+    state = read_state(directory)
+    was_running = state is not None and state.running
+    if state is not None and was_running:
+        state.owner.end(seconds=120)
+    leftovers = sweep(directory)
+    product.remove_worker_files(directory)
+    if state is not None and (was_running or leftovers):
+        write_state(directory, replace(state, phase="stopped", processes={}, reason=None))
+    return was_running or leftovers > 0
+
+
+def environment_file(directory: Path) -> Path:
+    """Where a stack leaves its variables for `python -m local env`."""
+    return directory / "environment.json"

