@@ -1,0 +1,60 @@
+"""One connection a test, in a transaction that never commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.database.client import Client, Connection, connect, owner, service, signed_in
+from tests.database.pipeline import create_blueprint, publish_steps
+from tests.stack import StackEnvironment
+from tests.tenants import Company, Org, Tenants
+
+
+@pytest.fixture(scope="session")
+def shared_connection(supabase: StackEnvironment) -> Iterator[Connection]:
+    with connect(supabase) as connection:
+        yield connection
+
+
+@pytest.fixture
+def connection(shared_connection: Connection) -> Iterator[Connection]:
+    """Logged in as postgres; whatever the test does is rolled back."""
+    with shared_connection.transaction(force_rollback=True):
+        yield shared_connection
+
+
+@pytest.fixture
+def postgres(connection: Connection) -> Client:
+    return owner(connection)
+
+
+@pytest.fixture
+def worker(connection: Connection) -> Client:
+    """The tasks' credential, with the steps of `tests.database.pipeline` published."""
+    client = service(connection)
+    publish_steps(client)
+    return client
+
+
+@pytest.fixture
+def org(tenants: Tenants) -> Org:
+    return tenants.org
+
+
+@pytest.fixture
+def company(org: Org) -> Company:
+    return org.first
+
+
+@pytest.fixture
+def member(connection: Connection, company: Company) -> Client:
+    """A member of `company`."""
+    return signed_in(connection, company.member)
+
+
+@pytest.fixture
+def blueprint_id(connection: Connection, worker: Client, org: Org) -> str:
+    """Of a blueprint that the org's admin made."""
+    return str(create_blueprint(signed_in(connection, org.admin))["id"])

@@ -1,0 +1,197 @@
+"""API tokens: nobody hands out more than they have, and a token can only be revoked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from psycopg import errors
+
+from api.auth.api_token import generate_api_token
+from tests.database.client import Client, Connection, denied, refused, signed_in, violates, with_token
+from tests.tenants import Company, Org, Role, Tenants, create_token
+
+
+def create(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+    generated = generate_api_token()
+    token: dict[str, Any] = client.call(
+        "create_api_token",
+        **{"name": "CRM", "token_hash": generated.token_hash, "prefix": generated.prefix} | arguments,
+    )
+    return token
+
+
+def test_a_token_has_its_creators_role_and_company_unless_told_otherwise(
+    connection: Connection, org: Org
+) -> None:
+    for user in (org.admin, org.first.company_admin):
+        token = create(signed_in(connection, user))
+        assert (token["role"], token["company_id"], token["user_id"]) == (user.role, user.company_id, user.id)
+        assert token["expires_at"] is None
+        assert token["revoked_at"] is None
+        assert "token_hash" not in token
+
+
+def test_an_org_admin_makes_tokens_for_any_company(connection: Connection, org: Org) -> None:
+    admin = signed_in(connection, org.admin)
+    assert create(admin, company_id=org.second.id)["role"] == "company_admin"
+    assert create(admin, company_id=org.second.id, role="member")["role"] == "member"
+
+
+@pytest.mark.parametrize(
+    ("role", "for_company"), [("org_admin", True), ("company_admin", False), ("member", False)]
+)
+def test_an_org_admins_token_has_a_company_unless_it_is_an_org_admins(
+    connection: Connection, org: Org, role: Role, for_company: bool
+) -> None:
+    with refused(422, "invalid_request"):
+        create(signed_in(connection, org.admin), role=role, company_id=org.first.id if for_company else None)
+
+
+def test_a_company_admin_makes_tokens_for_its_company_up_to_its_role(
+    connection: Connection, company: Company
+) -> None:
+    company_admin = signed_in(connection, company.company_admin)
+    assert create(company_admin, role="member")["company_id"] == company.id
+    with refused(403, "forbidden"):
+        create(company_admin, role="org_admin")
+
+
+def test_a_company_admin_makes_no_token_for_another_company(connection: Connection, tenants: Tenants) -> None:
+    company_admin = signed_in(connection, tenants.org.first.company_admin)
+    for foreign in (tenants.org.second, tenants.other.first):
+        with refused(404, "company_not_found"):
+            create(company_admin, company_id=foreign.id)
+
+
+def test_a_member_makes_no_tokens(connection: Connection, company: Company) -> None:
+    with refused(403, "forbidden"):
+        create(signed_in(connection, company.member))
+
+
+def test_a_token_makes_no_token_above_itself(connection: Connection, org: Org) -> None:
+    narrow = with_token(
+        connection, create_token(connection, org.admin, role="company_admin", company_id=org.first.id)
+    )
+    assert create(narrow, role="member")["company_id"] == org.first.id
+    with refused(403, "forbidden"):
+        create(narrow, role="org_admin")
+    with refused(404, "company_not_found"):
+        create(narrow, company_id=org.second.id)
+
+
+def test_the_tables_own_policy_holds_without_the_rpc(connection: Connection, tenants: Tenants) -> None:
+    insert = """
+        insert into public.api_tokens (company_id, name, token_hash, prefix, role)
+        values (%(company_id)s, 'mine', %(hash)s, %(prefix)s, %(role)s)
+    """
+    org = tenants.org
+
+    def insert_as(client: Client, company_id: str | None, role: Role) -> None:
+        generated = generate_api_token()
+        values = {"company_id": company_id, "role": role, "hash": generated.token_hash}
+        assert client.change(insert, {"prefix": generated.prefix, **values}) == 1
+
+    company_admin = signed_in(connection, org.first.company_admin)
+    insert_as(company_admin, org.first.id, "member")
+    with denied():
+        insert_as(company_admin, None, "org_admin")
+    with denied():
+        insert_as(company_admin, org.second.id, "member")
+    with denied():
+        insert_as(signed_in(connection, org.first.member), org.first.id, "member")
+    with violates(errors.ForeignKeyViolation):
+        insert_as(signed_in(connection, org.admin), tenants.other.first.id, "member")
+
+
+def test_an_expiry_must_lie_in_the_future(connection: Connection, org: Org) -> None:
+    admin = signed_in(connection, org.admin)
+    with refused(422, "invalid_request"):
+        create(admin, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert create(admin, expires_at=datetime.now(UTC) + timedelta(days=1))["expires_at"]
+
+
+def test_the_same_token_cannot_be_registered_twice(connection: Connection, org: Org) -> None:
+    admin = signed_in(connection, org.admin)
+    token_hash = generate_api_token().token_hash
+    create(admin, token_hash=token_hash)
+    with violates(errors.UniqueViolation):
+        create(admin, token_hash=token_hash)
+
+
+def test_a_hash_cannot_be_read_back(connection: Connection, org: Org) -> None:
+    create_token(connection, org.admin)
+    admin = signed_in(connection, org.admin)
+    for statement in (
+        "select token_hash from public.api_tokens",
+        "select * from public.api_tokens",
+        "select to_jsonb(t) from public.api_tokens t",
+        "select id from public.api_tokens where token_hash like 'a%%'",
+        "select id from public.api_tokens order by token_hash",
+        "update public.api_tokens set revoked_at = now() where token_hash is not null",
+        "insert into public.api_tokens (name, token_hash, prefix, role) select 'x', token_hash, prefix, role "
+        "from public.api_tokens",
+    ):
+        with denied():
+            admin.change(statement)
+
+
+def test_who_sees_which_tokens(connection: Connection, org: Org) -> None:
+    of_admin = create_token(connection, org.admin).id
+    of_first = create_token(connection, org.first.company_admin).id
+    of_member = create_token(connection, org.first.member).id
+    of_second = create_token(connection, org.second.company_admin).id
+
+    def seen(client: Client) -> set[str]:
+        return {item["id"] for item in client.call("list_api_tokens", limit=200)["items"]}
+
+    assert seen(signed_in(connection, org.admin)) >= {of_admin, of_first, of_member, of_second}
+    assert seen(signed_in(connection, org.first.company_admin)) == {of_first, of_member}
+    assert seen(signed_in(connection, org.first.member)) == {of_member}
+    assert seen(signed_in(connection, org.first.other_member)) == set()
+
+
+def test_a_company_admin_revokes_in_its_company_only(connection: Connection, org: Org) -> None:
+    company_admin = signed_in(connection, org.first.company_admin)
+    own = create_token(connection, org.first.member)
+    assert company_admin.call("revoke_api_token", api_token_id=own.id)["revoked_at"]
+    for foreign in (create_token(connection, org.second.company_admin), create_token(connection, org.admin)):
+        with refused(404, "api_token_not_found"):
+            company_admin.call("revoke_api_token", api_token_id=foreign.id)
+
+
+def test_a_member_revokes_nothing_but_sees_its_own(connection: Connection, company: Company) -> None:
+    own = create_token(connection, company.member)
+    with refused(403, "forbidden"):
+        signed_in(connection, company.member).call("revoke_api_token", api_token_id=own.id)
+
+
+def test_a_revoked_token_stays_revoked(connection: Connection, postgres: Client, org: Org) -> None:
+    token = create_token(connection, org.admin)
+    admin = signed_in(connection, org.admin)
+    first = admin.call("revoke_api_token", api_token_id=token.id)
+    assert admin.call("revoke_api_token", api_token_id=token.id) == first
+    for client in (admin, postgres):
+        with refused(409, "immutable"):
+            client.change("update public.api_tokens set revoked_at = null")
+
+
+def test_revoking_cannot_be_dated(connection: Connection, org: Org) -> None:
+    token = create_token(connection, org.admin)
+    admin = signed_in(connection, org.admin)
+    admin.change("update public.api_tokens set revoked_at = '2099-01-01' where id = %(id)s", {"id": token.id})
+    statement = "select revoked_at = now() from public.api_tokens where id = %(id)s"
+    assert admin.value(statement, {"id": token.id}) is True
+
+
+@pytest.mark.parametrize("change", ["role = 'member'", "expires_at = null", "name = 'other'", "user_id = id"])
+def test_a_token_is_never_changed_otherwise(
+    connection: Connection, postgres: Client, org: Org, change: str
+) -> None:
+    create_token(connection, org.first.company_admin, expires_at=datetime.now(UTC) + timedelta(days=1))
+    statement = f"update public.api_tokens set {change}"
+    with denied():
+        signed_in(connection, org.admin).change(statement)
+    with refused(409, "immutable"):
+        postgres.change(statement)

@@ -1,0 +1,90 @@
+"""Companies: made by an org_admin, seen by those who belong."""
+
+from __future__ import annotations
+
+from psycopg import errors
+
+from tests.database.client import Client, Connection, denied, refused, signed_in, violates, with_token
+from tests.database.populated import Target, populate
+from tests.tenants import Org, Tenants, create_org, create_token
+
+
+def test_an_org_admin_creates_companies_in_its_own_org(connection: Connection, org: Org) -> None:
+    admin = signed_in(connection, org.admin)
+    company = admin.call("create_company", name="  Acme West ", external_id="crm-7")
+    assert (company["org_id"], company["name"], company["external_id"]) == (org.id, "Acme West", "crm-7")
+    assert admin.call("get_company", company_id=company["id"]) == company
+
+
+def test_nobody_else_creates_companies(connection: Connection, org: Org) -> None:
+    narrowed = create_token(connection, org.admin, role="company_admin", company_id=org.first.id)
+    others = [signed_in(connection, user) for user in org.first.users]
+    for client in (*others, with_token(connection, narrowed)):
+        with refused(403, "forbidden"):
+            client.call("create_company", name="Mine")
+        with denied():
+            client.change("insert into public.companies (name) values ('Mine')")
+
+
+def test_an_external_id_is_unique_within_its_org_only(connection: Connection, tenants: Tenants) -> None:
+    for org in tenants:
+        admin = signed_in(connection, org.admin)
+        admin.call("create_company", name="A", external_id="crm-1")
+        with violates(errors.UniqueViolation):
+            admin.call("create_company", name="B", external_id="crm-1")
+
+
+def test_who_sees_which_companies(connection: Connection, org: Org) -> None:
+    def seen(client: Client) -> set[str]:
+        return {item["id"] for item in client.call("list_companies")["items"]}
+
+    assert seen(signed_in(connection, org.admin)) == {org.first.id, org.second.id}
+    for user in org.second.users:
+        assert seen(signed_in(connection, user)) == {org.second.id}
+
+
+def test_nobody_renames_or_removes_a_company_or_an_org_or_a_user(connection: Connection, org: Org) -> None:
+    admin = signed_in(connection, org.admin)
+    for statement in (
+        "update public.companies set name = 'x'",
+        "delete from public.companies",
+        "update public.orgs set name = 'x'",
+        "update public.orgs set disabled_at = null",
+        "insert into public.orgs (name, slug) values ('x', 'x')",
+        "delete from public.orgs",
+        "update public.users set role = 'org_admin', company_id = null",
+        "update public.users set deactivated_at = null",
+        "delete from public.users",
+    ):
+        with denied():
+            admin.change(statement)
+
+
+def test_members_see_the_people_of_their_company_only(connection: Connection, org: Org) -> None:
+    member = signed_in(connection, org.first.member)
+    seen = {row["id"] for row in member.rows("select id::text from public.users")}
+    assert seen == {user.id for user in org.first.users}
+
+
+def test_a_link_across_orgs_is_impossible_even_for_an_operator(postgres: Client, tenants: Tenants) -> None:
+    user, foreign = tenants.org.first.member, tenants.other.first
+    for statement in (
+        "update public.users set company_id = %(company_id)s where id = %(user_id)s",
+        "update public.users set org_id = %(org_id)s where id = %(user_id)s",
+    ):
+        with violates(errors.ForeignKeyViolation):
+            postgres.change(
+                statement, {"company_id": foreign.id, "org_id": foreign.org_id, "user_id": user.id}
+            )
+
+
+def test_deleting_an_org_takes_all_of_it_and_nothing_else(
+    connection: Connection, postgres: Client, worker: Client, org: Org
+) -> None:
+    doomed = create_org(connection, "doomed")
+    populate(worker, doomed)
+    populate(worker, org)
+    kept = Target(connection, org.id).fingerprint()
+    postgres.change("delete from public.orgs where id = %(id)s", {"id": doomed.id})
+    assert all(rows == [] for rows in Target(connection, doomed.id).fingerprint().values())
+    assert Target(connection, org.id).fingerprint() == kept

@@ -1,0 +1,264 @@
+"""Two at once: what one connection has not committed yet, another waits for, and then sees.
+
+These tests commit, in an org of their own. They wait for the lock that is to be met, never for time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.database.client import Connection, connect, owner, refused, service, signed_in
+from tests.database.pipeline import (
+    INLINE,
+    OUTSIDE,
+    Run,
+    create_blueprint,
+    create_run,
+    publish_steps,
+    records,
+    submit,
+)
+from tests.stack import StackEnvironment
+from tests.tenants import Org, create_org
+
+
+@pytest.fixture
+def first(supabase: StackEnvironment) -> Iterator[Connection]:
+    with connect(supabase) as connection:
+        yield connection
+
+
+@pytest.fixture
+def second(supabase: StackEnvironment) -> Iterator[Connection]:
+    with connect(supabase) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def org(supabase: StackEnvironment) -> Iterator[Org]:
+    """Leaves nothing behind, or the reconciler of a full stack would start the runs that are left."""
+    with connect(supabase) as connection:
+        publish_steps(service(connection))
+        org = create_org(connection, "concurrent")
+        yield org
+        postgres = owner(connection)
+        postgres.change("delete from public.orgs where id = %(id)s", {"id": org.id})
+        postgres.change("delete from public.steps where slug in (%(a)s, %(b)s)", {"a": INLINE, "b": OUTSIDE})
+
+
+@pytest.fixture
+def run(first: Connection, org: Org) -> Run:
+    return create_run(service(first), org, org.first, {"slug": INLINE}, {"slug": INLINE})
+
+
+def overlap(
+    first: Connection,
+    do_first: Callable[[], Any],
+    second: Connection,
+    do_second: Callable[[], Any],
+    *,
+    roll_back: bool = False,
+) -> tuple[Any, Future[Any]]:
+    """Both results: the first call's transaction ends only when the second call waits for it."""
+    with ThreadPoolExecutor(1) as pool:
+        with first.transaction(force_rollback=roll_back):
+            result = do_first()
+            future = pool.submit(do_second)
+            _until_it_waits(second.info.backend_pid, first, future)
+        future.exception(timeout=10)
+    return result, future
+
+
+def _until_it_waits(pid: int, observer: Connection, future: Future[Any]) -> None:
+    waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %(pid)s"
+    deadline = time.monotonic() + 10
+    while owner(observer).value(waits, {"pid": pid}) is not True:
+        assert not future.done(), f"it did not wait: {future.result()}"
+        assert time.monotonic() < deadline, "it neither waited nor ended"
+
+
+def same_run(connection: Connection, run: Run) -> Run:
+    """The run as the same worker sees it through another connection."""
+    return Run(service(connection), run.pipeline_run, run.submission, run.claim)
+
+
+@pytest.mark.parametrize("first_fails", [False, True])
+def test_the_same_key_at_once_creates_once(
+    first: Connection, second: Connection, org: Org, first_fails: bool
+) -> None:
+    arguments = {"name": "Twice", "idempotency_key": str(uuid4()), "request_hash": "hash"}
+    made, repeated = overlap(
+        first,
+        lambda: signed_in(first, org.admin).call("create_company", **arguments),
+        second,
+        lambda: signed_in(second, org.admin).call("create_company", **arguments),
+        roll_back=first_fails,
+    )
+    assert (repeated.result() == made) is not first_fails
+    count = "select count(*) from public.companies where id::text = any (%(ids)s)"
+    assert owner(first).value(count, {"ids": [made["id"], repeated.result()["id"]]}) == 1
+
+
+def test_of_two_claims_at_once_one_holds(first: Connection, second: Connection, run: Run) -> None:
+    other = same_run(second, run)
+    claimed, late = overlap(first, lambda: run.take("run_1"), second, lambda: other.take("run_2"))
+    assert claimed["outcome"] == "claimed"
+    assert late.result() == {"outcome": "claimed_elsewhere"}
+    run.on_run("heartbeat")
+
+
+def test_a_takeover_waits_for_the_write_that_came_before_it(
+    first: Connection, second: Connection, run: Run
+) -> None:
+    run.take("run_1")
+    run.start(1)
+    other = same_run(second, run)
+    written, taken = overlap(
+        first, lambda: run.write(1, records(1, 2, 3)), second, lambda: other.take("run_1")
+    )
+    assert written == {"written": True}
+    assert taken.result()["outcome"] == "claimed"
+    assert other.start(1)["written_chunks"] == [0]
+    with refused(409, "claim_lost"):
+        run.on_step("finish_step", 1)
+
+
+def test_a_cancel_waits_for_a_write_and_then_stops_the_worker(
+    first: Connection, second: Connection, org: Org, run: Run
+) -> None:
+    run.take()
+    run.start(1)
+    member = signed_in(second, org.first.member)
+    _, cancelled = overlap(
+        first,
+        lambda: run.write(1, records(1, 2, 3)),
+        second,
+        lambda: member.call("cancel_pipeline_run", pipeline_run_id=run.id),
+    )
+    assert cancelled.result()["status"] == "cancelled"
+    assert run.statuses(member) == ("cancelled", ["cancelled", "skipped"])
+    with refused(409, "pipeline_run_cancelled"):
+        run.on_step("finish_step", 1)
+
+
+def test_a_write_that_waits_for_a_cancel_is_refused(
+    first: Connection, second: Connection, org: Org, run: Run
+) -> None:
+    run.take()
+    run.start(1)
+    member, other = signed_in(first, org.first.member), same_run(second, run)
+    _, late = overlap(
+        first,
+        lambda: member.call("cancel_pipeline_run", pipeline_run_id=run.id),
+        second,
+        lambda: other.write(1, records(1, 2, 3)),
+    )
+    with refused(409, "pipeline_run_cancelled"):
+        late.result()
+    output = member.call("list_step_result_records", step_result_id=run.step_id(1))
+    assert output["items"] == []
+
+
+def test_of_a_cancel_and_a_finish_at_once_the_first_wins(
+    first: Connection, second: Connection, org: Org, run: Run
+) -> None:
+    run.take()
+    run.pass_through(1)
+    run.pass_through(2)
+    member = signed_in(second, org.first.member)
+    _, late = overlap(
+        first,
+        lambda: run.on_run("finish_pipeline_run"),
+        second,
+        lambda: member.call("cancel_pipeline_run", pipeline_run_id=run.id),
+    )
+    with refused(409, "pipeline_run_finished"):
+        late.result()
+    assert run.statuses(member)[0] == "succeeded"
+
+
+def test_two_runs_of_one_submission_at_once_have_different_numbers(
+    first: Connection, second: Connection, org: Org, run: Run
+) -> None:
+    submission_id = run.submission["id"]
+    made, late = overlap(
+        first,
+        lambda: signed_in(first, org.admin).call("create_pipeline_run", submission_id=submission_id),
+        second,
+        lambda: signed_in(second, org.admin).call("create_pipeline_run", submission_id=submission_id),
+    )
+    assert (made["run_number"], late.result()["run_number"]) == (2, 3)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_same_chunk_of_an_upload_twice_at_once_is_written_once(
+    first: Connection, second: Connection, org: Org, run: Run, same: bool
+) -> None:
+    upload = signed_in(first, org.first.member).call(
+        "open_submission",
+        company_id=org.first.id,
+        blueprint_id=run.pipeline_run["blueprint_id"],
+        source="csv",
+    )["submission"]["id"]
+
+    def append(connection: Connection, row: int) -> Any:  # noqa: ANN401
+        return signed_in(connection, org.first.member).call(
+            "append_submission_chunk", submission_id=upload, chunk_index=0, records=records(row)
+        )
+
+    _, late = overlap(first, lambda: append(first, 1), second, lambda: append(second, 1 if same else 2))
+    if same:
+        assert late.result() == {"chunk_index": 0}
+    else:
+        with refused(409, "chunk_conflict"):
+            late.result()
+    now = signed_in(first, org.first.member).call("get_submission", submission_id=upload)
+    assert (now["chunk_count"], now["record_count"]) == (1, 1)
+
+
+def test_of_two_edits_of_the_same_version_the_second_is_refused(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    blueprint = create_blueprint(signed_in(first, org.admin))
+
+    def edit(connection: Connection, slug: str) -> Any:  # noqa: ANN401
+        return signed_in(connection, org.admin).call(
+            "update_blueprint", blueprint_id=blueprint["id"], steps=[{"slug": slug}], expected_version=1
+        )
+
+    edited, late = overlap(first, lambda: edit(first, INLINE), second, lambda: edit(second, INLINE))
+    assert edited["version"] == 2
+    with refused(409, "blueprint_version_conflict", {"version": 2}):
+        late.result()
+
+
+def test_each_committed_edit_is_one_version_however_many_rows_it_changes(first: Connection, org: Org) -> None:
+    admin = signed_in(first, org.admin)
+    blueprint = create_blueprint(admin)
+    versions = [
+        admin.call("update_blueprint", blueprint_id=blueprint["id"], name=f"{uuid4()}", steps=steps)[
+            "version"
+        ]
+        for steps in ([{"slug": INLINE}] * 3, [{"slug": INLINE}] * 5)
+    ]
+    admin.change("delete from public.blueprint_steps where blueprint_id = %(id)s", {"id": blueprint["id"]})
+    versions.append(admin.call("get_blueprint", blueprint_id=blueprint["id"])["version"])
+    assert versions == [2, 3, 4]
+
+
+def test_a_submission_sees_an_edit_whole_or_not_at_all(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    admin, member = signed_in(first, org.admin), signed_in(second, org.first.member)
+    blueprint_id = create_blueprint(admin)["id"]
+    with first.transaction():
+        admin.call("update_blueprint", blueprint_id=blueprint_id, steps=[{"slug": INLINE}])
+        before = submit(member, org.first.id, blueprint_id)["pipeline_run"]
+    after = submit(member, org.first.id, blueprint_id)["pipeline_run"]
+    assert [(run["blueprint_version"], len(run["steps"])) for run in (before, after)] == [(1, 2), (2, 1)]

@@ -1,0 +1,174 @@
+"""The guards find nothing in the catalogue; and each of them finds what it is for, once it is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.database import guards
+from tests.database.client import Client, Connection
+from tests.database.guards import GUARDS, Guard
+
+_TABLE = "create table public.things (id uuid primary key, org_id uuid not null, company_id uuid not null);"
+
+BREAKS: list[tuple[Guard, str, str]] = [
+    (guards.row_level_security_is_on, _TABLE, "public.things has no row-level security"),
+    (
+        guards.row_level_security_is_on,
+        "alter table public.submissions disable row level security",
+        "public.submissions has no row-level security",
+    ),
+    (
+        guards.views_run_as_their_caller,
+        "create view public.everything as select * from public.submissions",
+        "public.everything is read as its owner, past row-level security",
+    ),
+    (
+        guards.views_run_as_their_caller,
+        "create materialized view public.everything as select * from public.submissions",
+        "public.everything is read as its owner, past row-level security",
+    ),
+    (guards.everything_has_a_comment, _TABLE, "public.things has no comment"),
+    (
+        guards.everything_has_a_comment,
+        "create type public.mood as enum ('good')",
+        "public.mood has no comment",
+    ),
+    (
+        guards.everything_has_a_comment,
+        "create type private.pair as (a int, b int)",
+        "private.pair has no comment",
+    ),
+    (guards.everything_has_a_comment, "comment on schema worker is null", "worker has no comment"),
+    (
+        guards.everything_has_a_comment,
+        "comment on function public.auth_context() is null",
+        "auth_context() has no comment",
+    ),
+    (
+        guards.functions_pin_an_empty_search_path,
+        "create function worker.loose() returns int language sql as 'select 1'",
+        "worker.loose() does not set search_path = ''",
+    ),
+    (
+        guards.functions_pin_an_empty_search_path,
+        "alter function public.auth_context() set search_path = public",
+        "auth_context() does not set search_path = ''",
+    ),
+    (
+        guards.nobody_executes_by_default,
+        "grant execute on function public.auth_context() to public",
+        "PUBLIC may execute auth_context()",
+    ),
+    (
+        guards.nobody_executes_by_default,
+        "grant execute on function public.auth_context() to anon",
+        "anon may execute auth_context()",
+    ),
+    (
+        guards.nobody_executes_by_default,
+        "grant execute on function worker.publish_steps(jsonb) to authenticated",
+        "authenticated may execute worker.publish_steps(jsonb)",
+    ),
+    (
+        guards.nobody_executes_by_default,
+        "alter default privileges grant execute on functions to public;"
+        "create function worker.open() returns int language sql as 'select 1'",
+        "PUBLIC may execute worker.open()",
+    ),
+    (
+        guards.foreign_keys_are_indexed,
+        "drop index public.submissions_org_id_blueprint_id_idx",
+        "submissions_org_id_blueprint_id_fkey of public.submissions has no index",
+    ),
+    (
+        guards.foreign_keys_say_what_deleting_does,
+        _TABLE
+        + "alter table public.things add constraint to_org foreign key (org_id) references public.orgs (id)",
+        "to_org of public.things leaves on delete to the default",
+    ),
+    (
+        guards.links_stay_within_their_tenant,
+        _TABLE + "alter table public.submissions add constraint bare unique (id);"
+        "alter table public.things add constraint to_submission foreign key (id) "
+        "references public.submissions (id) on delete cascade",
+        "to_submission of public.things can link across tenants: it lacks org_id",
+    ),
+    (
+        guards.links_stay_within_their_tenant,
+        _TABLE + "alter table public.submissions add constraint half unique (org_id, id);"
+        "alter table public.things add constraint to_submission foreign key (org_id, id) "
+        "references public.submissions (org_id, id) on delete cascade",
+        "to_submission of public.things can link across tenants: it lacks company_id",
+    ),
+    (
+        guards.tables_belong_to_an_org,
+        "create table public.things (id int); comment on table public.things is 'Things.'",
+        "public.things has no org_id",
+    ),
+    (
+        guards.tables_belong_to_an_org,
+        "grant insert (slug) on public.steps to authenticated",
+        "public.steps has no org_id",
+    ),
+    (
+        guards.policies_read_the_caller_once,
+        "create policy orgs_select_each on public.orgs for select to authenticated "
+        "using (id = private.caller_org_id())",
+        "policy orgs_select_each on public.orgs calls private.caller_org_id for each row",
+    ),
+    (
+        guards.policies_are_for_clients_and_named_so,
+        "create policy orgs_select_all on public.orgs for select to anon using (true)",
+        "policy orgs_select_all on public.orgs is not <table>_<verb>_<who> for authenticated",
+    ),
+    (
+        guards.policies_are_for_clients_and_named_so,
+        "create policy orgs_select_all on public.orgs to authenticated using (true)",
+        "policy orgs_select_all on public.orgs is not <table>_<verb>_<who> for authenticated",
+    ),
+    (guards.grants_are_minimal, "grant select on public.orgs to anon", "anon may select public.orgs"),
+    (
+        guards.grants_are_minimal,
+        "grant select (name) on public.orgs to service_role",
+        "service_role may select public.orgs.name",
+    ),
+    (
+        guards.grants_are_minimal,
+        "grant truncate on public.orgs to authenticated",
+        "authenticated may truncate public.orgs",
+    ),
+    (
+        guards.grants_are_minimal,
+        "grant references (id) on public.orgs to authenticated",
+        "authenticated may references public.orgs.id",
+    ),
+    (
+        guards.grants_are_minimal,
+        "grant usage on sequence public.rejected_records_id_seq to anon",
+        "anon may usage public.rejected_records_id_seq",
+    ),
+    (
+        guards.functions_tell_what_they_raise,
+        "comment on function public.get_company(uuid) is 'One company.'",
+        "get_company(uuid) raises company_not_found, which its comment does not say",
+    ),
+]
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
+def test_a_guard_finds_nothing(connection: Connection, guard: Guard) -> None:
+    assert guard(connection) == []
+
+
+@pytest.mark.parametrize(
+    ("guard", "damage", "finding"), BREAKS, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_guard_finds_what_was_broken(
+    connection: Connection, postgres: Client, guard: Guard, damage: str, finding: str
+) -> None:
+    postgres.change(damage)
+    assert finding in guard(connection)
+
+
+def test_every_guard_is_broken_once() -> None:
+    assert {guard for guard, _, _ in BREAKS} == set(GUARDS)

@@ -1,0 +1,106 @@
+"""The guards find nothing in the migrations' text; and each finds what it is for, once it is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.database import migration_sources as guards
+from tests.database.client import Client
+from tests.database.migration_sources import GUARDS, Guard, functions, migration_sources
+
+_FUNCTION = """-- Things. A file for tests.
+
+create table public.things (id uuid);
+
+{comment}create function private.thing()
+returns int
+language sql
+{properties}
+as $$
+    select 1;
+$$;
+"""
+
+
+def _function(properties: str, comment: str = "") -> dict[str, str]:
+    return {"20260101000000_things.sql": _FUNCTION.format(properties=properties, comment=comment)}
+
+
+BREAKS: list[tuple[Guard, dict[str, str], str]] = [
+    (
+        guards.names_are_a_time_and_a_noun,
+        {"2026_things.sql": ""},
+        "2026_things.sql is not 14 digits and a noun",
+    ),
+    (
+        guards.names_are_a_time_and_a_noun,
+        {"20260101000000_a.sql": "", "20260101000000_b.sql": ""},
+        "20260101000000 is there twice",
+    ),
+    (guards.files_begin_with_what_they_are_for, {"a.sql": "create table a ();"}, "a.sql has no header"),
+    (
+        guards.definer_functions_say_why,
+        _function("stable\nsecurity definer"),
+        "private.thing is security definer and does not say why",
+    ),
+    (
+        guards.definer_functions_say_why,
+        _function("stable\nsecurity definer", "-- It is needed.\n"),
+        "private.thing is security definer and does not say why",
+    ),
+    (
+        guards.functions_state_security_and_volatility,
+        _function("stable"),
+        "private.thing does not say as whom it runs",
+    ),
+    (
+        guards.functions_state_security_and_volatility,
+        _function("security invoker"),
+        "private.thing does not state its volatility",
+    ),
+    (
+        guards.references_say_what_deleting_does,
+        {"a.sql": "id uuid references public.orgs (id),"},
+        "a.sql references public.orgs without on delete",
+    ),
+    (
+        guards.codes_have_one_status,
+        {"a.sql": "raise_error(404, 'gone', ''); raise_error(409, 'gone', '');"},
+        "gone is 404 and 409",
+    ),
+]
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
+def test_a_guard_finds_nothing_in_the_migrations(guard: Guard) -> None:
+    assert guard(migration_sources()) == []
+
+
+@pytest.mark.parametrize(
+    ("guard", "sources", "finding"), BREAKS, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_guard_finds_what_was_broken(guard: Guard, sources: dict[str, str], finding: str) -> None:
+    assert guard(sources) == [finding]
+
+
+def test_every_guard_is_broken_once() -> None:
+    assert {guard for guard, _, _ in BREAKS} == set(GUARDS)
+
+
+def test_a_definer_function_with_a_reason_is_fine() -> None:
+    assert guards.definer_functions_say_why(_function("security definer", "-- Definer: it counts.\n")) == []
+
+
+def test_the_parser_sees_every_function_of_the_catalogue(postgres: Client) -> None:
+    found = postgres.rows(
+        """
+        select format('%s.%s', n.nspname, p.proname) as name, p.prosecdef as definer
+        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        where n.nspname in ('public', 'private', 'worker', 'ops')
+            and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')
+        """
+    )
+    parsed = [
+        (function.name, "security definer" in function.head) for function in functions(migration_sources())
+    ]
+    assert sorted(parsed) == sorted((row["name"], row["definer"]) for row in found)

@@ -1,0 +1,237 @@
+"""Lists: walking their pages gives the whole, once and in order, whatever is forged as a cursor."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.database.client import Client, Connection, refused, signed_in
+from tests.database.pipeline import INLINE, Run, create_blueprint, create_run, records, step, submit, verdict
+from tests.tenants import Company, Org, Tenants, create_token
+
+CHUNKED = {"list_pipeline_run_records", "list_step_result_records"}
+LISTS = [
+    "list_companies",
+    "list_api_tokens",
+    "list_secrets",
+    "list_steps",
+    "list_blueprints",
+    "list_submissions",
+    "list_pipeline_runs",
+    "list_step_results",
+    *sorted(CHUNKED),
+]
+
+
+@pytest.fixture
+def run(connection: Connection, worker: Client, org: Org, company: Company) -> Run:
+    """Five of everything; all in one transaction, so that equal times must be told apart by id."""
+    admin = signed_in(connection, org.admin)
+    worker.call("worker.publish_steps", steps=[step(f"testing-page-{number}") for number in range(5)])
+    for number in range(5):
+        admin.call("create_company", name=f"Company {number}")
+        create_token(connection, org.admin)
+        admin.call("set_secret", name=f"secret_{number}", value="x")
+        blueprint = create_blueprint(admin)
+        submit(admin, company.id, blueprint["id"])
+    return done_run(worker, org, company, steps=5, records=3)
+
+
+def done_run(worker: Client, org: Org, company: Company, *, steps: int, records: int) -> Run:
+    run = create_run(worker, org, company, *[{"slug": INLINE}] * steps, count=records)
+    run.succeed()
+    return run
+
+
+def walk(fetch: Callable[..., dict[str, Any]], limit: int) -> list[Any]:
+    items: list[Any] = []
+    cursor = None
+    while True:
+        page = fetch(limit=limit, cursor=cursor)
+        assert len(page["items"]) <= limit
+        items += page["items"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return items
+        assert len(page["items"]) == limit, "only the last page is short"
+
+
+def fetcher(client: Client, name: str, run: Run) -> Callable[..., dict[str, Any]]:
+    arguments = {
+        "list_step_results": {"pipeline_run_id": run.id},
+        "list_pipeline_run_records": {"pipeline_run_id": run.id},
+        "list_step_result_records": {"step_result_id": run.step_id(1)},
+    }.get(name, {})
+
+    def fetch(**page: Any) -> dict[str, Any]:  # noqa: ANN401
+        answer: dict[str, Any] = client.call(name, **arguments, **page)
+        assert set(answer) == {"items", "next_cursor"}
+        return answer
+
+    return fetch
+
+
+def test_every_list_is_walked_here(postgres: Client) -> None:
+    taking = postgres.rows(
+        "select proname::text as name from pg_proc "
+        "where pronamespace = 'public'::regnamespace and 'p_cursor' = any (proargnames)"
+    )
+    assert {row["name"] for row in taking} == set(LISTS)
+
+
+@pytest.mark.parametrize("name", [name for name in LISTS if name not in CHUNKED])
+def test_the_pages_of_a_list_are_the_whole_of_it(
+    connection: Connection, org: Org, run: Run, name: str
+) -> None:
+    fetch = fetcher(signed_in(connection, org.admin), name, run)
+    whole = walk(fetch, 200)
+    assert len(whole) >= 5
+    assert len({json.dumps(item) for item in whole}) == len(whole)
+    assert walk(fetch, 2) == whole
+
+
+@pytest.mark.parametrize("name", sorted(CHUNKED))
+def test_the_pages_of_records_are_the_whole_across_chunks(
+    connection: Connection, worker: Client, org: Org, company: Company, name: str
+) -> None:
+    run = done_run(worker, org, company, steps=1, records=2003)
+    fetch = fetcher(signed_in(connection, org.admin), name, run)
+    whole = walk(fetch, 1000)
+    assert [item["id"] for item in whole] == [str(number) for number in range(1, 2004)]
+    assert walk(fetch, 300) == whole
+
+
+def test_a_page_that_ends_with_the_list_has_no_next(connection: Connection, org: Org, run: Run) -> None:
+    fetch = fetcher(signed_in(connection, org.admin), "list_step_results", run)
+    assert fetch(limit=5)["next_cursor"] is None
+    assert fetch(limit=4)["next_cursor"]
+
+
+@pytest.fixture
+def run_lite(worker: Client, org: Org, company: Company) -> Run:
+    return done_run(worker, org, company, steps=1, records=3)
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("limit", [0, -1, None, "beyond"])
+def test_a_limit_beyond_bounds_is_refused(
+    connection: Connection, org: Org, run_lite: Run, name: str, limit: Any  # noqa: ANN401
+) -> None:  # fmt: skip
+    fetch = fetcher(signed_in(connection, org.admin), name, run_lite)
+    with refused(422, "invalid_request"):
+        fetch(limit=(1001 if name in CHUNKED else 201) if limit == "beyond" else limit)
+
+
+def cursor_of(key: Any) -> str:  # noqa: ANN401
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+FORGED_KEYS: list[Any] = [
+    {},
+    None,
+    [],
+    ["x"] * 9,
+    [None],
+    [None, None],
+    [None, None, None],
+    ["x", "y", "z"],
+    [99999999999, 1, 1],
+    [[1], [1]],
+    ["2026-01-01", "not an id"],
+    ["not a time", "00000000-0000-0000-0000-000000000000"],
+]
+FORGED = [
+    "",
+    "not base64!",
+    "%%%",
+    base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+    base64.urlsafe_b64encode(b"not json").decode(),
+    *map(cursor_of, FORGED_KEYS),
+]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_forged_cursor_is_refused(connection: Connection, org: Org, run_lite: Run, name: str) -> None:
+    fetch = fetcher(signed_in(connection, org.admin), name, run_lite)
+    for cursor in FORGED:
+        with refused(422, "invalid_cursor"):
+            fetch(cursor=cursor)
+
+
+def test_a_cursor_opens_nothing_to_another_org(connection: Connection, run: Run, tenants: Tenants) -> None:
+    admin, stranger = signed_in(connection, tenants.org.admin), signed_in(connection, tenants.other.admin)
+    for name in ("list_blueprints", "list_submissions", "list_pipeline_runs", "list_api_tokens"):
+        cursor = admin.call(name, limit=1)["next_cursor"]
+        assert stranger.call(name, cursor=cursor)["items"] == []
+
+
+def test_rejected_and_dropped_records_are_walked_over_all_steps(
+    connection: Connection, worker: Client, org: Org, company: Company
+) -> None:
+    run = create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE}, count=9)
+    run.take()
+    run.start(1)
+    run.write(1, records(3, 4, 5, 6, 7, 8, 9), rejected=[verdict(1)], dropped=[verdict(2)])
+    run.on_step("finish_step", 1)
+    run.start(2)
+    run.write(
+        2,
+        records(9),
+        rejected=[verdict(3), verdict(4), verdict(5)],
+        dropped=[verdict(6), verdict(7), verdict(8)],
+    )
+    run.on_step("finish_step", 2)
+    run.on_run("finish_pipeline_run")
+    member = signed_in(connection, company.member)
+
+    def walked(kind: str, limit: int) -> list[tuple[str, int, str, str]]:
+        items = walk(
+            lambda **page: member.call(
+                "list_pipeline_run_records", pipeline_run_id=run.id, kind=kind, **page
+            ),
+            limit,
+        )
+        return [(item["id"], item["position"], item["slug"], item["data"]["name"]) for item in items]
+
+    for limit in (1, 2, 3, 100):
+        assert walked("rejected", limit) == [
+            ("1", 1, INLINE, "Company 1"),
+            *((str(number), 2, INLINE, f"Company {number}") for number in (3, 4, 5)),
+        ]
+        assert walked("dropped", limit) == [
+            ("2", 1, INLINE, "Company 2"),
+            *((str(number), 2, INLINE, f"Company {number}") for number in (6, 7, 8)),
+        ]
+
+
+def test_a_page_ends_early_rather_than_grow_without_bound(
+    connection: Connection, worker: Client, org: Org, company: Company
+) -> None:
+    """Ten records of a megabyte each, in as many chunks: a page takes what comes with the first 8 MB."""
+    member = signed_in(connection, company.member)
+    blueprint = create_blueprint(signed_in(connection, org.admin), {"slug": INLINE})
+    submitted = member.call(
+        "create_submission",
+        company_id=company.id,
+        blueprint_id=blueprint["id"],
+        records=[{"text": "x" * 1_000_000}] * 10,
+    )
+    run = Run(worker, submitted["pipeline_run"], submitted["submission"])
+    run.take()
+    run.start(1)
+    for number in range(1, 11):
+        run.write(1, [], number - 1, rejected=[verdict(number)])
+    for kind in ("input", "rejected"):
+        pages: list[list[str]] = []
+        cursor = None
+        while cursor is not None or not pages:
+            page = member.call(
+                "list_pipeline_run_records", pipeline_run_id=run.id, kind=kind, limit=1000, cursor=cursor
+            )
+            pages.append([item["id"] for item in page["items"]])
+            cursor = page["next_cursor"]
+        assert pages == [[str(number) for number in range(1, 10)], ["10"]]

@@ -1,0 +1,202 @@
+"""Repair: runs that nobody was told of, that got lost, or that get lost again and again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.database.client import Client, Connection, refused, signed_in
+from tests.database.pipeline import INLINE, Run, create_blueprint, create_run
+from tests.tenants import Company, Org
+
+
+@pytest.fixture
+def run(worker: Client, org: Org, company: Company) -> Run:
+    return create_run(worker, org, company, {"slug": INLINE})
+
+
+def reconcile(run: Run) -> dict[str, Any]:
+    """What the reconciler says about this run; others may be there in a shared database."""
+    answer: dict[str, Any] = run.worker.call("worker.reconcile_pipeline_runs", limit=None)
+    mine = [start for start in answer["starts"] if start["pipeline_run_id"] == run.id]
+    return {**answer, "starts": mine}
+
+
+def mark(run: Run, trigger_run_id: str) -> bool:
+    answer = run.worker.call(
+        "worker.mark_pipeline_run_dispatched", pipeline_run_id=run.id, trigger_run_id=trigger_run_id
+    )
+    return bool(answer["marked"])
+
+
+def set_times(run: Run, **ago: str) -> None:
+    """Moves times of the run into the past, each by an interval. Past the guard, which knows no past."""
+    connection = run.worker.connection
+    connection.execute("alter table public.pipeline_runs disable trigger pipeline_runs_guard")
+    for column, interval in ago.items():
+        connection.execute(
+            f"update public.pipeline_runs set {column} = now() - %s::interval where id = %s".encode(),
+            (interval, run.id),
+        )
+    connection.execute("alter table public.pipeline_runs enable trigger pipeline_runs_guard")
+
+
+def start_of(run: Run, key: str | None = None) -> list[dict[str, str]]:
+    start = {"pipeline_run_id": run.id, "org_id": run.pipeline_run["org_id"]}
+    return [start | {"idempotency_key": key or run.id}]
+
+
+def test_a_fresh_run_is_left_to_whoever_created_it(run: Run) -> None:
+    assert reconcile(run)["starts"] == []
+
+
+def test_a_run_that_nobody_dispatched_is_due_after_ten_seconds(run: Run) -> None:
+    set_times(run, created_at="11 seconds")
+    assert reconcile(run)["starts"] == start_of(run)
+    assert mark(run, "run_1")
+    assert reconcile(run)["starts"] == []
+
+
+def test_a_dispatched_run_that_never_began_is_due_after_two_minutes_with_the_same_key(run: Run) -> None:
+    mark(run, "run_1")
+    set_times(run, created_at="10 minutes", dispatched_at="119 seconds")
+    assert reconcile(run)["starts"] == []
+    set_times(run, dispatched_at="121 seconds")
+    assert reconcile(run)["starts"] == start_of(run)
+
+
+def test_a_run_with_a_lease_is_alive(run: Run) -> None:
+    run.take("run_1")
+    set_times(run, created_at="1 hour", dispatched_at="1 hour")
+    assert reconcile(run)["starts"] == []
+    assert not mark(run, "run_2")
+
+
+def test_a_lost_run_is_started_again_with_a_key_of_its_own(run: Run) -> None:
+    run.take("run_1")
+    set_times(run, dispatched_at="70 seconds", lease_expires_at="1 second")
+    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:1")
+    assert mark(run, "run_2")
+    assert reconcile(run)["starts"] == []
+    assert run.take("run_2")["outcome"] == "claimed"
+    set_times(run, dispatched_at="70 seconds", lease_expires_at="1 second")
+    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:2")
+
+
+def test_a_restart_that_never_began_is_due_again_after_two_minutes(run: Run) -> None:
+    run.take("run_1")
+    set_times(run, dispatched_at="10 minutes", lease_expires_at="9 minutes")
+    mark(run, "run_2")
+    set_times(run, dispatched_at="119 seconds")
+    assert reconcile(run)["starts"] == []
+    set_times(run, dispatched_at="121 seconds")
+    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:2")
+
+
+def test_reconciling_twice_changes_nothing(run: Run, postgres: Client) -> None:
+    run.take("run_1")
+    set_times(run, dispatched_at="70 seconds", lease_expires_at="1 second")
+    before = postgres.rows("select * from public.pipeline_runs where id = %(id)s", {"id": run.id})
+    first = reconcile(run)
+    assert reconcile(run) == {**first, "failed": 0, "expired_submissions": 0}
+    assert postgres.rows("select * from public.pipeline_runs where id = %(id)s", {"id": run.id}) == before
+
+
+def test_marking_the_same_dispatch_twice_counts_once(run: Run, postgres: Client) -> None:
+    run.take("run_1")
+    set_times(run, lease_expires_at="1 second")
+    mark(run, "run_2")
+    mark(run, "run_2")
+    assert restarts(postgres, run) == 1
+
+
+def restarts(postgres: Client, run: Run) -> int:
+    count: int = postgres.value(
+        "select restart_count from public.pipeline_runs where id = %(id)s", {"id": run.id}
+    )
+    return count
+
+
+@pytest.mark.parametrize("lost_for", ["1 second", "90 seconds", "1 hour"])
+def test_a_run_that_is_lost_after_its_last_restart_fails(
+    connection: Connection, postgres: Client, run: Run, company: Company, lost_for: str
+) -> None:
+    run.take("run_0")
+    for number in range(1, 6):
+        set_times(run, dispatched_at="2 hours", lease_expires_at="90 seconds")
+        assert reconcile(run)["starts"] == start_of(run, f"{run.id}:{number}")
+        mark(run, f"run_{number}")
+        run.take(f"run_{number}")
+    run.start(1)
+    assert restarts(postgres, run) == 5
+    set_times(run, dispatched_at="2 hours", lease_expires_at=lost_for)
+    outcome = reconcile(run)
+    assert (outcome["starts"], outcome["failed"]) == ([], 1)
+    now = signed_in(connection, company.member).call("get_pipeline_run", pipeline_run_id=run.id)
+    assert (now["status"], now["error"]["code"]) == ("failed", "worker_lost")
+    assert [step["status"] for step in now["steps"]] == ["failed"]
+    assert reconcile(run)["failed"] == 0
+
+
+def test_a_last_restart_that_may_still_begin_is_not_failed_yet(run: Run, postgres: Client) -> None:
+    run.take("run_0")
+    for number in range(1, 6):
+        set_times(run, dispatched_at="2 hours", lease_expires_at="1 hour")
+        mark(run, f"run_{number}")
+    outcome = reconcile(run)
+    assert (outcome["starts"], outcome["failed"], restarts(postgres, run)) == ([], 0, 5)
+    assert run.take("run_5")["outcome"] == "claimed"
+
+
+def test_finished_runs_are_no_business_of_the_reconciler(
+    connection: Connection, run: Run, company: Company
+) -> None:
+    signed_in(connection, company.member).call("cancel_pipeline_run", pipeline_run_id=run.id)
+    set_times(run, created_at="1 hour")
+    assert reconcile(run)["starts"] == []
+    assert not mark(run, "run_late")
+
+
+def test_the_oldest_are_named_first_up_to_the_limit(worker: Client, org: Org, company: Company) -> None:
+    runs = [create_run(worker, org, company) for _ in range(3)]
+    for hours, run in zip((101, 103, 102), runs, strict=True):
+        set_times(run, created_at=f"{hours} hours")
+    starts = worker.call("worker.reconcile_pipeline_runs", limit=2)["starts"]
+    assert [start["pipeline_run_id"] for start in starts] == [runs[1].id, runs[2].id]
+
+
+def test_an_upload_that_was_given_up_expires_after_a_day(
+    connection: Connection, postgres: Client, worker: Client, org: Org, company: Company
+) -> None:
+    member = signed_in(connection, company.member)
+    blueprint = create_blueprint(signed_in(connection, org.admin))
+    opened = [
+        member.call(
+            "open_submission", company_id=company.id, blueprint_id=blueprint["id"], source="csv"
+        )["submission"]["id"]
+        for _ in range(2)
+    ]  # fmt: skip
+    connection.execute("alter table public.submissions disable trigger submissions_guard")
+    postgres.change(
+        "update public.submissions set created_at = now() - interval '25 hours' where id = %(id)s",
+        {"id": opened[0]},
+    )
+    connection.execute("alter table public.submissions enable trigger submissions_guard")
+    worker.call("worker.reconcile_pipeline_runs")
+    statuses = [member.call("get_submission", submission_id=one)["status"] for one in opened]
+    assert statuses == ["expired", "receiving"]
+    with refused(409, "submission_not_receiving"):
+        member.call("append_submission_chunk", submission_id=opened[0], chunk_index=0, records=[])
+
+
+def test_idempotency_keys_are_kept_for_a_day(
+    connection: Connection, postgres: Client, worker: Client, org: Org
+) -> None:
+    admin = signed_in(connection, org.admin)
+    first = admin.call("create_company", name="A", idempotency_key="key", request_hash="hash")
+    worker.call("worker.reconcile_pipeline_runs")
+    assert admin.call("create_company", name="A", idempotency_key="key", request_hash="hash") == first
+    postgres.change("update private.idempotency_keys set created_at = now() - interval '25 hours'")
+    worker.call("worker.reconcile_pipeline_runs")
+    assert admin.call("create_company", name="A", idempotency_key="key", request_hash="hash") != first

@@ -1,0 +1,72 @@
+"""The same words in SQL, Python and TypeScript."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+
+import pytest
+
+import api
+from local.settings import ROOT
+from tests.database.client import Client
+from tests.database.migration_sources import migration_sources
+
+TRIGGER = ROOT / "trigger" / "src"
+
+
+@pytest.fixture
+def sql_enums(postgres: Client) -> dict[str, set[str]]:
+    rows = postgres.rows(
+        """
+        select t.typname::text as name, array_agg(e.enumlabel::text) as labels
+        from pg_type t join pg_enum e on e.enumtypid = t.oid
+        where t.typnamespace = 'public'::regnamespace
+        group by 1
+        """
+    )
+    return {row["name"]: set(row["labels"]) for row in rows}
+
+
+def python_enums() -> Iterator[tuple[str, set[str]]]:
+    """Every StrEnum that a module of the API defines, under its name in snake_case."""
+    for module in pkgutil.walk_packages(api.__path__, "api."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if inspect.isclass(value) and issubclass(value, StrEnum) and value.__module__ == module.name:
+                yield re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower(), {member.value for member in value}
+
+
+def typescript() -> str:
+    """The task sources, tests and generated code left out."""
+    paths = [path for path in TRIGGER.rglob("*.ts") if not path.name.endswith((".test.ts", ".types.ts"))]
+    return "\n".join(path.read_text() for path in sorted(paths))
+
+
+def test_every_enum_of_sql_has_the_same_values_in_python(sql_enums: dict[str, set[str]]) -> None:
+    python = list(python_enums())
+    for name, labels in sql_enums.items():
+        assert [values for other, values in python if other == name] == [labels], name
+
+
+def test_statuses_that_the_tasks_expect_exist(sql_enums: dict[str, set[str]]) -> None:
+    expected = set(re.findall(r'\bstatus: z\.literal\("(\w+)"\)', typescript()))
+    assert expected
+    assert expected <= sql_enums["step_result_status"]
+
+
+def test_outcomes_of_a_claim_are_the_same_in_typescript() -> None:
+    raised = set(re.findall(r"'outcome', '(\w+)'", "\n".join(migration_sources().values())))
+    assert raised
+    assert raised == set(re.findall(r'\boutcome: z\.literal\("(\w+)"\)', typescript()))
+
+
+def test_the_codes_that_end_a_worker_are_raised_by_sql() -> None:
+    (union,) = re.findall(r"^export type RunEndedCode = (.+);$", typescript(), re.MULTILINE)
+    codes = set(re.findall(r'"(\w+)"', union))
+    sql = "\n".join(text for name, text in migration_sources().items() if name.endswith("_worker.sql"))
+    assert codes
+    assert codes <= set(re.findall(r"raise_error\(409, '(\w+)'", sql))
