@@ -1,0 +1,103 @@
+"""The API in a thread of the test process, on the stack's database and a loopback Trigger.dev."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from api.main import create_app
+from api.settings import Settings
+from tests.api.caller import Caller
+from tests.api.worker import Worker
+from tests.stack import StackEnvironment
+from tests.tenants import Org, Tenants, Token, User, create_tenants, session_jwt
+from tests.unit.loopback import Answer, Loopback, loopback_server
+from tests.unit.serving import served
+
+TRIGGER_PATH = "/api/v1/tasks/run-pipeline/trigger"
+
+
+@pytest.fixture(scope="session")
+def trigger_server() -> Iterator[Loopback]:
+    with loopback_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def api_url(supabase: StackEnvironment, trigger_server: Loopback) -> Iterator[str]:
+    known: dict[str, Any] = {name.lower(): value for name, value in supabase.variables.items()}
+    known |= {"trigger_api_url": trigger_server.url, "log_level": "ERROR", "max_upload_bytes": "2000000"}
+    settings = Settings(_env_file=None, **known)
+    with served(create_app(settings)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def http(api_url: str) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=api_url, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def worker(supabase: StackEnvironment, http: httpx2.Client) -> Worker:
+    worker = Worker(supabase, http)
+    worker.publish_probe()
+    return worker
+
+
+@pytest.fixture
+def trigger(trigger_server: Loopback) -> Loopback:
+    """Takes every run, and forgets those of the test before."""
+    trigger_server.requests.clear()
+    trigger_server.routes.clear()
+    trigger_server.fallback = lambda _: Answer(404, {"error": "Not found"})
+    trigger_server.routes[TRIGGER_PATH] = lambda _: Answer(200, {"id": "run_abc123", "isCached": False})
+    return trigger_server
+
+
+@pytest.fixture
+def connection(supabase: StackEnvironment) -> Iterator[psycopg.Connection]:
+    """Logged in as postgres; every statement is committed at once, for the API to see."""
+    with psycopg.connect(supabase.database_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def fresh(connection: psycopg.Connection, worker: Worker, trigger: Loopback) -> Tenants:
+    """Two orgs for this test alone."""
+    return create_tenants(connection)
+
+
+@pytest.fixture
+def org(fresh: Tenants) -> Org:
+    return fresh.org
+
+
+@pytest.fixture
+def as_(supabase: StackEnvironment, http: httpx2.Client) -> Callable[[User | Token], Caller]:
+    """The caller with a session of a user, or with an API token."""
+
+    def caller(who: User | Token) -> Caller:
+        return Caller(http, who.secret if isinstance(who, Token) else session_jwt(supabase, who))
+
+    return caller
+
+
+@pytest.fixture
+def admin(org: Org, as_: Callable[[User | Token], Caller]) -> Caller:
+    return as_(org.admin)
+
+
+@pytest.fixture
+def member(org: Org, as_: Callable[[User | Token], Caller]) -> Caller:
+    """A member of the org's first company."""
+    return as_(org.first.member)
+
+
+@pytest.fixture
+def nobody(http: httpx2.Client) -> Caller:
+    return Caller(http)
