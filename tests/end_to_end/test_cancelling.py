@@ -1,0 +1,81 @@
+"""Cancelling, before a worker had the run and in the middle of it."""
+
+from __future__ import annotations
+
+from tests.end_to_end.product import Product, statuses
+from tests.end_to_end.receiver import Receiver
+from tests.end_to_end.samples import CLEAN, companies
+from tests.end_to_end.stack_processes import StackProcesses
+from tests.end_to_end.trigger_api import TriggerApi, all_have_status
+from tests.tenants import Org
+
+
+async def run_another_to_its_end(member: Product, company_id: str, blueprint_id: str) -> None:
+    """Whatever was to happen for the runs before it has happened then."""
+    accepted = await member.submit(company_id, blueprint_id, companies(1))
+    await member.succeeded(accepted["pipeline_run"]["id"])
+
+
+async def test_a_run_that_is_cancelled_in_the_queue_never_starts(
+    member: Product,
+    admin: Product,
+    org: Org,
+    receiver: Receiver,
+    trigger: TriggerApi,
+    processes: StackProcesses,
+) -> None:
+    blueprint_id = await admin.blueprint(CLEAN, receiver.step())
+    with processes.frozen("trigger-worker"):
+        accepted = await member.submit(org.first.id, blueprint_id, companies(3))
+        run_id = accepted["pipeline_run"]["id"]
+        cancelled = await member.cancel(run_id)
+        assert cancelled["status"] == "cancelled"
+        assert statuses(cancelled) == ["skipped", "skipped"]
+    await trigger.runs_when(run_id, all_have_status("CANCELED"))
+    await run_another_to_its_end(member, org.first.id, blueprint_id)
+
+    after = await member.run(run_id)
+    assert after["status"] == "cancelled"
+    assert after["started_at"] is None
+    assert [step["attempt"] for step in after["steps"]] == [0, 0]
+    assert receiver.of(run_id) == []
+    assert [run["taskIdentifier"] for run in await trigger.runs_of(run_id)] == ["run-pipeline"]
+
+
+async def test_a_run_that_is_cancelled_in_the_middle_of_a_delivery_stops_there(
+    member: Product,
+    admin: Product,
+    org: Org,
+    receiver: Receiver,
+    trigger: TriggerApi,
+    processes: StackProcesses,
+) -> None:
+    blueprint_id = await admin.blueprint(CLEAN, receiver.step(batch_size=1), {"slug": "dedupe-records"})
+    receiver.hold(after=1)
+    accepted = await member.submit(org.first.id, blueprint_id, companies(4))
+    run_id = accepted["pipeline_run"]["id"]
+    held = await receiver.held(run_id)
+
+    cancelled = await member.cancel(run_id)
+    assert cancelled["status"] == "cancelled"
+    assert statuses(cancelled) == ["succeeded", "cancelled", "skipped"]
+    stopped = await trigger.runs_when(run_id, all_have_status("CANCELED"))
+    assert [run["taskIdentifier"] for run in stopped] == ["run-pipeline", "deliver-webhook"]
+    # The request under way is broken off, although nobody has answered it.
+    await processes.disconnected(held.client_port)
+    receiver.release()
+    await run_another_to_its_end(member, org.first.id, blueprint_id)
+
+    assert len(receiver.of(run_id)) == 2
+    after = await member.run(run_id)
+    assert {name: after[name] for name in cancelled} == cancelled
+    assert await member.step_records(after["steps"][1]["id"]) == []
+    assert await member.cancel(run_id) == cancelled
+
+
+async def test_a_finished_run_cannot_be_cancelled(member: Product, admin: Product, org: Org) -> None:
+    accepted = await member.submit(org.first.id, await admin.blueprint(CLEAN), companies(1))
+    run_id = accepted["pipeline_run"]["id"]
+    await member.succeeded(run_id)
+    answer = await member.refusal("pipeline-runs/cancel", {"pipeline_run_id": run_id})
+    assert answer == (409, "pipeline_run_finished")
