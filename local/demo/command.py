@@ -24,6 +24,7 @@ from local.stack import Stack, environment_file
 from local.state import read_state
 
 _INTERRUPTED = 130
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: list[str]) -> int:
@@ -31,7 +32,8 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     directory: Path = options.directory.resolve()
     console = Console()
-    signal.signal(signal.SIGTERM, _interrupt)  # so that a terminated demo stops its stack as well
+    for number in _STOP_SIGNALS:  # SIGINT too: a script's background job inherits it as ignored
+        signal.signal(number, _interrupt)
     started = time.monotonic()
     try:
         with _stack(console, directory, options.port_base) as stage:
@@ -144,5 +146,5 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _finish_in_peace() -> None:
     """Stopping takes some seconds and must not be interrupted half-way."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
