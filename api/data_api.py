@@ -26,6 +26,8 @@ CHECK_SECONDS = 3.0
 RETRY_AFTER_SECONDS = "2"
 REPEAT_AFTER_SECONDS = 0.3
 STABLE_CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
+# PostgreSQL quotes identifiers, never values, in the messages of class 23; values stand in its details.
+BROKEN_RULE = re.compile(r'\b(constraint|column) "([a-z_][a-z0-9_]{0,62})"')
 
 # PostgREST's own codes and PostgreSQL's SQLSTATEs, by prefix.
 # https://docs.postgrest.org/en/stable/references/errors.html
@@ -171,7 +173,7 @@ def translate_error(name: str, response: HttpAnswer) -> ApiError:
     for prefix, (native, message) in NATIVE_ERRORS.items():
         if code.startswith(prefix):
             logger.info("%s was refused by the database: %s %s", name, code, error.get("message"))
-            return ApiError(native, message)
+            return ApiError(native, message, details=_broken_rule(code, error.get("message")))
     if response.status in (502, 503, 504) or code.startswith(UNAVAILABLE):
         logger.warning("%s: the Data API answered %s %s", name, response.status, code)
         return unavailable()
@@ -202,6 +204,12 @@ def _authored_error(status: int, error: Mapping[str, Any]) -> ApiError:
         details=_parse_details(error.get("details")),
         headers={"Retry-After": RETRY_AFTER_SECONDS} if status in (429, 503) else None,
     )
+
+
+def _broken_rule(code: str, message: object) -> dict[str, str]:
+    """The name of the constraint or column that a write broke; nothing of what was written."""
+    found = BROKEN_RULE.search(str(message)) if code.startswith("23") else None
+    return {found[1]: found[2]} if found else {}
 
 
 def _parse_details(details: object) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The settings of the API, read once from the environment (and a `.env` file beside it).
 
-The process refuses to start half-configured: `load_settings` reports every problem in one message.
+The process refuses to start half-configured: `Settings.read` reports every problem in one message.
 """
 
 import re

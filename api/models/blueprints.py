@@ -10,7 +10,7 @@ from api.models.envelope import ResultModel
 from api.models.requests import Name, PageRequest, RequestModel, Slug, Version
 from api.models.steps import ExecutionMode
 
-Description = Annotated[str, Field(max_length=5000)]
+Description = Annotated[str, Field(max_length=2000)]
 
 
 class Retry(RequestModel):

@@ -1,12 +1,12 @@
-"""What all request bodies share."""
+"""What all request bodies share. Limits are those of SQL, which `tests/database/test_limits.py` checks."""
 
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
-Version = Annotated[str, StringConstraints(min_length=1, max_length=50)]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=63)]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}$")]
 Limit = Annotated[int, Field(ge=1, le=200, description="How many items at most, 1 to 200.")]
 Cursor = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, SecretStr, StringConstraints
 from api.models.envelope import ResultModel
 from api.models.requests import PageRequest, RequestModel
 
-SecretName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]*$", max_length=100)]
+SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 class SetSecret(RequestModel):
@@ -17,7 +17,7 @@ class SetSecret(RequestModel):
     )
 
     name: SecretName
-    value: Annotated[SecretStr, Field(min_length=1, max_length=10_000, description="Cannot be read back.")]
+    value: Annotated[SecretStr, Field(min_length=1, max_length=8_192, description="Cannot be read back.")]
 
 
 class ListSecrets(PageRequest):

@@ -1,4 +1,8 @@
-"""The endpoints, one file per noun. A route: typed body → AuthContext → one RPC → typed result."""
+"""The endpoints, one file per noun. A route: typed body → AuthContext → one writing RPC → typed result.
+
+More calls are made where SQL cannot do it in one: a blueprint's configs are checked against the published
+steps first, an upload is appended in chunks, an export is read in pages, and a run is handed to Trigger.dev.
+"""
 
 from typing import Any
 

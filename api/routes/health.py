@@ -1,6 +1,7 @@
 """Whether the process lives, and whether it can serve."""
 
 import time
+from dataclasses import dataclass
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -24,6 +25,15 @@ class Readiness(Health):
     trigger: str
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What the last check found; `at` is on the monotonic clock."""
+
+    at: float
+    data_api_answers: bool
+    trigger: str
+
+
 @router.get("/healthz", summary="The process answers")
 async def healthz() -> Health:
     return Health()
@@ -31,18 +41,19 @@ async def healthz() -> Health:
 
 @router.get("/readyz", summary="The Data API answers; Trigger.dev is reported, but not needed to be ready")
 async def readyz(request: Request, data_api: DataApiClient, trigger: Trigger) -> Readiness:
-    """Anybody may ask, so what was found is remembered for two seconds."""
-    remembered: tuple[float, Readiness] | None = getattr(request.app.state, "readiness", None)
-    if remembered and time.monotonic() - remembered[0] < REMEMBER_SECONDS:
-        return remembered[1]
-    trigger_state = await trigger.check()
-    if not await data_api.check():
+    """Anybody may ask, so what was found, good or bad, is remembered for two seconds."""
+    found: Findings | None = getattr(request.app.state, "readiness", None)
+    if found is None or time.monotonic() - found.at >= REMEMBER_SECONDS:
+        trigger_state = await trigger.check()
+        data_api_answers = await data_api.check()
+        found = Findings(time.monotonic(), data_api_answers, trigger_state)
+        request.app.state.readiness = found
+    if not found.data_api_answers:
         raise ApiError(
             ErrorCode.DATA_API_UNAVAILABLE,
-            "The Data API does not answer, or its migrations are missing.",
-            details={"data_api": "unreachable", "trigger": trigger_state},
+            "The Data API does not answer as it should. Check SUPABASE_URL and the publishable key, that "
+            "PostgREST and its database are up, and that all migrations are applied.",
+            details={"data_api": "unreachable", "trigger": found.trigger},
             headers={"Retry-After": "2"},
         )
-    readiness = Readiness(trigger=trigger_state)
-    request.app.state.readiness = (time.monotonic(), readiness)
-    return readiness
+    return Readiness(trigger=found.trigger)

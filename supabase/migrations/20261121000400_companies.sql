@@ -118,7 +118,12 @@ begin
     end if;
     insert into public.companies (name, external_id)
     values (btrim(p_name), p_external_id)
+    on conflict (org_id, external_id) do nothing
     returning * into v_company;
+    if not found then
+        perform private.raise_error(409, 'conflict', 'Another company of the org has this external_id. Use that one, or send another external_id.',
+            jsonb_build_object('field', 'external_id'));
+    end if;
     return private.remember_result('create_company', p_idempotency_key, private.company_json(v_company));
 end;
 $$;

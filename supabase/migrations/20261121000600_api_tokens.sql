@@ -37,11 +37,12 @@ using (
     )
 );
 
--- Nobody hands out more than they have.
+-- Nobody hands out more than they have, and only people do: a token that leaked must not leave successors.
 create policy api_tokens_insert_admin on public.api_tokens for insert to authenticated
 with check (
     org_id = (select private.caller_org_id())
     and user_id = (select private.caller_user_id())
+    and (select private.caller_auth_method()) = 'supabase_jwt'
     and (select private.caller_role()) >= 'company_admin'
     and role <= (select private.caller_role())
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
@@ -121,6 +122,9 @@ begin
     if p_company_id is not null and not exists (select from public.companies c where c.id = p_company_id) then
         perform private.raise_error(404, 'company_not_found', 'No such company.');
     end if;
+    if v_caller.auth_method <> 'supabase_jwt' then
+        perform private.raise_error(403, 'forbidden', 'An API token cannot create another one: sign in to do that.');
+    end if;
     if v_caller.role = 'member' or v_role > v_caller.role then
         perform private.raise_error(403, 'forbidden', 'Only admins create API tokens, and none above their own role.');
     end if;
@@ -139,7 +143,7 @@ begin
 end;
 $$;
 comment on function public.create_api_token(text, text, text, public.user_role, uuid, timestamptz) is
-    'Registers a token by its hash. Admins, up to their own role and company. Raises 403 forbidden, 404 company_not_found, 409 conflict, 422 invalid_request. Repeating it with the same hash is a conflict.';
+    'Registers a token by its hash. Admins with a session, up to their own role and company. Raises 403 forbidden, 404 company_not_found, 409 conflict, 422 invalid_request. Repeating it with the same hash is a conflict.';
 grant execute on function public.create_api_token(text, text, text, public.user_role, uuid, timestamptz) to authenticated;
 
 create function public.list_api_tokens(p_limit int default 50, p_cursor text default null)

@@ -2,6 +2,8 @@
 --
 -- A blueprint is edited in place; its version counts the edits, one a transaction, whoever makes them. Runs do
 -- not look at it again: they own the snapshot that private.snapshot_blueprint took when they were created.
+--
+-- Longer than most files: what belongs to one noun stays together.
 
 create table public.blueprints (
     id uuid primary key default gen_random_uuid(),
@@ -71,8 +73,6 @@ using (org_id = (select private.caller_org_id()) and (select private.caller_is_o
 grant select, insert (name, description), update (name, description) on public.blueprints to authenticated;
 grant select, insert (blueprint_id, position, step_slug, step_version, config, retry), delete
 on public.blueprint_steps to authenticated;
-
--- Versions -------------------------------------------------------------------------------------------
 
 create function private.version_blueprint()
 returns trigger
@@ -174,8 +174,6 @@ $$;
 comment on function private.snapshot_blueprint(uuid) is
     'The blueprint as it is now: name, version and its steps in order, positions counted from 1. Raises 404 blueprint_not_found, 422 invalid_request when it has no steps.';
 grant execute on function private.snapshot_blueprint(uuid) to authenticated;
-
--- RPCs -----------------------------------------------------------------------------------------------
 
 create function private.blueprint_json(p_blueprint public.blueprints)
 returns jsonb
@@ -305,6 +303,21 @@ comment on function private.replace_blueprint_steps(uuid, jsonb) is
     'Replaces the steps of a blueprint by [{slug, version?, config?, retry?}]; without a version the latest is pinned. Raises 422 unknown_step, invalid_request.';
 grant execute on function private.replace_blueprint_steps(uuid, jsonb) to authenticated;
 
+create function private.raise_name_taken()
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+begin
+    perform private.raise_error(409, 'conflict', 'Another blueprint of the org has this name. Update that one, or send another name.',
+        jsonb_build_object('field', 'name'));
+end;
+$$;
+comment on function private.raise_name_taken() is 'Raises 409 conflict: two blueprints of an org never have the same name.';
+grant execute on function private.raise_name_taken() to authenticated;
+
 create function public.create_blueprint(
     p_name text,
     p_steps jsonb,
@@ -326,7 +339,13 @@ begin
     if v_result is not null then
         return v_result;
     end if;
-    insert into public.blueprints (name, description) values (btrim(p_name), p_description) returning id into v_id;
+    insert into public.blueprints (name, description)
+    values (btrim(p_name), p_description)
+    on conflict (org_id, name) do nothing
+    returning id into v_id;
+    if not found then
+        perform private.raise_name_taken();
+    end if;
     perform private.replace_blueprint_steps(v_id, p_steps);
     return private.remember_result('create_blueprint', p_idempotency_key, public.get_blueprint(v_id));
 end;
@@ -364,9 +383,13 @@ begin
             jsonb_build_object('version', v_version));
     end if;
     if p_name is not null or p_description is not null then
-        update public.blueprints
-        set name = coalesce(btrim(p_name), name), description = coalesce(p_description, description)
-        where id = p_blueprint_id;
+        begin
+            update public.blueprints
+            set name = coalesce(btrim(p_name), name), description = coalesce(p_description, description)
+            where id = p_blueprint_id;
+        exception when unique_violation then
+            perform private.raise_name_taken();
+        end;
     end if;
     if p_steps is not null then
         perform private.replace_blueprint_steps(p_blueprint_id, p_steps);
@@ -375,5 +398,5 @@ begin
 end;
 $$;
 comment on function public.update_blueprint(uuid, text, text, jsonb, int) is
-    'Changes what is given and makes a new version; runs that exist keep their snapshot. org_admin. Raises 403 forbidden, 404 blueprint_not_found, 409 conflict, blueprint_version_conflict, 422 unknown_step, invalid_request. With p_expected_version a repeat is refused.';
+    'Changes what is given and makes a new version; runs that exist keep their snapshot. org_admin. Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 422 unknown_step, invalid_request. With p_expected_version a repeat is refused.';
 grant execute on function public.update_blueprint(uuid, text, text, jsonb, int) to authenticated;

@@ -2,6 +2,8 @@
 --
 -- A submission is `receiving` while chunks come in and `received` from then on; its chunks never change. The
 -- guards hold for every writer: the RPCs, a client at the Data API, the tasks, Studio.
+--
+-- Longer than most files: what belongs to one noun stays together.
 
 create type public.submission_source as enum ('json', 'csv', 'ndjson');
 comment on type public.submission_source is 'How the records came in.';
@@ -14,7 +16,7 @@ create table public.submissions (
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
     company_id uuid not null,
     blueprint_id uuid not null,
-    name text check (length(name) between 1 and 200),
+    name text check (length(btrim(name)) between 1 and 200),
     source public.submission_source not null,
     status public.submission_status not null default 'receiving',
     record_count int not null default 0,
@@ -99,8 +101,6 @@ with check (
 grant select, insert (company_id, blueprint_id, name, source, fields), update (status, fields)
 on public.submissions to authenticated;
 grant select, insert (submission_id, chunk_index, records) on public.submission_chunks to authenticated;
-
--- Guards ---------------------------------------------------------------------------------------------
 
 create function private.guard_submission()
 returns trigger
@@ -284,8 +284,6 @@ comment on function private.count_submission_chunk() is 'Trigger: keeps record_c
 
 create trigger submission_chunks_count after insert on public.submission_chunks
 for each row execute function private.count_submission_chunk();
-
--- Reading --------------------------------------------------------------------------------------------
 
 create function private.submission_json(p_submission public.submissions)
 returns jsonb

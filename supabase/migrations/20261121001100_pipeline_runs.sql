@@ -1,4 +1,6 @@
 -- Pipeline runs: execution attempts of a submission, each with its own snapshot of the blueprint.
+--
+-- Longer than most files: what belongs to one noun stays together.
 
 create type public.pipeline_run_status as enum ('queued', 'running', 'succeeded', 'failed', 'cancelled');
 comment on type public.pipeline_run_status is 'queued → running → succeeded | failed | cancelled; queued → failed | cancelled. The last three are final.';
@@ -40,7 +42,7 @@ comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run th
 comment on column public.pipeline_runs.claim_id is 'Fencing token of the worker that owns the run: writes with an older one are refused.';
 comment on column public.pipeline_runs.lease_expires_at is 'Until when the claim holds without another heartbeat.';
 comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it.';
-comment on column public.pipeline_runs.restart_count is 'How often the reconciler started the run again after its worker was lost.';
+comment on column public.pipeline_runs.restart_count is 'How often another Trigger.dev run took the run over after its worker was lost.';
 
 create index pipeline_runs_org_id_created_at_idx on public.pipeline_runs (org_id, created_at desc, id desc);
 create index pipeline_runs_org_id_company_id_created_at_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc);
@@ -78,8 +80,6 @@ grant select (
     dispatched_at, started_at, finished_at
 ), insert (submission_id), update (status, trigger_run_id)
 on public.pipeline_runs to authenticated;
-
--- Guards ---------------------------------------------------------------------------------------------
 
 create function private.fill_pipeline_run()
 returns trigger
@@ -170,8 +170,6 @@ for each row execute function private.guard_pipeline_run();
 create trigger pipeline_runs_snapshot_immutable before update of blueprint_snapshot on public.pipeline_runs
 for each row when (new.blueprint_snapshot is distinct from old.blueprint_snapshot)
 execute function private.refuse_change();
-
--- RPCs -----------------------------------------------------------------------------------------------
 
 -- A view, since security invoker functions cannot read whole rows of a table whose claim_id is not granted.
 create view private.pipeline_runs_readable with (security_invoker = true) as

@@ -169,10 +169,14 @@ declare
 begin
     if v_known is not null then
         v_submission := public.get_submission((v_known ->> 'id')::uuid);
-        if v_submission ->> 'status' <> 'received' then
+        if v_submission ->> 'status' = 'expired' then
             perform private.raise_error(409, 'submission_receiving',
-                'The first upload with this Idempotency-Key has not ended. Wait for it, or upload with a new key.',
+                'The upload with this Idempotency-Key was given up. Upload with a new key.',
                 jsonb_build_object('submission_id', v_known -> 'id', 'status', v_submission -> 'status'));
+        end if;
+        if v_submission ->> 'status' = 'receiving' then
+            -- The upload broke off, or is under way: the same chunks again change nothing, and the rest follows.
+            return jsonb_build_object('submission', v_submission, 'replayed', false, 'pipeline_run', null);
         end if;
         return jsonb_build_object('submission', v_submission, 'replayed', true, 'pipeline_run', (
             select public.get_pipeline_run(r.id)
@@ -186,7 +190,7 @@ begin
 end;
 $$;
 comment on function public.open_submission(uuid, uuid, public.submission_source, text, text[], text, text) is
-    'Begins an upload: a submission that takes chunks. Any caller who can see the company. Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, submission_receiving, 422 invalid_request. With an idempotency key a repeat returns the finished submission and its first run.';
+    'Begins an upload: a submission that takes chunks. Any caller who can see the company. Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, submission_receiving, 422 invalid_request. With an idempotency key a repeat resumes an upload that broke off, and returns the finished submission with its first run otherwise.';
 grant execute on function public.open_submission(uuid, uuid, public.submission_source, text, text[], text, text) to authenticated;
 
 create function public.append_submission_chunk(

@@ -1,4 +1,6 @@
 -- Results: how clients read what a run and its steps made of the records.
+--
+-- Longer than most files: what belongs to one noun stays together.
 
 create type public.record_kind as enum ('input', 'output', 'rejected', 'dropped');
 comment on type public.record_kind is 'Which records of a step or run to list.';

@@ -97,8 +97,14 @@ def test_a_config_is_an_object_of_at_most_256_kilobytes(admin: Client, config: A
 
 def test_a_name_is_taken_once_in_an_org(admin: Client) -> None:
     create_blueprint(admin, name="Weekly")
-    with violates(errors.UniqueViolation):
-        create_blueprint(admin, name="Weekly")
+    other = create_blueprint(admin, name="Daily")
+    taken = {"field": "name"}
+    with refused(409, "conflict", taken):
+        create_blueprint(admin, name=" Weekly ")
+    with refused(409, "conflict", taken):
+        admin.call("update_blueprint", blueprint_id=other["id"], name="Weekly")
+    assert admin.call("get_blueprint", blueprint_id=other["id"])["name"] == "Daily"
+    admin.call("update_blueprint", blueprint_id=other["id"], name="Daily", description="its own name")
 
 
 def test_a_version_counts_edits_once_a_transaction(admin: Client, postgres: Client) -> None:

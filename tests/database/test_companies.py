@@ -30,8 +30,16 @@ def test_an_external_id_is_unique_within_its_org_only(connection: Connection, te
     for org in tenants:
         admin = signed_in(connection, org.admin)
         admin.call("create_company", name="A", external_id="crm-1")
-        with violates(errors.UniqueViolation):
+        with refused(409, "conflict", {"field": "external_id"}):
             admin.call("create_company", name="B", external_id="crm-1")
+        with violates(errors.UniqueViolation):
+            admin.change("insert into public.companies (name, external_id) values ('B', 'crm-1')")
+
+
+def test_companies_without_an_external_id_do_not_collide(connection: Connection, org: Org) -> None:
+    admin = signed_in(connection, org.admin)
+    first, second = (admin.call("create_company", name="A") for _ in range(2))
+    assert first["id"] != second["id"]
 
 
 def test_who_sees_which_companies(connection: Connection, org: Org) -> None:

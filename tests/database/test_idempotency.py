@@ -119,7 +119,7 @@ def test_a_failed_call_does_not_use_up_its_key(connection: Connection, org: Org)
     admin = signed_in(connection, org.admin)
     key = {"idempotency_key": "key", "request_hash": "hash"}
     admin.call("create_company", name="A", external_id="taken")
-    with violates(errors.UniqueViolation):
+    with refused(409, "conflict"):
         admin.call("create_company", name="B", external_id="taken", **key)
     assert admin.call("create_company", name="B", external_id="free", **key)["external_id"] == "free"
 
@@ -135,7 +135,7 @@ def test_a_replayed_submission_shows_its_run_as_it_is_now(
     assert (replayed["id"], replayed["status"]) == (run_id, "cancelled")
 
 
-def test_an_upload_is_replayed_once_it_is_received(
+def test_an_upload_is_resumed_while_it_is_receiving_and_replayed_once_it_is_received(
     connection: Connection, worker: Client, org: Org, company: Company
 ) -> None:
     member = signed_in(connection, company.member)
@@ -153,8 +153,9 @@ def test_an_upload_is_replayed_once_it_is_received(
         return opened
 
     upload = open_upload()["submission"]["id"]
-    with refused(409, "submission_receiving", {"submission_id": upload, "status": "receiving"}):
-        open_upload()
+    member.call("append_submission_chunk", submission_id=upload, chunk_index=0, records=records(1))
+    resumed = open_upload()
+    assert (resumed["submission"]["id"], resumed["replayed"]) == (upload, False)
     member.call("append_submission_chunk", submission_id=upload, chunk_index=0, records=records(1))
     finished = member.call("finalize_submission", submission_id=upload)
     assert open_upload() == {**finished, "replayed": True}

@@ -91,7 +91,7 @@ def test_a_restart_that_never_began_is_due_again_after_two_minutes(run: Run) -> 
     set_times(run, dispatched_at="119 seconds")
     assert reconcile(run)["starts"] == []
     set_times(run, dispatched_at="121 seconds")
-    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:2")
+    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:1")
 
 
 def test_reconciling_twice_changes_nothing(run: Run, postgres: Client) -> None:
@@ -103,12 +103,27 @@ def test_reconciling_twice_changes_nothing(run: Run, postgres: Client) -> None:
     assert postgres.rows("select * from public.pipeline_runs where id = %(id)s", {"id": run.id}) == before
 
 
-def test_marking_the_same_dispatch_twice_counts_once(run: Run, postgres: Client) -> None:
+def test_a_restart_counts_when_it_begins_however_often_it_was_dispatched(run: Run, postgres: Client) -> None:
     run.take("run_1")
     set_times(run, lease_expires_at="1 second")
     mark(run, "run_2")
     mark(run, "run_2")
+    assert restarts(postgres, run) == 0
+    run.take("run_2")
+    run.take("run_2")  # its next attempt
     assert restarts(postgres, run) == 1
+
+
+def test_what_nobody_was_told_of_comes_before_what_waits_in_a_queue(
+    worker: Client, org: Org, company: Company, run: Run
+) -> None:
+    mark(run, "run_1")
+    set_times(run, created_at="1 hour", dispatched_at="10 minutes")
+    newer = create_run(worker, org, company)
+    set_times(newer, created_at="1 minute")
+    starts = worker.call("worker.reconcile_pipeline_runs", limit=None)["starts"]
+    due = [start["pipeline_run_id"] for start in starts]
+    assert [run_id for run_id in due if run_id in (run.id, newer.id)] == [newer.id, run.id]
 
 
 def restarts(postgres: Client, run: Run) -> int:
@@ -141,12 +156,15 @@ def test_a_run_that_is_lost_after_its_last_restart_fails(
 
 def test_a_last_restart_that_may_still_begin_is_not_failed_yet(run: Run, postgres: Client) -> None:
     run.take("run_0")
-    for number in range(1, 6):
+    for number in range(1, 5):
         set_times(run, dispatched_at="2 hours", lease_expires_at="1 hour")
-        mark(run, f"run_{number}")
+        run.take(f"run_{number}")
+    set_times(run, dispatched_at="2 hours", lease_expires_at="1 hour")
+    mark(run, "run_5")
     outcome = reconcile(run)
-    assert (outcome["starts"], outcome["failed"], restarts(postgres, run)) == ([], 0, 5)
+    assert (outcome["starts"], outcome["failed"], restarts(postgres, run)) == ([], 0, 4)
     assert run.take("run_5")["outcome"] == "claimed"
+    assert restarts(postgres, run) == 5
 
 
 def test_finished_runs_are_no_business_of_the_reconciler(

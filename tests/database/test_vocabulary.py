@@ -12,6 +12,8 @@ from enum import StrEnum
 import pytest
 
 import api
+from api import trigger_client
+from api.trigger_client import RUN_PIPELINE_TASK
 from local.settings import ROOT
 from tests.database.client import Client
 from tests.database.migration_sources import migration_sources
@@ -70,3 +72,16 @@ def test_the_codes_that_end_a_worker_are_raised_by_sql() -> None:
     sql = "\n".join(text for name, text in migration_sources().items() if name.endswith("_worker.sql"))
     assert codes
     assert codes <= set(re.findall(r"raise_error\(409, '(\w+)'", sql))
+
+
+def test_the_api_and_the_tasks_name_the_pipeline_task_and_its_tags_alike() -> None:
+    tasks = {path.name: path.read_text() for path in TRIGGER.glob("tasks/*.ts")}
+    defined = set(re.findall(r'\bid: "([\w-]+)"', tasks["run-pipeline.ts"]))
+    triggered = set(re.findall(r'\.triggerTask\("([\w-]+)"', tasks["reconcile-runs.ts"]))
+    assert defined == triggered == {RUN_PIPELINE_TASK}
+    python = inspect.getsource(trigger_client)
+    prefixes = set(re.findall(r'f"([a-z_]+:)\{', python))
+    assert prefixes == {"pipeline_run:", "org:"}
+    for name in ("run-pipeline.ts", "reconcile-runs.ts"):
+        (tags,) = re.findall(r"\btags: \[(.+)\]", tasks[name])
+        assert set(re.findall(r"`([a-z_]+:)\$\{", tags)) == prefixes, name

@@ -104,6 +104,37 @@ def test_database_text_never_reaches_the_caller(client: TestClient, data_api: Lo
     assert "companies_secret_key" not in client.post("/v1/companies/get", json=GET_COMPANY).text
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        (
+            "23505",
+            'duplicate key value violates unique constraint "api_tokens_token_hash_key"',
+            {"constraint": "api_tokens_token_hash_key"},
+        ),
+        (
+            "23514",
+            'new row for relation "secrets" violates check constraint "secrets_name_check"',
+            {"constraint": "secrets_name_check"},
+        ),
+        (
+            "23502",
+            'null value in column "name" of relation "companies" violates not-null constraint',
+            {"column": "name"},
+        ),
+        ("22P02", 'invalid input syntax for type uuid: "constraint "hunter2""', {}),
+        ("42501", 'permission denied for column "version"', {}),
+    ],
+)
+def test_a_broken_rule_is_named_without_the_values_that_broke_it(
+    client: TestClient, data_api: Loopback, code: str, message: str, expected: object
+) -> None:
+    data_api.rpc("get_company", rpc_error(400, code, message, details="Failing row contains (hunter2)."))
+    answer = client.post("/v1/companies/get", json=GET_COMPANY)
+    assert answer.json()["error"]["details"] == expected
+    assert "hunter2" not in answer.text
+
+
 def test_unavailable_says_when_to_try_again(client: TestClient, data_api: Loopback) -> None:
     data_api.rpc("get_company", rpc_error(503, "PGRST000"))
     assert int(client.post("/v1/companies/get", json=GET_COMPANY).headers["Retry-After"]) > 0

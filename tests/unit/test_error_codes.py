@@ -10,32 +10,66 @@ from api.errors import CODE_OF_STATUS, STATUS, ErrorCode
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\d{3}) \| (.+) \| (.+) \|$", re.MULTILINE)
 RAISED = re.compile(r"raise_error\(\s*(\d{3}),\s*'([a-z_]+)'")
-REFUSAL = re.compile(r"when '([a-z_]+)' then\s+(\d{3})")
+RUN_ERROR_ROW = re.compile(r"^\| `([a-z_]+)` \|", re.MULTILINE)
+# `code: "…"` is a RecordedError; the constructor of a subclass of StepError names its code as well.
+RUN_ERROR = re.compile(r'(?:\b(?:finalError|retryableError|super)\(\s*|\bcode: )"([a-z_]+)"')
+RUN_ERROR_OF_SQL = re.compile(r"error\s*=\s*jsonb_build_object\('code', '([a-z_]+)'")
+
+Codes = set[tuple[str, int]]
 
 
-def documented() -> dict[str, int]:
+def documented() -> Codes:
     rows = ROW.findall((ROOT / "docs/errors.md").read_text())
     assert len(rows) == len({code for code, *_ in rows}), "a code is listed twice"
-    return {code: int(status) for code, status, *_ in rows}
+    return {(code, int(status)) for code, status, *_ in rows}
 
 
-def raised_by_sql() -> dict[str, int]:
-    text = "\n".join(path.read_text() for path in sorted((ROOT / "supabase/migrations").glob("*.sql")))
-    return {code: int(status) for status, code in RAISED.findall(text)}
+def migrations() -> str:
+    return "\n".join(path.read_text() for path in sorted((ROOT / "supabase/migrations").glob("*.sql")))
+
+
+def raised_by_sql() -> Codes:
+    return {(code, int(status)) for status, code in RAISED.findall(migrations())}
+
+
+def raised_by_python() -> Codes:
+    return {(code.value, STATUS[code]) for code in ErrorCode}
+
+
+def recorded_by_the_tasks() -> set[str]:
+    """The codes of failed runs and steps; what one step alone adds stands in docs/steps.md."""
+    source = ROOT / "trigger/src"
+    paths = [source / "data-api.ts", source / "errors.ts"]
+    paths += [*source.glob("pipeline/*.ts"), *source.glob("tasks/*.ts")]
+    return {
+        code
+        for path in paths
+        if not path.name.endswith(".test.ts")
+        for code in RUN_ERROR.findall(path.read_text())
+    }
 
 
 def test_every_code_of_python_is_documented_with_its_status() -> None:
-    assert {code.value: STATUS[code] for code in ErrorCode}.items() <= documented().items()
+    assert raised_by_python() <= documented()
 
 
 def test_every_code_of_sql_is_documented_with_its_status() -> None:
     codes = raised_by_sql()
     assert len(codes) > 30
-    assert codes.items() <= documented().items()
+    assert codes <= documented()
 
 
 def test_every_documented_code_is_raised_somewhere() -> None:
-    assert set(documented()) == {code.value for code in ErrorCode} | set(raised_by_sql())
+    assert documented() == raised_by_python() | raised_by_sql()
+
+
+def test_every_code_that_a_failed_run_can_have_is_documented() -> None:
+    by_sql = set(RUN_ERROR_OF_SQL.findall(migrations()))
+    section = (ROOT / "docs/errors.md").read_text().partition("## Why a run or a step failed")[2]
+    rows = RUN_ERROR_ROW.findall(section.partition("\n## ")[0])
+    assert len(rows) == len(set(rows)), "a code is listed twice"
+    assert by_sql == {"worker_lost"}
+    assert set(rows) == recorded_by_the_tasks() | by_sql
 
 
 def test_a_bare_status_becomes_a_code_of_that_status() -> None:

@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.main import MAX_JSON_BYTES, create_app
+from api.routes import health
 from api.settings import Settings
 from tests.unit.conftest import make_settings, session_token
 from tests.unit.loopback import Answer, Loopback, closed_port_url, rpc_error
@@ -150,8 +151,20 @@ def test_readyz_is_503_while_the_schema_is_missing_or_open(
     client: TestClient, data_api: Loopback, answer: Answer
 ) -> None:
     data_api.rpc("auth_context", answer)
-    refused = client.get("/readyz")
-    assert (refused.status_code, error_of(refused)["code"]) == (503, "data_api_unavailable")
+    for _ in range(2):
+        refused = client.get("/readyz")
+        assert (refused.status_code, error_of(refused)["code"]) == (503, "data_api_unavailable")
+    assert len(data_api.asked("/auth_context")) == 1, "what was found is remembered, failures too"
+
+
+def test_readyz_forgets_a_failure_after_a_while(
+    client: TestClient, data_api: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_api.rpc("auth_context", Answer(503, b""))
+    assert client.get("/readyz").status_code == 503
+    data_api.rpc("auth_context", rpc_error(401, "42501"))
+    monkeypatch.setattr(health, "REMEMBER_SECONDS", 0.0)
+    assert client.get("/readyz").status_code == 200
 
 
 def test_readyz_stays_ready_without_trigger(data_api: Loopback) -> None:

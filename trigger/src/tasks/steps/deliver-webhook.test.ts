@@ -312,6 +312,8 @@ describe("deliver-webhook", () => {
     { url: "example.com" },
     { url: "https://user:pw@example.com" },
     { secret_name: "" },
+    { secret_name: "CRM-key" },
+    { secret_name: "a".repeat(64) },
     { secret_name: undefined },
     { batch_size: 0 },
     { timeout_seconds: 1_000 },

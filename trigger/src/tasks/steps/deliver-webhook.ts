@@ -17,8 +17,7 @@ const configSchema: z.ZodType<DeliverWebhookConfig> = z.strictObject({
     .describe("Where the records go. Only public addresses; redirects are not followed."),
   secret_name: z
     .string()
-    .min(1)
-    .max(200)
+    .regex(/^[a-z][a-z0-9_]{0,62}$/)
     .describe("Name of the org's secret that signs the messages: whsec_ followed by 24 to 64 bytes in base64."),
   batch_size: z.number().int().min(1).max(1_000).default(100).describe("At most this many records in one request."),
   max_payload_bytes: z

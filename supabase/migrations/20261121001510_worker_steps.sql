@@ -1,0 +1,179 @@
+-- What the tasks may do with the steps of a run that they have claimed. All are definer, as in all of schema worker: see
+-- …_worker.sql.
+
+create function worker.start_step(p_step_result_id uuid, p_claim_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+    v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
+begin
+    if v_step_result.status in ('pending', 'running') then
+        if exists (
+            select from public.step_results sr
+            where sr.pipeline_run_id = v_step_result.pipeline_run_id
+                and sr.position < v_step_result.position and sr.status <> 'succeeded'
+        ) then
+            perform private.raise_error(409, 'invalid_transition', 'A step starts when all before it have succeeded.');
+        end if;
+        update public.step_results
+        set status = 'running', attempt = attempt + 1
+        where id = p_step_result_id
+        returning * into v_step_result;
+    end if;
+    return jsonb_build_object(
+        'status', v_step_result.status,
+        'attempt', v_step_result.attempt,
+        'chunk_count', v_step_result.chunk_count,
+        'written_chunks', (
+            select coalesce(jsonb_agg(c.chunk_index order by c.chunk_index), '[]')
+            from public.step_result_chunks c
+            where c.step_result_id = p_step_result_id
+        )
+    );
+end;
+$$;
+comment on function worker.start_step(uuid, uuid) is
+    'Starts a step, or resumes it: says which chunks are written already; status succeeded when nothing is left to do. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt.';
+grant execute on function worker.start_step(uuid, uuid) to service_role;
+
+create function worker.read_chunk(p_step_result_id uuid, p_chunk_index int)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object('chunk_index', p_chunk_index, 'records', private.input_chunk(p_step_result_id, p_chunk_index));
+$$;
+comment on function worker.read_chunk(uuid, int) is 'A step''s input chunk. service_role. Raises 404 chunk_not_found.';
+grant execute on function worker.read_chunk(uuid, int) to service_role;
+
+create function worker.write_chunk(
+    p_step_result_id uuid,
+    p_claim_id uuid,
+    p_chunk_index int,
+    p_records jsonb,
+    p_rejected jsonb default '[]',
+    p_dropped jsonb default '[]'
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+    v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
+    v_hash bytea := sha256(convert_to(p_records::text || p_rejected::text || p_dropped::text, 'utf8'));
+    v_written bytea;
+    v_repeated text[];
+begin
+    select c.content_hash into v_written
+    from public.step_result_chunks c
+    where c.step_result_id = p_step_result_id and c.chunk_index = p_chunk_index;
+    if found then
+        if v_written is distinct from v_hash then
+            perform private.raise_error(409, 'chunk_conflict', 'Another content was written as this chunk before: the step is not deterministic.');
+        end if;
+        return jsonb_build_object('written', false);
+    end if;
+
+    perform private.check_verdicts(p_rejected);
+    perform private.check_verdicts(p_dropped);
+    v_repeated := array(select j ->> 'id' from jsonb_array_elements(p_rejected) j group by j ->> 'id' having count(*) > 1 limit 5);
+    if v_repeated <> '{}' then
+        perform private.raise_error(422, 'ledger_unbalanced', 'A record can be rejected only once.',
+            jsonb_build_object('repeated', v_repeated));
+    end if;
+    insert into public.rejected_records (
+        org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
+    )
+    select v_step_result.org_id, v_step_result.company_id, r.submission_id, p_step_result_id, p_chunk_index,
+        j.id, j.reason, j.message, coalesce(j.details, '{}'), i.value -> 'data'
+    from jsonb_to_recordset(p_rejected) j (id text, reason text, message text, details jsonb)
+    join public.pipeline_runs r on r.id = v_step_result.pipeline_run_id
+    left join jsonb_array_elements(private.input_chunk(p_step_result_id, p_chunk_index)) i on i ->> 'id' = j.id;
+
+    insert into public.step_result_chunks (step_result_id, chunk_index, records, dropped, content_hash)
+    values (p_step_result_id, p_chunk_index, p_records, p_dropped, v_hash);
+    return jsonb_build_object('written', true);
+end;
+$$;
+comment on function worker.write_chunk(uuid, uuid, int, jsonb, jsonb, jsonb) is
+    'Writes what a step made of one input chunk: records [{id, data}], rejected and dropped [{id, reason, message, details?}]. service_role. Raises 404 step_result_not_found, chunk_not_found, 409 chunk_conflict, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost, 413 chunk_too_large, 422 invalid_records, ledger_unbalanced. Repeating the same content changes nothing.';
+grant execute on function worker.write_chunk(uuid, uuid, int, jsonb, jsonb, jsonb) to service_role;
+
+create function worker.finish_step(p_step_result_id uuid, p_claim_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+    v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
+begin
+    if v_step_result.status <> 'succeeded' then
+        update public.step_results set status = 'succeeded' where id = p_step_result_id returning * into v_step_result;
+    end if;
+    return private.step_result_json(v_step_result);
+end;
+$$;
+comment on function worker.finish_step(uuid, uuid) is
+    'Ends a step that wrote every chunk; the ledger is counted again from them. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
+grant execute on function worker.finish_step(uuid, uuid) to service_role;
+
+create function worker.fail_step(p_step_result_id uuid, p_claim_id uuid, p_error jsonb)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+    v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
+begin
+    if v_step_result.status = 'pending' then
+        update public.step_results set status = 'running' where id = p_step_result_id;
+    end if;
+    update public.step_results set status = 'failed', error = p_error where id = p_step_result_id;
+    update public.pipeline_runs
+    set status = 'failed',
+        error = p_error || jsonb_build_object('position', v_step_result.position, 'slug', v_step_result.slug)
+    where id = v_step_result.pipeline_run_id;
+    return jsonb_build_object('status', 'failed');
+end;
+$$;
+comment on function worker.fail_step(uuid, uuid, jsonb) is
+    'Fails a step with {code, message, details?}, and with it the run; what has not started is skipped. service_role. Raises 404 step_result_not_found, 409 immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+grant execute on function worker.fail_step(uuid, uuid, jsonb) to service_role;
+
+create function worker.read_secret(p_step_result_id uuid, p_name text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+declare
+    v_value text;
+begin
+    select sec.value into v_value
+    from public.step_results sr
+    join public.pipeline_runs r on r.id = sr.pipeline_run_id
+    join jsonb_array_elements(r.blueprint_snapshot -> 'steps') s on (s ->> 'position')::int = sr.position
+    join public.secrets sec on sec.org_id = sr.org_id and sec.name = s #>> '{config,secret_name}'
+    where sr.id = p_step_result_id and sr.status = 'running' and sec.name = p_name;
+    if not found then
+        perform private.raise_error(404, 'secret_not_found', 'The step names no such secret, or the org has not set it.');
+    end if;
+    return jsonb_build_object('value', v_value);
+end;
+$$;
+comment on function worker.read_secret(uuid, text) is
+    'The secret that a running step''s config names as secret_name. service_role. Raises 404 secret_not_found.';
+grant execute on function worker.read_secret(uuid, text) to service_role;
