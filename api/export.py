@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from api.data_api import DataApiCaller
+from api.errors import ApiError, ErrorCode
 from api.models.pipeline_runs import ExportFormat, RunFields
 
 PAGE_SIZE = 1000
+# Every line of a CSV has a cell for each column, so a page is columns x 1,000 cells, however empty.
+MAX_CSV_COLUMNS = 2000
 ID_COLUMN = "record_id"
 MEDIA_TYPES = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
@@ -29,6 +32,13 @@ async def open_export(
     if export_format is ExportFormat.CSV:
         found = await rpc.call("list_pipeline_run_fields", {"p_pipeline_run_id": pipeline_run_id}, RunFields)
         fields = found.fields
+        if len(fields) > MAX_CSV_COLUMNS:
+            raise ApiError(
+                ErrorCode.INVALID_REQUEST,
+                f"The records have {len(fields):,} different fields; a CSV takes {MAX_CSV_COLUMNS:,}. "
+                "Export them with format ndjson.",
+                details={"field_count": len(fields)},
+            )
         head = csv_line([ID_COLUMN, *fields])
 
         def render(records: list[dict[str, Any]]) -> bytes:

@@ -35,7 +35,13 @@ from api.routes import (
 )
 from api.settings import Settings
 
-MAX_JSON_BYTES = 10 * 1024 * 1024
+MAX_JSON_BYTES = 256 * 1024
+# Parsing JSON holds up all other requests, so only what may be large is let in large.
+MAX_JSON_BYTES_BY_PATH = {
+    "/v1/submissions/create": 10 * 1024 * 1024,
+    "/v1/blueprints/create": 2 * 1024 * 1024,
+    "/v1/blueprints/update": 2 * 1024 * 1024,
+}
 # The other parts of a multipart form and its boundaries, beside the file itself.
 FORM_OVERHEAD_BYTES = 64 * 1024
 
@@ -95,7 +101,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Middleware(
                 BodyLimit,
                 limit=MAX_JSON_BYTES,
-                limits_by_path={UPLOAD_ROUTE: settings.max_upload_bytes + FORM_OVERHEAD_BYTES},
+                limits_by_path={
+                    **MAX_JSON_BYTES_BY_PATH,
+                    UPLOAD_ROUTE: settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
+                },
             ),
         ],
     )

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import IO
 
-from api.ingest.rows import MAX_FIELDS, MAX_RECORD_BYTES, Line, LineReader, Row, accept, reject
+from api.ingest.rows import MAX_FIELDS, MAX_RECORD_BYTES, UNDECODABLE, Line, LineReader, Row, accept, reject
 from api.ingest.scan import Scan, unreadable
 
 DELIMITERS = ",;\t"
@@ -28,7 +28,6 @@ MAX_NAME_CHARACTERS = 255
 # could have every line read a megabyte further in vain: this much in all is enough for an honest one.
 MAX_REREAD_CHARACTERS = 64_000_000
 SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)
-UNDECODABLE = re.compile("[\ud800-\udfff]")
 
 # The module's limit is one for the process; a record's own limit is what counts here.
 csv.field_size_limit(MAX_RECORD_BYTES + 1)

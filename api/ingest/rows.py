@@ -1,12 +1,15 @@
 """What reading a line or a row of a file gives: an encoded record, or a rejected one."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import IO, Final
 
 MAX_RECORD_BYTES: Final = 1_000_000
 MAX_RAW_CHARACTERS: Final = 10_000
 MAX_FIELDS: Final = 2_000
+# Bytes that the file's encoding does not know arrive as lone surrogates (surrogateescape).
+UNDECODABLE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,10 @@ from api.models.submissions import (
 
 UPLOAD_ROUTE = "/v1/submissions/upload"
 MAX_REPORTED_REJECTS = 10
+# A file with more bad rows than this is of another kind than it was taken for.
+MAX_REJECTED_ROWS = 10_000
+# What is stored may be larger than the file (each CSV row repeats the field names), but not without bounds.
+MAX_EXPANSION = 8
 # So many chunks without a single record are read before a submission is opened at all.
 MAX_LEADING_CHUNKS = 10
 
@@ -101,9 +105,16 @@ async def ingest(
         if opened.replayed and opened.pipeline_run:
             return SubmissionCreated(submission=opened.submission, pipeline_run=opened.pipeline_run)
         submission_id = str(opened.submission.id)
-        chunk_index = 0
+        chunk_index = stored_bytes = 0
         while chunk := leading.pop(0) if leading else await chunks.next():
             body = await asyncio.to_thread(chunk.rpc_body, submission_id, chunk_index)
+            stored_bytes += len(body)
+            if stored_bytes > MAX_EXPANSION * max_bytes:
+                raise ApiError(
+                    ErrorCode.PAYLOAD_TOO_LARGE,
+                    "The file's rows take too much room once each carries its field names. "
+                    "Split the file, or shorten the header.",
+                )
             await rpc.call("append_submission_chunk", body, ChunkAppended, repeatable=True)
             chunk_index += 1
         chunks.require_a_record()
@@ -139,6 +150,8 @@ class _Chunks:
             self._rejected_count += len(chunk.rejected)
             wanted = MAX_REPORTED_REJECTS - len(self._first_rejected)
             self._first_rejected += chunk.rejected[:wanted]
+            if self._rejected_count > MAX_REJECTED_ROWS:
+                raise self._unreadable(f"More than {MAX_REJECTED_ROWS:,} rows of the file could not be read.")
         return chunk
 
     async def leading(self) -> list[Chunk]:
@@ -159,8 +172,11 @@ class _Chunks:
             return
         if not self._rejected_count:
             raise ApiError(ErrorCode.SUBMISSION_EMPTY, "The file has no row of data.")
-        raise unreadable(
-            "Not one row of the file could be read.",
+        raise self._unreadable("Not one row of the file could be read.")
+
+    def _unreadable(self, message: str) -> ApiError:
+        return unreadable(
+            message,
             rejected_count=self._rejected_count,
             first_rejected=[
                 {"line": row.line, "reason": row.reason, "message": row.message}

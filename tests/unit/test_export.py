@@ -134,3 +134,12 @@ def test_page_that_was_unreachable_is_asked_for_once_more(client: TestClient, da
 
     data_api.rpc("list_pipeline_run_records", flaky)
     assert len(export(client, "ndjson").text.splitlines()) == 1500
+
+
+def test_csv_of_too_many_columns_is_refused_before_anything_is_sent(
+    client: TestClient, data_api: Loopback
+) -> None:
+    data_api.rpc("list_pipeline_run_fields", Answer(200, {"fields": [str(n) for n in range(2001)]}))
+    answer = export(client, "csv")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+    assert "ndjson" in answer.json()["error"]["message"]

@@ -38,6 +38,9 @@ def test_numbers_keep_every_digit_they_were_written_with() -> None:
         ('{"a": NaN}', "invalid_json"),
         ('{"a": -Infinity}', "invalid_json"),
         ('{"a": 1e400}', "invalid_json"),
+        ('{"a": 1e-20000}', "invalid_json"),
+        ('{"a": 9007199254740993}', "invalid_json"),
+        ('{"a": [-9007199254740992]}', "invalid_json"),
         ('{"a": ' + "9" * 5000 + "}", "invalid_json"),
         ('{"a": "tab\there"}', "invalid_json"),
         ('{"a": "\\u0000"}', "invalid_json"),
@@ -65,6 +68,8 @@ def test_a_line_that_is_no_storable_object_is_rejected_and_the_rest_goes_on(line
     ("line", "value"),
     [
         ('{"a": "\\\\u0000"}', "\\u0000"),
+        ('{"a": 9007199254740991}', 9007199254740991),
+        ('{"a": 0.0e-400}', 0),
         ('{"a": "\\ud83d\\ude00"}', "\U0001f600"),
         ('{"a": "\\\\\\\\u0000 \\\\ud800"}', "\\\\u0000 \\ud800"),
     ],

@@ -272,3 +272,21 @@ def test_caller_without_credential_is_refused_before_the_file_is_read(client: Te
     answer = client.post("/v1/submissions/upload", headers=too_large | {"Authorization": ""})
     assert code(answer) == (401, "missing_credential")
     assert code(client.post("/v1/submissions/upload", headers=too_large)) == (413, "payload_too_large")
+
+
+def test_a_file_of_bad_rows_is_given_up(
+    client: TestClient, data_api: Loopback, opened: dict[str, Any]
+) -> None:
+    answer = upload(client, b"a,b\n1,2\n" + b"x\n" * 10_001)
+    assert code(answer) == (422, "unreadable_file")
+    assert "finalize_submission" not in calls(data_api)
+
+
+def test_rows_that_grow_without_bounds_are_refused(
+    client: TestClient, data_api: Loopback, opened: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.app.state, "max_upload_bytes", 64 * 1024)  # type: ignore[attr-defined]
+    header = ",".join(f"{number:04}{'x' * 250}" for number in range(100))
+    answer = upload(client, f"{header}\n".encode() + b"," * 99 + b"\n" + (b"," * 99 + b"\n") * 300)
+    assert code(answer) == (413, "payload_too_large")
+    assert "finalize_submission" not in calls(data_api)
