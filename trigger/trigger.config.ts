@@ -10,7 +10,8 @@ export default defineConfig({
   dirs: ["./src/tasks"],
   ignorePatterns: ["**/*.test.ts"],
   logLevel: "info",
-  // Seconds of work, waiting excluded. A run that is stopped by it is started again by the reconciler and goes on.
+  // Seconds of work of one task run, waiting excluded. A pipeline run that is stopped by it is started again by the
+  // reconciler and goes on, up to five times; a step's own task by its pipeline run, up to three times.
   maxDuration: 3600,
   // A fresh process costs most of a second, more than a small run.
   processKeepAlive: { enabled: true, maxExecutionsPerProcess: 50, devMaxPoolSize: 10 },

@@ -1,5 +1,5 @@
 /** How long a step's task may wait in its queue before it is given up and put there anew. */
-export const stepTaskTtlSeconds = 600;
+export const stepTaskTtlSeconds = 1800;
 
 /**
  * Trigger.dev freezes a task that waits for another. While neither the pipeline task nor the task of its step

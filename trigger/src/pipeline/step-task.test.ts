@@ -6,6 +6,7 @@ import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
 import { attempt, importTasks } from "../testing/task-functions";
 import type { StepTaskPayload } from "./claim";
+import { queueingLeaseSeconds } from "./limits";
 import type { PipelineParts, StepTaskResult } from "./run";
 import type { ChunkOutcome, PipelineRecord } from "./step";
 import { stepTask } from "./step-task";
@@ -73,7 +74,7 @@ describe("a step in its own task", () => {
     const { run, leaseSeconds } = addRun();
     await runParent(run.id, runChild);
     // Before the child queues, and before the parent may queue to be resumed.
-    expect(leaseSeconds.filter((seconds) => seconds > 600)).toHaveLength(2);
+    expect(leaseSeconds.filter((seconds) => seconds > 60)).toHaveLength(2);
     expect(leaseSeconds.at(-1)).toBe(60);
   });
 
@@ -95,7 +96,7 @@ describe("a step in its own task", () => {
     });
     vi.useRealTimers();
     expect(leaseSeconds[0]).toBe(60);
-    expect(leaseWhileQueueing).toBe(660);
+    expect(leaseWhileQueueing).toBe(queueingLeaseSeconds);
   });
 
   test("a failure of the child is recorded once, with the child's code, and the parent fails too", async () => {

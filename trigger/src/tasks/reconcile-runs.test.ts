@@ -6,9 +6,10 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { attempt, importTasks } from "../testing/task-functions";
 
-/** The one call of Trigger.dev's API that the reconciler makes, with its idempotency keys. */
+/** The calls of Trigger.dev's API that the reconciler makes: starting a run, under its key, and looking at it. */
 const triggered: { path: string | undefined; headers: IncomingHttpHeaders; body: TriggerBody }[] = [];
 const runsByKey = new Map<string, string>();
+const cancelledRuns = new Set<string>();
 let refused: (body: TriggerBody) => boolean = () => false;
 
 interface TriggerBody {
@@ -20,6 +21,11 @@ const triggerApi = createServer((request, response) => {
   void (async () => {
     let text = "";
     for await (const part of request.setEncoding("utf8")) text += String(part);
+    if (request.method === "GET") {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify(retrieved(request.url?.split("/").at(-1) ?? "")));
+      return;
+    }
     const body = JSON.parse(text) as TriggerBody;
     triggered.push({ path: request.url, headers: request.headers, body });
     const { idempotencyKey } = body.options;
@@ -30,6 +36,23 @@ const triggerApi = createServer((request, response) => {
     response.end(JSON.stringify(refused(body) ? { error: "No." } : { id, isCached }));
   })();
 });
+
+function retrieved(id: string) {
+  const isCancelled = cancelledRuns.has(id);
+  return {
+    ...{
+      id,
+      taskIdentifier: "run-pipeline",
+      status: isCancelled ? "CANCELED" : "QUEUED",
+      tags: [],
+      depth: 0,
+      triggerFunction: "trigger",
+    },
+    ...{ createdAt: new Date(), updatedAt: new Date(), durationMs: 0, costInCents: 0, baseCostInCents: 0 },
+    ...{ isTest: false, isQueued: !isCancelled, isExecuting: false, isWaiting: false, isSuccess: false },
+    ...{ isCompleted: isCancelled, isFailed: isCancelled, isCancelled, attemptCount: 0, attempts: [], relatedRuns: {} },
+  };
+}
 
 let server: DataApiServer;
 beforeAll(async () => {
@@ -44,6 +67,7 @@ beforeAll(async () => {
 beforeEach(() => {
   triggered.length = 0;
   runsByKey.clear();
+  cancelledRuns.clear();
   server.calls.length = 0;
   server.schema.dispatched.length = 0;
   server.schema.starts = [];
@@ -94,6 +118,15 @@ test("reconciling again while Trigger.dev still holds the run starts no second o
   await attempt("reconcile-runs", {}, "run_minute_2");
   expect(runsByKey.size).toBe(1);
   expect(new Set(server.schema.dispatched.map(({ triggerRunId }) => triggerRunId)).size).toBe(1);
+});
+
+test("a start that was cancelled in Trigger.dev is replaced by another, which then stays", async () => {
+  server.schema.starts = dueRuns(1);
+  await attempt("reconcile-runs", {}, "run_minute_1");
+  cancelledRuns.add("run_1");
+  await attempt("reconcile-runs", {}, "run_minute_2");
+  await attempt("reconcile-runs", {}, "run_minute_3");
+  expect(server.schema.dispatched.map(({ triggerRunId }) => triggerRunId)).toEqual(["run_1", "run_2", "run_2"]);
 });
 
 test("a run that Trigger.dev refuses keeps none of the others from starting", async () => {

@@ -7,6 +7,8 @@ type Start = Reconciled["starts"][number];
 
 const startsPerMinute = 100;
 const startsAtOnce = 10;
+/** An operator may have cancelled the start that replaced a cancelled one, and so on. */
+const mostDeadStarts = 5;
 
 /**
  * Starts what was never dispatched (Trigger.dev was down) or lost its worker. Which runs those are, and
@@ -46,13 +48,21 @@ export const reconcileRunsTask = schedules.task({
  * under the very key that the API used, so that Trigger.dev answers with the run that it still holds.
  */
 async function startRun(dataApi: DataApi, { pipeline_run_id, org_id, idempotency_key }: Start): Promise<void> {
-  const { id } = await apiClientManager.clientOrThrow().triggerTask("run-pipeline", {
-    payload: { pipeline_run_id },
-    options: {
-      idempotencyKey: idempotency_key,
-      concurrencyKey: org_id,
-      tags: [`pipeline_run:${pipeline_run_id}`, `org:${org_id}`],
-    },
-  });
-  await dataApi.markPipelineRunDispatched(pipeline_run_id, id);
+  const client = apiClientManager.clientOrThrow();
+  let idempotencyKey = idempotency_key;
+  for (let tries = 1; tries <= mostDeadStarts; tries++) {
+    const { id, isCached } = await client.triggerTask("run-pipeline", {
+      payload: { pipeline_run_id },
+      options: {
+        idempotencyKey,
+        concurrencyKey: org_id,
+        tags: [`pipeline_run:${pipeline_run_id}`, `org:${org_id}`],
+      },
+    });
+    // Trigger.dev keeps the key of a run that was cancelled there, and would answer with that run for ever.
+    const isDead = isCached && (await client.retrieveRun(id)).isCompleted;
+    if (!isDead) return dataApi.markPipelineRunDispatched(pipeline_run_id, id);
+    idempotencyKey = `${idempotency_key}:after:${id}`;
+  }
+  throw new Error(`Trigger.dev has ended ${mostDeadStarts} starts of the run before they began.`);
 }

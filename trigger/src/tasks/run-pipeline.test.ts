@@ -46,8 +46,15 @@ test("a payload without a run's id is refused", async () => {
 test("when the last attempt failed, the run fails with the code of what stopped it", async () => {
   const { run } = addRun();
   await server.client().claimPipelineRun(run.id, "run_1");
+  await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, finalError("data_api_refused", "No."));
+  expect(server.schema.run(run.id)).toMatchObject({ status: "failed", error: { code: "data_api_refused" } });
+});
+
+test("an outage of the Data API is not held against the run, which the reconciler starts again", async () => {
+  const { run } = addRun();
+  await server.client().claimPipelineRun(run.id, "run_1");
   await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, new DataApiUnavailableError("Away."));
-  expect(server.schema.run(run.id)).toMatchObject({ status: "failed", error: { code: "data_api_unavailable" } });
+  expect(server.schema.run(run.id).status).toBe("running");
 });
 
 test("the failure hook leaves a recorded failure as it is", async () => {

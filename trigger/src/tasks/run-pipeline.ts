@@ -2,7 +2,7 @@ import { AbortTaskRunError, idempotencyKeys, logger, schemaTask, tasks } from "@
 import { z } from "zod";
 
 import { DataApi } from "../data-api";
-import { type RecordedError, toRecordedError } from "../errors";
+import { DataApiUnavailableError, type RecordedError, toRecordedError } from "../errors";
 import type { StepTaskPayload } from "../pipeline/claim";
 import { outOfMemory, stepTaskTtlSeconds } from "../pipeline/limits";
 import { runPipeline, type StepTaskResult } from "../pipeline/run";
@@ -27,6 +27,8 @@ export const runPipelineTask = schemaTask({
     return outcome;
   },
   onFailure: async ({ payload, error, ctx }) => {
+    // Not the run's fault: its lease runs out, and the reconciler starts it again when the database is back.
+    if (error instanceof DataApiUnavailableError) return;
     await failUnrecorded(payload.pipeline_run_id, ctx.run.id, toRecordedError(error));
   },
   // Cancelled in Trigger.dev's dashboard. Without this the reconciler would start the run again a minute later.
