@@ -7,10 +7,10 @@ from functools import cache
 import httpx
 
 
-def probe(url: str, api_key: str | None = None) -> httpx.Response | None:
-    """The answer to a GET, or None while nothing answers."""
+def probe(url: str, api_key: str | None = None, *, method: str = "GET") -> httpx.Response | None:
+    """The answer, or None while nothing answers."""
     try:
-        return _client().get(url, headers={"apikey": api_key} if api_key else None)
+        return _client().request(method, url, headers={"apikey": api_key} if api_key else None)
     except httpx.TransportError:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -96,8 +97,10 @@ class Stack:
             server.wait_until(lambda: auth_answers(supabase), seconds=120)
             self._run_to_end(migration_up(supabase.database_url))
             server.wait_until(lambda: data_api_answers(supabase), seconds=120)
-        elif settings.migrate:
+            return
+        if settings.migrate:
             self._run_to_end(migration_up(supabase.database_url))
+        wait_for_migrations(supabase, seconds=30 if settings.migrate else 5)
 
     def _start_worker(self, environment: Mapping[str, str]) -> ManagedProcess:
         settings = self.settings
@@ -143,6 +146,7 @@ def running_stack(
     port_base: int,
     *,
     only: Scope = "all",
+    migrate: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[dict[str, str]]:
     """A stack for as long as the block runs; yields the variables that `python -m local env` prints.
@@ -153,6 +157,7 @@ def running_stack(
         directory=directory,
         port_base=port_base,
         scope=only,
+        migrate=migrate,
         environment=os.environ if environment is None else environment,
     )
     stack = Stack(settings)
@@ -174,6 +179,18 @@ def stop_stack(directory: Path) -> bool:
     if state is not None and (was_running or leftovers):
         write_state(directory, replace(state, phase="stopped", processes={}, reason=None))
     return was_running or leftovers > 0
+
+
+def wait_for_migrations(supabase: SupabaseService, *, seconds: float) -> None:
+    """Returns once a project that we did not start shows our schema; raises StackError when it does not."""
+    deadline = time.monotonic() + seconds
+    while not data_api_answers(supabase):
+        if time.monotonic() > deadline:
+            raise StackError(
+                f"The Data API of {supabase.url} does not answer, or has not got the migrations: "
+                "add --migrate to apply them, and expose the schemas public and worker."
+            )
+        time.sleep(0.2)
 
 
 def environment_file(directory: Path) -> Path:

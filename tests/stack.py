@@ -45,11 +45,19 @@ class StackEnvironment:
 
 @contextmanager
 def stack_for_tests(directory: Path, scope: Scope) -> Iterator[StackEnvironment]:
-    """A stack of stand-ins for as long as the block runs, never a project that the shell's variables name."""
+    """A stack for as long as the block runs.
+
+    It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
+    the services that they name are used, and migrated.
+    """
+    against_services = bool(os.environ.get("TEST_AGAINST_SERVICES"))
     only_a_binary = {name: os.environ[name] for name in ("POSTGREST_BIN",) if name in os.environ}
+    services = dict(os.environ) if against_services else only_a_binary
     with (
         _terminated_like_interrupted(),
-        running_stack(directory, free_port_base(), only=scope, environment=only_a_binary) as variables,
+        running_stack(
+            directory, free_port_base(), only=scope, migrate=against_services, environment=services
+        ) as variables,
     ):
         yield StackEnvironment(
             directory=directory,

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _interrupt)
     started = time.monotonic()
     try:
-        with _stack(console, directory, options.port_base) as stage:
+        with _stack(console, directory, options.port_base, migrate=options.migrate) as stage:
             scene = Scene(stage.environment, directory / "demo", stage.port_base + 6, console)
             scene.folder.mkdir(parents=True, exist_ok=True)
             complaints = _play(scene).complaints()
@@ -76,6 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="for a stack that the demo has to start; its webhook receiver takes N+6 (default: %(default)s)",
     )
+    parser.add_argument(
+        "--migrate", action="store_true", help="apply migrations to a Supabase project of your own"
+    )
     return parser
 
 
@@ -89,17 +92,20 @@ class _Stage:
 
 
 @contextmanager
-def _stack(console: Console, directory: Path, port_base: int) -> Iterator[_Stage]:
+def _stack(console: Console, directory: Path, port_base: int, *, migrate: bool) -> Iterator[_Stage]:
     """The stack that runs in the folder, or one that is started here and stops at the end."""
     state = read_state(directory)
     if state is not None and state.running:
         if state.phase != "ready" or state.scope != "all":
-            raise StackError(f"The stack in {directory} runs without API and tasks, or is still starting.")
+            raise StackError(
+                f"The stack in {directory} runs without API and tasks, or is still starting: wait for it, "
+                f"or end it with `python -m local down{_dir_option(directory)}`."
+            )
         console.print(f"Using the stack that runs in {directory}.", soft_wrap=True)
         yield _Stage(json.loads(environment_file(directory).read_text()), state.port_base, was_running=True)
         return
     console.print("Starting PostgreSQL, Supabase, Trigger.dev and the API …")
-    stack = Stack(read_settings(directory=directory, port_base=port_base))
+    stack = Stack(read_settings(directory=directory, port_base=port_base, migrate=migrate))
     environment = stack.start()
     try:
         yield _Stage(environment, port_base, was_running=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
+import pytest
 
 from local import product
 from local.processes import Command, Identity, ManagedProcess, marked_processes
@@ -137,7 +138,10 @@ class StackProcesses:
         await eventually(ready, bool, seconds=120)
 
     def _identity(self, name: Name) -> Identity:
-        return self._state().processes[name]
+        processes = self._state().processes
+        if name not in processes:
+            pytest.skip(f"{name} is a service of its own, which this test cannot kill")
+        return processes[name]
 
     def _state(self) -> StackState:
         state = read_state(self._stack.directory)
