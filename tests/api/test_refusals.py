@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import httpx2
 import pytest
+from fastapi.routing import APIRoute
 
+from api.main import ROUTERS
 from tests.api.caller import PROBE, Caller, Json, refusal
 from tests.api.worker import Worker
 from tests.tenants import Org, Tenants, Token, User
@@ -24,6 +27,7 @@ class Things:
     pipeline_run_id: str
     step_result_id: str
     api_token_id: str
+    secret_name: str
 
     def body(self, *names: str) -> Json:
         return {name: getattr(self, name) for name in names}
@@ -35,6 +39,7 @@ def things(org: Org, as_: As, admin: Caller, worker: Worker) -> Things:
     created = as_(org.first.member).submit(org.first.id, blueprint_id)
     run = created["pipeline_run"]
     token = as_(org.first.company_admin).data("api-tokens/create", {"name": "n"})
+    secret = admin.data("secrets/set", {"name": "crm_key", "value": "hunter2"})
     return Things(
         company_id=org.first.id,
         blueprint_id=blueprint_id,
@@ -42,6 +47,7 @@ def things(org: Org, as_: As, admin: Caller, worker: Worker) -> Things:
         pipeline_run_id=run["id"],
         step_result_id=run["steps"][0]["id"],
         api_token_id=token["id"],
+        secret_name=secret["name"],
     )
 
 
@@ -62,6 +68,33 @@ ORG_DATA = [
     ("blueprints/get", ("blueprint_id",), "blueprint_not_found"),
     ("blueprints/update", ("blueprint_id",), "blueprint_not_found"),
 ]
+# What a create call refers to.
+REFERENCES = [
+    ("submissions/create", "company_id", "company_not_found"),
+    ("submissions/create", "blueprint_id", "blueprint_not_found"),
+    ("submissions/upload", "company_id", "company_not_found"),
+    ("submissions/upload", "blueprint_id", "blueprint_not_found"),
+    ("api-tokens/create", "company_id", "company_not_found"),
+]
+# Create calls that refer to nothing, but give a name.
+NAMED: list[tuple[str, Json]] = [
+    ("companies/create", {"name": "Same", "external_id": "crm-4711"}),
+    ("blueprints/create", {"name": "Same", "steps": [{"slug": PROBE, "config": {"note": "a"}}]}),
+    ("secrets/set", {"name": "same", "value": "hunter2"}),
+]
+LISTS = [
+    "companies/list",
+    "api-tokens/list",
+    "secrets/list",
+    "blueprints/list",
+    "submissions/list",
+    "pipeline-runs/list",
+]
+NOT_OF_AN_ORG = {
+    "auth/context": "takes no argument and tells who the caller is",
+    "steps/list": "steps are global",
+    "steps/get": "steps are global",
+}
 
 
 @pytest.mark.parametrize(("path", "names", "code"), COMPANY_DATA + ORG_DATA)
@@ -88,18 +121,21 @@ def test_things_that_never_were_are_absent(
     assert admin.refusal(path, dict.fromkeys(names, never)) == (404, code)
 
 
-def test_submitting_for_another_company_or_with_another_org_s_blueprint_is_absent(
-    fresh: Tenants, as_: As, things: Things, member: Caller
+@pytest.mark.parametrize(("path", "name", "code"), REFERENCES)
+def test_what_is_made_cannot_refer_to_things_of_another_org(
+    fresh: Tenants, as_: As, things: Things, path: str, name: str, code: str
 ) -> None:
-    records = [{"a": 1}]
-    foreign_company = {"company_id": fresh.org.second.id, "blueprint_id": things.blueprint_id}
-    foreign_blueprint = {
-        "company_id": fresh.org.first.id,
-        "blueprint_id": as_(fresh.other.admin).blueprint(),
-    }
-    for form, code in ((foreign_company, "company_not_found"), (foreign_blueprint, "blueprint_not_found")):
-        assert member.refusal("submissions/create", form | {"records": records}) == (404, code)
-        assert refusal(member.upload(form, b"a\n1\n")) == (404, code)
+    theirs = as_(fresh.other.admin)
+    own = {"company_id": fresh.other.first.id, "blueprint_id": theirs.blueprint()}
+    assert made(theirs, path, own).is_success
+    assert refusal(made(theirs, path, own | things.body(name))) == (404, code)
+
+
+@pytest.mark.parametrize("path", dict.fromkeys(path for path, name, _ in REFERENCES if name == "company_id"))
+def test_nothing_is_made_in_another_company(org: Org, as_: As, things: Things, path: str) -> None:
+    body = things.body("company_id", "blueprint_id")
+    for user in org.second.company_admin, org.second.member:
+        assert refusal(made(as_(user), path, body)) == (404, "company_not_found")
 
 
 @pytest.mark.parametrize(
@@ -134,11 +170,86 @@ def test_company_admin_cancels_the_runs_of_its_company(org: Org, as_: As, things
     assert cancelled["status"] == "cancelled"
 
 
-def test_lists_show_nothing_of_others(fresh: Tenants, as_: As, things: Things) -> None:
-    for user in (fresh.other.admin, fresh.org.second.member):
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_show_nothing_of_another_org(
+    fresh: Tenants, as_: As, admin: Caller, things: Things, path: str
+) -> None:
+    ours, theirs = admin.data(path), as_(fresh.other.admin).data(path)
+    assert ours
+    assert [item for item in theirs if item in ours or item.get("org_id") == fresh.org.id] == []
+
+
+def test_lists_show_nothing_of_another_company(org: Org, as_: As, things: Things) -> None:
+    for user in (org.second.company_admin, org.second.member):
         caller = as_(user)
         for path in ("submissions/list", "pipeline-runs/list", "api-tokens/list"):
-            assert caller.data(path) == []
-        companies = {company["id"] for company in caller.data("companies/list")}
-        assert things.company_id not in companies
-    assert as_(fresh.other.admin).data("blueprints/list") == []
+            assert caller.data(path) == [], path
+        assert [company["id"] for company in caller.data("companies/list")] == [org.second.id]
+
+
+def test_filtering_by_things_of_others_finds_nothing(fresh: Tenants, as_: As, things: Things) -> None:
+    for user in (fresh.other.admin, fresh.org.second.company_admin):
+        caller = as_(user)
+        assert caller.data("submissions/list", things.body("company_id")) == []
+        assert caller.data("pipeline-runs/list", things.body("company_id")) == []
+        assert caller.data("pipeline-runs/list", things.body("submission_id")) == []
+
+
+@pytest.mark.parametrize(("path", "body"), NAMED)
+def test_a_name_that_another_org_uses_is_free_and_stays_that_org_s(
+    fresh: Tenants, as_: As, admin: Caller, path: str, body: Json
+) -> None:
+    list_path = f"{path.partition('/')[0]}/list"
+    admin.data(path, body)
+    ours = admin.data(list_path)
+    as_(fresh.other.admin).data(path, body)
+    assert admin.data(list_path) == ours
+
+
+def test_secret_of_another_org_cannot_be_deleted(
+    fresh: Tenants, as_: As, admin: Caller, things: Things
+) -> None:
+    body = {"name": things.secret_name}
+    assert as_(fresh.other.admin).refusal("secrets/delete", body) == (404, "secret_not_found")
+    assert [secret["name"] for secret in admin.data("secrets/list")] == [things.secret_name]
+
+
+def test_steps_are_everybodys_and_tell_nothing_of_an_org(fresh: Tenants, as_: As) -> None:
+    users = [fresh.org.admin, fresh.org.first.member, fresh.other.admin]
+    listed = [as_(user).data("steps/list") for user in users]
+    found = [as_(user).data("steps/get", {"slug": PROBE}) for user in users]
+    assert listed == [listed[0]] * len(users)
+    assert found == [found[0]] * len(users)
+    assert not {"org_id", "created_by"} & set(found[0])
+
+
+def test_auth_context_tells_of_the_caller_alone(fresh: Tenants, as_: As) -> None:
+    for user in (fresh.org.first.member, fresh.other.admin):
+        context = as_(user).data("auth/context")
+        assert (context["org_id"], context["user_id"], context["company_id"]) == (
+            user.org_id,
+            user.id,
+            user.company_id,
+        )
+
+
+def test_every_endpoint_is_tried_by_another_org_or_names_why_not() -> None:
+    routes = {
+        route.path.removeprefix("/v1/")
+        for module in ROUTERS
+        for route in module.router.routes
+        if isinstance(route, APIRoute)
+    }
+    tried = {path for path, *_ in (*COMPANY_DATA, *ORG_DATA, *REFERENCES, *NAMED)} | set(LISTS)
+    tried |= {"secrets/delete"}
+    assert tried.isdisjoint(NOT_OF_AN_ORG)
+    assert tried | set(NOT_OF_AN_ORG) == routes
+
+
+def made(caller: Caller, path: str, names: Json) -> httpx2.Response:
+    """The answer to a create call that refers to the things of these names."""
+    if path == "submissions/upload":
+        return caller.upload(names, b"a\n1\n")
+    if path == "api-tokens/create":
+        return caller.post(path, {"name": "n", "role": "member", "company_id": names["company_id"]})
+    return caller.post(path, names | {"records": [{"a": 1}]})

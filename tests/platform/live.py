@@ -124,9 +124,9 @@ class Cli:
 
     def __init__(self, platform: LivePlatform, directory: Path) -> None:
         self._platform = platform
-        self._project = directory / "project"
-        shutil.copytree(PROJECT, self._project, ignore=shutil.ignore_patterns(".trigger", "node_modules"))
-        (self._project / "node_modules").symlink_to(NODE_MODULES)
+        self.project = directory / "project"
+        shutil.copytree(PROJECT, self.project, ignore=shutil.ignore_patterns(".trigger", "node_modules"))
+        (self.project / "node_modules").symlink_to(NODE_MODULES)
         self._log_path = directory / "cli.log"
         self._log = self._log_path.open("wb")
         self.process = self._start()
@@ -159,7 +159,7 @@ class Cli:
         executable = str(NODE_MODULES / ".bin" / "trigger")
         process = subprocess.Popen(
             [executable, "dev", "--skip-update-check", "--skip-telemetry", "--log-level", "log"],
-            cwd=self._project,
+            cwd=self.project,
             env={
                 **os.environ,
                 "TRIGGER_API_URL": self._platform.url,
