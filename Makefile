@@ -20,7 +20,7 @@ up: install ## Run the local stack in the foreground, one prefixed log (Ctrl-C s
 	$(VENV)/python -m local up
 
 .PHONY: down
-down: install ## Stop a local stack that runs elsewhere or was left behind
+down: $(PY_STAMP) ## Stop a local stack that runs elsewhere or was left behind
 	$(VENV)/python -m local down
 
 .PHONY: test
@@ -51,6 +51,6 @@ $(PY_STAMP): requirements.txt local/requirements.txt
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json
-	@command -v npm >/dev/null || { echo "Node 20 with npm is needed: https://nodejs.org" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "Node 20.19 or newer with npm is needed: https://nodejs.org" >&2; exit 1; }
 	cd $* && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
