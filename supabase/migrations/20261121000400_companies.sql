@@ -29,24 +29,6 @@ with check (org_id = (select private.caller_org_id()) and (select private.caller
 -- No update or delete grant: renaming and removing companies is not offered yet.
 grant select, insert (name, external_id) on public.companies to authenticated;
 
-create function private.company_json(p_company public.companies)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-    select jsonb_build_object(
-        'id', p_company.id,
-        'org_id', p_company.org_id,
-        'name', p_company.name,
-        'external_id', p_company.external_id,
-        'created_at', p_company.created_at
-    );
-$$;
-comment on function private.company_json(public.companies) is 'Company as clients see it.';
-grant execute on function private.company_json(public.companies) to authenticated;
-
 create function public.list_companies(p_limit int default 50, p_cursor text default null)
 returns jsonb
 language plpgsql
@@ -61,7 +43,7 @@ declare
 begin
     return private.page(
         array(
-            select private.company_json(c)
+            select to_jsonb(c)
             from public.companies c
             where v_after is null
                 or (c.created_at, c.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
@@ -90,7 +72,7 @@ begin
     if not found then
         perform private.raise_error(404, 'company_not_found', 'No such company.');
     end if;
-    return private.company_json(v_company);
+    return to_jsonb(v_company);
 end;
 $$;
 comment on function public.get_company(uuid) is 'One company. Any caller who can see it. Raises 404 company_not_found.';
@@ -124,7 +106,7 @@ begin
         perform private.raise_error(409, 'conflict', 'Another company of the org has this external_id. Use that one, or send another external_id.',
             jsonb_build_object('field', 'external_id'));
     end if;
-    return private.remember_result('create_company', p_idempotency_key, private.company_json(v_company));
+    return private.remember_result('create_company', p_idempotency_key, to_jsonb(v_company));
 end;
 $$;
 comment on function public.create_company(text, text, text, text) is

@@ -285,18 +285,6 @@ comment on function private.count_submission_chunk() is 'Trigger: keeps record_c
 create trigger submission_chunks_count after insert on public.submission_chunks
 for each row execute function private.count_submission_chunk();
 
-create function private.submission_json(p_submission public.submissions)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-    select to_jsonb(p_submission);
-$$;
-comment on function private.submission_json(public.submissions) is 'Submission as clients see it.';
-grant execute on function private.submission_json(public.submissions) to authenticated;
-
 create function public.get_submission(p_submission_id uuid)
 returns jsonb
 language plpgsql
@@ -312,7 +300,7 @@ begin
     if not found then
         perform private.raise_error(404, 'submission_not_found', 'No such submission.');
     end if;
-    return private.submission_json(v_submission);
+    return to_jsonb(v_submission);
 end;
 $$;
 comment on function public.get_submission(uuid) is 'One submission. Any caller who can see its company. Raises 404 submission_not_found.';
@@ -336,7 +324,7 @@ declare
 begin
     return private.page(
         array(
-            select private.submission_json(s)
+            select to_jsonb(s)
             from public.submissions s
             where (p_company_id is null or s.company_id = p_company_id)
                 and (
