@@ -121,7 +121,7 @@ create trigger users_audit after insert or update or delete on public.users
 for each row execute function private.audit_change('{updated_at}');
 
 create trigger api_tokens_audit after insert or update or delete on public.api_tokens
-for each row execute function private.audit_change('{}', '{token_hash}');
+for each row execute function private.audit_change('{last_used_at}', '{token_hash}');
 
 create trigger secrets_audit after insert or update or delete on public.secrets
 for each row execute function private.audit_change('{}', '{value}');
