@@ -34,3 +34,16 @@ def told(found: list[Entry]) -> list[tuple[str, str]]:
 
 def actor(entry: Entry) -> tuple[str, str | None, str | None, str | None]:
     return (entry["actor_type"], entry["actor_user_id"], entry["actor_api_token_id"], entry["actor_name"])
+
+
+class Since:
+    """The entries of an org since this was made, or since they were last asked for."""
+
+    def __init__(self, postgres: Client, org_id: str) -> None:
+        self.postgres, self.org_id = postgres, org_id
+        self.last_id = last_id(postgres)
+
+    def __call__(self, entity: str | None = None) -> list[Entry]:
+        found = entries(self.postgres, self.org_id, entity, after_id=self.last_id)
+        self.last_id = last_id(self.postgres)
+        return found
