@@ -208,7 +208,7 @@ begin
         when 'api_token_expired' then
             perform private.raise_error(401, 'api_token_expired', 'This API token has expired.');
         when 'identity_not_registered' then
-            perform private.raise_error(403, 'identity_not_registered', 'This identity is signed in, but is not a user of any org. Ask an admin for an invitation.');
+            perform private.raise_error(403, 'identity_not_registered', 'This identity is signed in, but is not a user of any org. Accept an invitation to its e-mail (POST /v1/invitations/accept), or ask an admin for one.');
         when 'user_deactivated' then
             perform private.raise_error(403, 'user_deactivated', 'This user was deactivated.');
         when 'org_disabled' then
