@@ -43,13 +43,18 @@ def second(supabase: StackEnvironment) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def org(supabase: StackEnvironment) -> Iterator[Org]:
-    """Leaves nothing behind, or the reconciler of a full stack would start the runs that are left."""
+    """Leaves no step and no unfinished run, which the reconciler of a full stack would start."""
     with connect(supabase) as connection:
         publish_steps(service(connection))
         org = create_org(connection, "concurrent")
         yield org
         postgres = owner(connection)
-        postgres.change("delete from public.orgs where id = %(id)s", {"id": org.id})
+        postgres.change(
+            "update public.pipeline_runs set status = 'cancelled' "
+            "where org_id = %(id)s and finished_at is null",
+            {"id": org.id},
+        )
+        postgres.change("delete from public.blueprint_steps where org_id = %(id)s", {"id": org.id})
         postgres.change("delete from public.steps where slug in (%(a)s, %(b)s)", {"a": INLINE, "b": OUTSIDE})
 
 

@@ -74,7 +74,10 @@ def attempt(client: Client, statement: sql.Composed) -> int:
 
 def copy_of(table: Table, row: dict[str, object], columns: list[str]) -> sql.Composed:
     """An insert of the same row, as far as clients may say what is in it."""
-    return sql.SQL("insert into {} ({}) select {} from jsonb_populate_record(null::{}, {}) r").format(
+    statement = (
+        "insert into {} ({}) overriding system value select {} from jsonb_populate_record(null::{}, {}) r"
+    )
+    return sql.SQL(statement).format(
         table.identifier,
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", ").join(sql.Identifier("r", column) for column in columns),

@@ -25,6 +25,7 @@ LISTS = [
     "list_submissions",
     "list_pipeline_runs",
     "list_step_results",
+    "list_audit_log",
     *sorted(CHUNKED),
 ]
 
