@@ -120,20 +120,22 @@ def nobody_executes_by_default(connection: Connection) -> list[str]:
 
 
 def operators_keep_their_schema_to_themselves(connection: Connection) -> list[str]:
-    """No API role may use `ops` or anything in it: not by a grant, not to PUBLIC, not as another role's member."""
+    """No API role may use `ops` or anything in it: by no grant, not through PUBLIC, not as a member."""
     return _names(
         connection,
         f"""
         with tables as ({_TABLES}), functions as ({_FUNCTIONS}),
         roles as (select unnest(array['anon', 'authenticated', 'service_role', 'authenticator']) as role),
         held as (
-            select role, 'use' as verb, 'ops' as name from roles where has_schema_privilege(role, 'ops', 'usage, create')
+            select role, 'use' as verb, 'ops' as name from roles
+            where has_schema_privilege(role, 'ops', 'usage, create')
             union all
             select role, 'execute', f.name from roles, functions f
             where f.nspname = 'ops' and has_function_privilege(role, f.oid, 'execute')
             union all
             select role, 'read or write', t.name from roles, tables t
-            where t.nspname = 'ops' and has_table_privilege(role, t.oid, 'select, insert, update, delete, truncate')
+            where t.nspname = 'ops'
+                and has_table_privilege(role, t.oid, 'select, insert, update, delete, truncate')
             union all
             -- Not inherited, but a role that it may take on.
             select role, 'become', r.rolname from roles, pg_roles r

@@ -92,7 +92,8 @@ BREAKS: list[tuple[Guard, str, str]] = [
     ),
     (
         guards.operators_keep_their_schema_to_themselves,
-        "create role operator noinherit; grant usage on schema ops to operator; grant operator to authenticator",
+        "create role operator noinherit; grant usage on schema ops to operator; "
+        "grant operator to authenticator",
         "authenticator may become operator",
     ),
     (

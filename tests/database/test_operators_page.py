@@ -1,4 +1,4 @@
-"""docs/operators.md shows what Postgres answers: every call of it is made here, in its order, in one transaction.
+"""docs/operators.md shows what Postgres answers: every call of it is made here, in one transaction.
 
 OPERATORS_PAGE=write puts the answers into the page instead of comparing them.
 """
@@ -45,7 +45,8 @@ class Scene:
 
     def sign_up(self) -> None:
         self.postgres.change(
-            "insert into auth.users (id, email, email_confirmed_at) values (%(id)s, 'ada@acme.example', now())",
+            "insert into auth.users (id, email, email_confirmed_at) "
+            "values (%(id)s, 'ada@acme.example', now())",
             {"id": ADA},
         )
 
@@ -139,7 +140,9 @@ class Scene:
         for statement in (
             """
             insert into public.submission_chunks (submission_id, chunk_index, records)
-            select %(id)s, 0, jsonb_agg(jsonb_build_object('id', n::text, 'data', jsonb_build_object('name', 'Firm ' || n)))
+            select %(id)s, 0, jsonb_agg(
+                jsonb_build_object('id', n::text, 'data', jsonb_build_object('name', 'Firm ' || n))
+            )
             from generate_series(1, 40) n
             """,
             "update public.submissions set status = 'received' where id = %(id)s",
