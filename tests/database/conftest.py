@@ -27,6 +27,19 @@ def connection(shared_connection: Connection) -> Iterator[Connection]:
 
 
 @pytest.fixture
+def first(supabase: StackEnvironment) -> Iterator[Connection]:
+    """Of two connections that commit; what they commit is for the test to remove."""
+    with connect(supabase) as connection:
+        yield connection
+
+
+@pytest.fixture
+def second(supabase: StackEnvironment) -> Iterator[Connection]:
+    with connect(supabase) as connection:
+        yield connection
+
+
+@pytest.fixture
 def postgres(connection: Connection) -> Client:
     return owner(connection)
 
