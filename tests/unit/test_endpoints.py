@@ -39,7 +39,7 @@ def test_every_endpoint_of_the_contract_is_there() -> None:
     assert {route.path for route in PRODUCT_ROUTES} == {
         "/v1/auth/context",
         *(f"/v1/companies/{verb}" for verb in ("create", "list", "get")),
-        *(f"/v1/api-tokens/{verb}" for verb in ("create", "list", "revoke")),
+        *(f"/v1/api-tokens/{verb}" for verb in ("create", "list", "rotate", "revoke")),
         *(f"/v1/secrets/{verb}" for verb in ("set", "list", "delete")),
         *(f"/v1/steps/{verb}" for verb in ("list", "get")),
         *(f"/v1/blueprints/{verb}" for verb in ("create", "list", "get", "update")),
