@@ -5,7 +5,7 @@ These tests commit, in an org of their own. They wait for the lock that is to be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 

@@ -153,7 +153,7 @@ def test_a_dry_run_changes_nothing(
     before = fingerprint(postgres)
     report = operate(postgres, function, **arguments, **dry)
     assert changed(before, fingerprint(postgres)) == set()
-    assert actions(report)[0].startswith("would ")
+    assert any(action.startswith("would ") for action in actions(report))
 
 
 @pytest.mark.parametrize("function", CASES)
@@ -163,7 +163,8 @@ def test_the_real_run_does_what_the_dry_run_said(postgres: Client, scene: Scene,
     before = fingerprint(postgres)
     report = operate(postgres, function, **arguments, dry_run=False)
     assert changed(before, fingerprint(postgres)) == case.changes
-    assert actions(report) == case.report
+    # By id, where there are several runs.
+    assert sorted(actions(report)) == sorted(case.report)
     assert [line[1:] for line in neutral(report)] == [line[1:] for line in neutral(said)]
 
 
