@@ -96,12 +96,15 @@ declare
     -- Differs for each statement that a client sends, and for each credential within one.
     v_key text := extract(epoch from statement_timestamp()) || coalesce(current_setting('request.jwt.claims', true), '');
     v_caller private.caller;
+    v_remembered text;
 begin
     if current_setting('private.caller_key', true) = v_key then
         return current_setting('private.caller')::private.caller;
     end if;
     v_caller := private.look_up_caller();
-    perform set_config('private.caller', v_caller::text, true), set_config('private.caller_key', v_key, true);
+    -- Assignments, since `perform` would run a query for each.
+    v_remembered := set_config('private.caller', v_caller::text, true);
+    v_remembered := set_config('private.caller_key', v_key, true);
     return v_caller;
 end;
 $$;
@@ -205,6 +208,9 @@ as $$
 declare
     v_caller private.caller := private.resolve_caller();
 begin
+    if v_caller.refusal is null then
+        return v_caller;
+    end if;
     case v_caller.refusal
         when 'missing_credential' then
             perform private.raise_error(401, 'missing_credential', 'Send a Supabase session or an API token as a bearer credential.');
@@ -222,8 +228,6 @@ begin
             perform private.raise_error(403, 'org_disabled', 'This org is disabled.');
         when 'forbidden' then
             perform private.raise_error(403, 'forbidden', 'This API token is bound to a company that its creator no longer belongs to.');
-        else
-            return v_caller;
     end case;
 end;
 $$;
