@@ -56,7 +56,13 @@ using (
         or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
     )
 )
-with check (org_id = (select private.caller_org_id()));
+with check (
+    org_id = (select private.caller_org_id())
+    and (
+        (select private.caller_is_org_wide())
+        or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
+    )
+);
 
 -- No delete grant: a revoked token stays on record. The hash cannot be read back.
 grant select (id, org_id, company_id, user_id, name, prefix, role, expires_at, revoked_at, created_at),
