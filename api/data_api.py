@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from api.errors import CODE_OF_STATUS, ApiError, ErrorCode
 from api.http_client import HttpAnswer, HttpClient, UnreachableError
+from api.logs import current_request_id
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +82,9 @@ class DataApi:
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
+        if request_id := current_request_id():
+            # The audit log keeps it beside what the request changes.
+            headers["X-Request-Id"] = request_id
         try:
             response = await self._http.send("POST", f"/rest/v1/rpc/{name}", headers, body)
         except UnreachableError as error:

@@ -23,6 +23,7 @@ from api.middleware import BodyLimit, RequestContext
 from api.routes import (
     ERROR_RESPONSES,
     api_tokens,
+    audit,
     auth,
     blueprints,
     companies,
@@ -45,7 +46,18 @@ MAX_JSON_BYTES_BY_PATH = {
 # The other parts of a multipart form and its boundaries, beside the file itself.
 FORM_OVERHEAD_BYTES = 64 * 1024
 
-ROUTERS = (auth, companies, api_tokens, secrets, steps, blueprints, submissions, pipeline_runs, step_results)
+ROUTERS = (
+    auth,
+    companies,
+    api_tokens,
+    secrets,
+    steps,
+    blueprints,
+    submissions,
+    pipeline_runs,
+    step_results,
+    audit,
+)
 
 DESCRIPTION = """
 Takes raw company data in, runs it through deterministic pipelines, and gives the transformed records back.

@@ -24,6 +24,24 @@ class ListApiTokens(PageRequest):
     pass
 
 
+class RotateApiToken(RequestModel):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"api_token_id": "9d1f6c1e-52f0-4c0e-8a64-6a1d0f1b7e35", "grace_seconds": 3600}]
+        }
+    )
+
+    api_token_id: UUID
+    grace_seconds: Annotated[
+        int,
+        Field(ge=0, le=604_800, description="How long the old token stays valid, at most seven days."),
+    ] = 86_400
+    expires_at: Annotated[
+        AwareDatetime | None,
+        Field(description="By default the new token lives as long as the old one was meant to."),
+    ] = None
+
+
 class RevokeApiToken(RequestModel):
     api_token_id: UUID
 
@@ -38,8 +56,18 @@ class ApiTokenResult(ResultModel):
     role: UserRole
     expires_at: datetime | None
     revoked_at: datetime | None
+    replaces: Annotated[UUID | None, Field(description="The token that this one took over from.")]
+    last_used_at: Annotated[datetime | None, Field(description="To five minutes.")]
     created_at: datetime
 
 
 class CreatedApiToken(ApiTokenResult):
     token: Annotated[str, Field(description="The token itself, shown this once.")]
+
+
+class ApiTokenRotation(ApiTokenResult):
+    replaced: Annotated[ApiTokenResult, Field(description="The old token, which ends at its `expires_at`.")]
+
+
+class RotatedApiToken(ApiTokenRotation, CreatedApiToken):
+    """The successor, shown once, and the token that it replaces."""

@@ -48,7 +48,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.refuse_change() is 'Trigger: refuses an update whoever makes it. Raises 409 immutable.';
+comment on function private.refuse_change() is 'Trigger: refuses a change whoever makes it. Raises 409 immutable.';
 
 create function private.touch_updated_at()
 returns trigger

@@ -13,6 +13,8 @@ create type private.caller as (
     company_id uuid,
     role public.user_role,
     auth_method public.auth_method,
+    -- Null for a session.
+    api_token_id uuid,
     -- The stable code of the reason why there is no caller; all else is null then.
     refusal text
 );
@@ -36,7 +38,7 @@ declare
     v_caller private.caller;
 begin
     if v_token_hash is not null then
-        select t.role, t.company_id, t.user_id, t.expires_at, t.revoked_at
+        select t.id, t.role, t.company_id, t.user_id, t.expires_at, t.revoked_at
         into v_token
         from public.api_tokens t
         where t.token_hash = v_token_hash;
@@ -91,6 +93,7 @@ begin
         v_caller.company_id := coalesce(v_user.company_id, v_token_company_id);
         v_caller.role := least(v_user.role, v_token.role);
         v_caller.auth_method := 'api_token';
+        v_caller.api_token_id := v_token.id;
     end if;
     return v_caller;
 end;
@@ -205,7 +208,7 @@ begin
         when 'api_token_expired' then
             perform private.raise_error(401, 'api_token_expired', 'This API token has expired.');
         when 'identity_not_registered' then
-            perform private.raise_error(403, 'identity_not_registered', 'This identity is signed in, but is not a user of any org. Ask an admin for an invitation.');
+            perform private.raise_error(403, 'identity_not_registered', 'This identity is signed in, but is not a user of any org. Accept an invitation to its e-mail (POST /v1/invitations/accept), or ask an admin for one.');
         when 'user_deactivated' then
             perform private.raise_error(403, 'user_deactivated', 'This user was deactivated.');
         when 'org_disabled' then
@@ -243,13 +246,14 @@ grant execute on function private.require_org_wide(text) to authenticated;
 create function public.auth_context()
 returns jsonb
 language plpgsql
-stable
+volatile
 security invoker
 set search_path = ''
 as $$
 declare
     v_caller private.caller := private.require_caller();
 begin
+    perform private.note_api_token_use();
     return jsonb_build_object(
         'org_id', v_caller.org_id,
         'user_id', v_caller.user_id,
@@ -259,5 +263,5 @@ begin
     );
 end;
 $$;
-comment on function public.auth_context() is 'AuthContext of the caller, the same shape for both credentials. Any caller. Raises what private.require_caller raises.';
+comment on function public.auth_context() is 'AuthContext of the caller, the same shape for both credentials. Any caller. Notes the use of an API token (private.note_api_token_use). Raises what private.require_caller raises. Safe to repeat.';
 grant execute on function public.auth_context() to authenticated;

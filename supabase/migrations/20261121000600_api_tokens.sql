@@ -12,15 +12,23 @@ create table public.api_tokens (
     -- Within what clients can read as a time: not infinity, nor the year 12000.
     expires_at timestamptz check (expires_at between '2000-01-01T00:00:00Z' and '9999-12-31T00:00:00Z'),
     revoked_at timestamptz,
+    replaces uuid,
+    last_used_at timestamptz,
     created_at timestamptz not null default now(),
+    unique (org_id, id),
+    -- One successor each.
+    unique (org_id, replaces),
     foreign key (org_id, company_id) references public.companies (org_id, id) on delete restrict,
     foreign key (org_id, user_id) references public.users (org_id, id) on delete restrict,
+    foreign key (org_id, replaces) references public.api_tokens (org_id, id) on delete set null (replaces),
     check ((role = 'org_admin') = (company_id is null))
 );
 comment on table public.api_tokens is 'A hashed bearer token. It reaches at most what its creator reaches at that moment.';
 comment on column public.api_tokens.token_hash is 'SHA-256 of the whole token, in hex. Not readable by clients.';
 comment on column public.api_tokens.prefix is 'The first characters of the token, to recognise it in lists.';
 comment on column public.api_tokens.user_id is 'Who created it, and on whose behalf it acts.';
+comment on column public.api_tokens.replaces is 'The token that this one took over from by rotation; that one ends when its grace time is over.';
+comment on column public.api_tokens.last_used_at is 'When it was last used, to five minutes: a use within five minutes of the one noted is not noted.';
 
 create index api_tokens_org_id_company_id_created_at_idx on public.api_tokens (org_id, company_id, created_at desc, id desc);
 create index api_tokens_org_id_user_id_idx on public.api_tokens (org_id, user_id);
@@ -65,9 +73,9 @@ with check (
 );
 
 -- No delete grant: a revoked token stays on record. The hash cannot be read back.
-grant select (id, org_id, company_id, user_id, name, prefix, role, expires_at, revoked_at, created_at),
-    insert (company_id, name, token_hash, prefix, role, expires_at),
-    update (revoked_at)
+grant select (id, org_id, company_id, user_id, name, prefix, role, expires_at, revoked_at, replaces, last_used_at, created_at),
+    insert (company_id, name, token_hash, prefix, role, expires_at, replaces),
+    update (expires_at, revoked_at)
 on public.api_tokens to authenticated;
 
 create function private.guard_api_token()
@@ -76,28 +84,71 @@ language plpgsql
 security invoker
 set search_path = ''
 as $$
+declare
+    v_changeable text[] := array['expires_at', 'revoked_at', 'replaces', 'last_used_at'];
 begin
-    if old.revoked_at is not null then
-        if to_jsonb(new) is distinct from to_jsonb(old) then
-            perform private.raise_error(409, 'immutable', 'A revoked API token stays revoked.');
-        end if;
-    elsif new.revoked_at is not null then
+    if old.revoked_at is not null and (to_jsonb(new) - 'replaces') is distinct from (to_jsonb(old) - 'replaces') then
+        perform private.raise_error(409, 'immutable', 'A revoked API token stays revoked.');
+    end if;
+    if old.revoked_at is null and new.revoked_at is not null then
         new.revoked_at := now();
     end if;
-    if (to_jsonb(new) - 'revoked_at') is distinct from (to_jsonb(old) - 'revoked_at') then
-        perform private.raise_error(409, 'immutable', 'An API token can only be revoked, not changed.');
+    if new.expires_at is distinct from old.expires_at
+        and (new.expires_at is null or new.expires_at > coalesce(old.expires_at, 'infinity') or new.expires_at < now()) then
+        perform private.raise_error(409, 'immutable', 'An API token can only end earlier than it was meant to, and not in the past.');
+    end if;
+    if (to_jsonb(new) - v_changeable) is distinct from (to_jsonb(old) - v_changeable)
+        -- Only the foreign key forgets a predecessor, when that has been deleted.
+        or new.replaces is distinct from old.replaces
+            and (new.replaces is not null or exists (select from public.api_tokens t where t.id = old.replaces))
+        or new.last_used_at is distinct from old.last_used_at
+            and (new.last_used_at is null or new.last_used_at < coalesce(old.last_used_at, '-infinity')) then
+        perform private.raise_error(409, 'immutable', 'An API token can only be ended, not changed.');
     end if;
     return new;
 end;
 $$;
-comment on function private.guard_api_token() is 'Trigger: a token changes only by being revoked, once, now. Raises 409 immutable.';
+comment on function private.guard_api_token() is
+    'Trigger: a token changes only towards its end. It is revoked once, now; it expires earlier, but not in the past; its last use moves forward. Raises 409 immutable.';
 
 create trigger api_tokens_guard before update on public.api_tokens
 for each row execute function private.guard_api_token();
 
+-- Definer: no client writes last_used_at; the function does, for the token that the caller has shown.
+create function private.note_api_token_use()
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+    v_api_token_id uuid := (private.resolve_caller()).api_token_id;
+begin
+    if v_api_token_id is null or current_setting('transaction_read_only')::boolean then
+        return;
+    end if;
+    -- Nobody waits to note a use: whoever holds the row is noting one, or ending the token.
+    update public.api_tokens
+    set last_used_at = now()
+    where id = (
+        select t.id
+        from public.api_tokens t
+        where t.id = v_api_token_id
+            and t.revoked_at is null
+            and coalesce(t.last_used_at, '-infinity') < now() - interval '5 minutes'
+        for no key update skip locked
+    );
+end;
+$$;
+comment on function private.note_api_token_use() is
+    'Notes that the caller''s API token is used, at most once in five minutes and without waiting; does nothing for a session or in a read-only transaction. Raises nothing. Safe to repeat.';
+grant execute on function private.note_api_token_use() to authenticated;
+
 -- Security invoker RPCs cannot read whole rows here, since token_hash is not granted; hence the view of the rest.
 create view private.api_tokens_readable with (security_invoker = true) as
-select t.id, t.org_id, t.company_id, t.user_id, t.name, t.prefix, t.role, t.expires_at, t.revoked_at, t.created_at
+select t.id, t.org_id, t.company_id, t.user_id, t.name, t.prefix, t.role, t.expires_at, t.revoked_at, t.replaces,
+    t.last_used_at, t.created_at
 from public.api_tokens t;
 comment on view private.api_tokens_readable is 'API tokens without their hashes, under the caller''s policies.';
 grant select on private.api_tokens_readable to authenticated;

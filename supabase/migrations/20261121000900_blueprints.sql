@@ -261,6 +261,23 @@ $$;
 comment on function public.list_blueprints(int, text) is 'Blueprints of the org, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_blueprints(int, text) to authenticated;
 
+create function private.pinned_version(p_slug text, p_version text)
+returns text
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select s.version
+    from public.steps s
+    where s.slug = p_slug and s.version = coalesce(p_version, s.version)
+    order by private.version_key(s.version) desc
+    limit 1;
+$$;
+comment on function private.pinned_version(text, text) is
+    'The version of a published step that a blueprint pins: the given one, or the latest; null when there is none.';
+grant execute on function private.pinned_version(text, text) to authenticated;
+
 create function private.replace_blueprint_steps(p_blueprint_id uuid, p_steps jsonb)
 returns void
 language plpgsql
@@ -269,34 +286,30 @@ security invoker
 set search_path = ''
 as $$
 declare
-    v_step record;
-    v_version text;
+    v_unknown record;
 begin
     if jsonb_typeof(p_steps) is distinct from 'array' or jsonb_array_length(p_steps) not between 1 and 50 then
         perform private.raise_error(422, 'invalid_request', 'A blueprint has between 1 and 50 steps.');
     end if;
     delete from public.blueprint_steps where blueprint_id = p_blueprint_id;
-    for v_step in
-        select e.ordinality::int as position, e.value
-        from jsonb_array_elements(p_steps) with ordinality e
-    loop
-        select s.version into v_version
-        from public.steps s
-        where s.slug = v_step.value ->> 'slug'
-            and s.version = coalesce(v_step.value ->> 'version', s.version)
-        order by private.version_key(s.version) desc
-        limit 1;
-        if not found then
-            perform private.raise_error(422, 'unknown_step',
-                format('Step %s names a step or version that is not published.', v_step.position),
-                jsonb_build_object('position', v_step.position, 'slug', v_step.value -> 'slug', 'version', v_step.value -> 'version'));
-        end if;
-        insert into public.blueprint_steps (blueprint_id, position, step_slug, step_version, config, retry)
-        values (
-            p_blueprint_id, v_step.position, v_step.value ->> 'slug', v_version,
-            coalesce(nullif(v_step.value -> 'config', 'null'), '{}'), nullif(v_step.value -> 'retry', 'null')
-        );
-    end loop;
+
+    select e.ordinality as position, e.value as step
+    into v_unknown
+    from jsonb_array_elements(p_steps) with ordinality e
+    where private.pinned_version(e.value ->> 'slug', e.value ->> 'version') is null
+    order by e.ordinality
+    limit 1;
+    if found then
+        perform private.raise_error(422, 'unknown_step',
+            format('Step %s names a step or version that is not published.', v_unknown.position),
+            jsonb_build_object('position', v_unknown.position, 'slug', v_unknown.step -> 'slug', 'version', v_unknown.step -> 'version'));
+    end if;
+    -- One statement, so that it is one entry of the audit log.
+    insert into public.blueprint_steps (blueprint_id, position, step_slug, step_version, config, retry)
+    select p_blueprint_id, e.ordinality, e.value ->> 'slug',
+        private.pinned_version(e.value ->> 'slug', e.value ->> 'version'),
+        coalesce(nullif(e.value -> 'config', 'null'), '{}'), nullif(e.value -> 'retry', 'null')
+    from jsonb_array_elements(p_steps) with ordinality e;
 end;
 $$;
 comment on function private.replace_blueprint_steps(uuid, jsonb) is

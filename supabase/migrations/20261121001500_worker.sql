@@ -30,6 +30,8 @@ begin
     update public.pipeline_runs
     set lease_expires_at = greatest(lease_expires_at, now() + interval '60 seconds')
     where id = v_run.id;
+    -- Who the audit log names for what follows in this transaction.
+    perform set_config('private.trigger_run_id', v_run.trigger_run_id, true);
     return v_run;
 end;
 $$;
@@ -80,6 +82,7 @@ begin
         return jsonb_build_object('outcome', 'claimed_elsewhere');
     end if;
 
+    perform set_config('private.trigger_run_id', p_trigger_run_id, true);
     update public.pipeline_runs
     set status = 'running', claim_id = gen_random_uuid(), trigger_run_id = p_trigger_run_id,
         lease_expires_at = now() + interval '60 seconds',

@@ -39,11 +39,67 @@ def test_api_token_works_from_creation_to_revocation(org: Org, admin: Caller, no
         "api_token",
     )
     (listed,) = [item for item in admin.data("api-tokens/list") if item["id"] == created["id"]]
-    assert listed == {name: value for name, value in created.items() if name != "token"}
+    shown_again = {name: value for name, value in created.items() if name != "token"}
+    assert listed == shown_again | {"last_used_at": listed["last_used_at"]}
     revoked = admin.data("api-tokens/revoke", {"api_token_id": created["id"]})
     assert revoked["revoked_at"]
     assert integration.refusal("auth/context") == (401, "api_token_revoked")
     assert admin.data("api-tokens/revoke", {"api_token_id": created["id"]}) == revoked
+
+
+def test_rotated_api_token_works_beside_its_successor_for_the_grace_time(
+    org: Org, admin: Caller, nobody: Caller
+) -> None:
+    old = admin.data("api-tokens/create", {"name": "nightly import"})
+    body = {"api_token_id": old["id"], "grace_seconds": 600}
+    new = admin.data("api-tokens/rotate", body)
+    assert new["token"] != old["token"]
+    assert (new["replaces"], new["replaced"]["id"], new["name"]) == (old["id"], old["id"], old["name"])
+    ends = datetime.fromisoformat(new["replaced"]["expires_at"])
+    assert timedelta(0) < ends - datetime.now(UTC) <= timedelta(seconds=600)
+    for token in (old["token"], new["token"]):
+        assert Caller(nobody.http, token).data("auth/context")["user_id"] == org.admin.id
+    assert admin.refusal("api-tokens/rotate", body) == (409, "api_token_inactive")
+    listed = {item["id"]: item for item in admin.data("api-tokens/list")}
+    assert "token" not in listed[new["id"]]
+    assert listed[old["id"]]["expires_at"] == new["replaced"]["expires_at"]
+
+
+def test_rotated_api_token_may_end_at_once(admin: Caller, nobody: Caller) -> None:
+    old = admin.data("api-tokens/create", {"name": "leaked"})
+    Caller(nobody.http, old["token"]).data("companies/list")
+    new = admin.data("api-tokens/rotate", {"api_token_id": old["id"], "grace_seconds": 0})
+    assert Caller(nobody.http, old["token"]).refusal("companies/list") == (401, "api_token_expired")
+    assert Caller(nobody.http, new["token"]).data("companies/list")
+
+
+def test_grace_time_and_expiry_of_a_rotation_have_limits(admin: Caller) -> None:
+    old = admin.data("api-tokens/create", {"name": "n"})
+    for wrong in (
+        {"grace_seconds": -1},
+        {"grace_seconds": 604_801},
+        {"grace_seconds": None},
+        {"expires_at": "2001-01-01T00:00:00Z"},
+        {"expires_at": "2099-01-01T00:00:00"},
+        {"role": "org_admin"},
+    ):
+        refused = admin.refusal("api-tokens/rotate", {"api_token_id": old["id"]} | wrong)
+        assert refused == (422, "invalid_request"), wrong
+    assert admin.data("api-tokens/rotate", {"api_token_id": old["id"], "grace_seconds": 604_800})
+
+
+def test_api_token_rotates_nothing(admin: Caller, nobody: Caller) -> None:
+    token = admin.data("api-tokens/create", {"name": "n"})
+    body = {"api_token_id": token["id"]}
+    assert Caller(nobody.http, token["token"]).refusal("api-tokens/rotate", body) == (403, "forbidden")
+
+
+def test_api_token_shows_when_it_was_last_used(admin: Caller, nobody: Caller) -> None:
+    token = admin.data("api-tokens/create", {"name": "n"})
+    assert token["last_used_at"] is None
+    Caller(nobody.http, token["token"]).data("companies/list")
+    (listed,) = [item for item in admin.data("api-tokens/list") if item["id"] == token["id"]]
+    assert datetime.now(UTC) - datetime.fromisoformat(listed["last_used_at"]) < timedelta(minutes=1)
 
 
 def test_api_token_may_expire_and_be_narrowed(org: Org, admin: Caller) -> None:

@@ -62,6 +62,7 @@ COMPANY_DATA = [
     ("step-results/list", ("pipeline_run_id",), "pipeline_run_not_found"),
     ("step-results/get", ("step_result_id",), "step_result_not_found"),
     ("step-results/records", ("step_result_id",), "step_result_not_found"),
+    ("api-tokens/rotate", ("api_token_id",), "api_token_not_found"),
     ("api-tokens/revoke", ("api_token_id",), "api_token_not_found"),
 ]
 ORG_DATA = [

@@ -62,7 +62,8 @@ def other_values(connection: Connection, table: str, column: str) -> list[str]:
     (found,) = owner(connection).rows(
         """
         select t.typcategory::text as category,
-            array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid) as labels
+            array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid) as labels,
+            array(select c.id::text from public.companies c order by c.created_at limit 20) as companies
         from pg_attribute a
         join pg_type t on t.oid = a.atttypid
         where a.attrelid = format('public.%%I', %(table)s::text)::regclass and a.attname = %(column)s
@@ -74,5 +75,7 @@ def other_values(connection: Connection, table: str, column: str) -> list[str]:
         "A": ["{attacked}"],
         "D": ["2000-01-01T00:00:00Z"],
         "E": found["labels"],
+        # Of the ids, clients write only that of a company; their own is among these.
+        "U": found["companies"],
     }
     return by_category[found["category"]]

@@ -42,11 +42,14 @@ class Target:
 
 
 def populate(worker: Client, org: Org) -> Run:
-    """A finished run with rejected and dropped records, an upload under way, tokens and a secret."""
+    """A finished run with rejects and drops, an upload under way, tokens, invitations and a secret."""
     connection = worker.connection
     create_token(connection, org.admin)
     create_token(connection, org.first.company_admin)
-    signed_in(connection, org.admin).call("set_secret", name="signing", value="topsecret")
+    admin = signed_in(connection, org.admin)
+    admin.call("set_secret", name="signing", value="topsecret")
+    admin.call("create_invitation", email="grace@example.com", role="org_admin")
+    admin.call("create_invitation", email="alan@example.com", role="member", company_id=org.first.id)
     run = create_run(worker, org, org.first)
     run.take()
     run.start(1)

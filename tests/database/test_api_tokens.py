@@ -1,4 +1,4 @@
-"""API tokens: nobody hands out more than they have, and a token can only be revoked."""
+"""API tokens: nobody hands out more than they have, and a token can only be ended."""
 
 from __future__ import annotations
 
@@ -184,13 +184,77 @@ def test_revoking_cannot_be_dated(connection: Connection, org: Org) -> None:
     assert admin.value(statement, {"id": token.id}) is True
 
 
-@pytest.mark.parametrize("change", ["role = 'member'", "expires_at = null", "name = 'other'", "user_id = id"])
-def test_a_token_is_never_changed_otherwise(
+UNGRANTED = [
+    "role = 'member'",
+    "name = 'other'",
+    "user_id = id",
+    "company_id = null, role = 'org_admin'",
+    "token_hash = repeat('0', 64)",
+    "prefix = 'dex_00000000'",
+    "created_at = '2001-01-01'",
+    "replaces = id",
+    "last_used_at = now()",
+]
+
+
+@pytest.mark.parametrize("change", UNGRANTED)
+def test_what_a_token_is_cannot_be_written(connection: Connection, org: Org, change: str) -> None:
+    token = create_token(connection, org.first.company_admin)
+    statement = f"update public.api_tokens set {change} where id = %(id)s"
+    for client in (
+        signed_in(connection, org.admin),
+        signed_in(connection, org.first.company_admin),
+        with_token(connection, token),
+    ):
+        with denied():
+            client.change(statement, {"id": token.id})
+
+
+@pytest.mark.parametrize("change", [change for change in UNGRANTED if "last_used_at" not in change])
+def test_not_even_the_owner_changes_what_a_token_is(
     connection: Connection, postgres: Client, org: Org, change: str
 ) -> None:
-    create_token(connection, org.first.company_admin, expires_at=datetime.now(UTC) + timedelta(days=1))
-    statement = f"update public.api_tokens set {change}"
-    with denied():
-        signed_in(connection, org.admin).change(statement)
+    token = create_token(connection, org.first.company_admin)
     with refused(409, "immutable"):
-        postgres.change(statement)
+        postgres.change(f"update public.api_tokens set {change} where id = %(id)s", {"id": token.id})
+
+
+def test_a_token_may_be_made_to_end_earlier(connection: Connection, postgres: Client, org: Org) -> None:
+    token = create_token(connection, org.first.company_admin)
+    statement = "update public.api_tokens set expires_at = now() + %(left)s::interval where id = %(id)s"
+    company_admin = signed_in(connection, org.first.company_admin)
+    for left in ("2 days", "1 day", "0 days"):
+        assert company_admin.change(statement, {"id": token.id, "left": left}) == 1
+    with refused(401, "api_token_expired"):
+        with_token(connection, token).call("auth_context")
+
+
+@pytest.mark.parametrize("expiry", ["null", "now() + interval '2 days'", "now() - interval '1 second'"])
+def test_a_token_never_ends_later_nor_in_the_past(
+    connection: Connection, postgres: Client, org: Org, expiry: str
+) -> None:
+    token = create_token(connection, org.admin, expires_at=datetime.now(UTC) + timedelta(days=1))
+    statement = f"update public.api_tokens set expires_at = {expiry} where id = %(id)s"
+    for client in (signed_in(connection, org.admin), postgres):
+        with refused(409, "immutable"):
+            client.change(statement, {"id": token.id})
+
+
+def test_a_revoked_token_is_not_touched_again(connection: Connection, postgres: Client, org: Org) -> None:
+    token = create_token(connection, org.admin, revoked_at=datetime.now(UTC))
+    for change in ("expires_at = now()", "last_used_at = now()", "revoked_at = now() + interval '1 day'"):
+        with refused(409, "immutable"):
+            postgres.change(f"update public.api_tokens set {change} where id = %(id)s", {"id": token.id})
+
+
+def test_a_foreign_admin_ends_no_token(connection: Connection, tenants: Tenants) -> None:
+    token = create_token(connection, tenants.org.first.company_admin)
+    for user in (
+        tenants.other.admin,
+        tenants.org.second.company_admin,
+        tenants.org.first.member,
+    ):
+        for change in ("expires_at = now()", "revoked_at = now()"):
+            statement = f"update public.api_tokens set {change} where id = %(id)s"
+            assert signed_in(connection, user).change(statement, {"id": token.id}) == 0
+    assert with_token(connection, token).call("auth_context")

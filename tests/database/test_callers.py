@@ -9,7 +9,16 @@ from uuid import uuid4
 import pytest
 
 from tests.database.client import Client, Connection, anonymous, denied, refused, signed_in, with_token
-from tests.tenants import Company, Org, User, create_company, create_identity, create_org, create_token
+from tests.tenants import (
+    Company,
+    Org,
+    User,
+    create_company,
+    create_identity,
+    create_org,
+    create_token,
+    create_user,
+)
 
 
 def context(client: Client) -> dict[str, str | None]:
@@ -125,6 +134,7 @@ def test_a_token_narrows_to_what_its_demoted_creator_has_left(
 ) -> None:
     org = create_org(connection)
     token = create_token(connection, org.admin)
+    create_user(connection, org.id, "org_admin")
     postgres.change(
         "update public.users set role = 'member', company_id = %(company_id)s where id = %(id)s",
         {"company_id": org.first.id, "id": org.admin.id},

@@ -13,7 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.database.client import Connection, connect, owner, refused, service, signed_in
+from api.auth.api_token import generate_api_token
+from tests.database.client import Connection, connect, owner, refused, service, signed_in, with_token
 from tests.database.pipeline import (
     INLINE,
     OUTSIDE,
@@ -25,7 +26,7 @@ from tests.database.pipeline import (
     submit,
 )
 from tests.stack import StackEnvironment
-from tests.tenants import Org, create_org
+from tests.tenants import Org, Token, create_org, create_token
 
 
 @pytest.fixture
@@ -42,13 +43,18 @@ def second(supabase: StackEnvironment) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def org(supabase: StackEnvironment) -> Iterator[Org]:
-    """Leaves nothing behind, or the reconciler of a full stack would start the runs that are left."""
+    """Leaves no step and no unfinished run, which the reconciler of a full stack would start."""
     with connect(supabase) as connection:
         publish_steps(service(connection))
         org = create_org(connection, "concurrent")
         yield org
         postgres = owner(connection)
-        postgres.change("delete from public.orgs where id = %(id)s", {"id": org.id})
+        postgres.change(
+            "update public.pipeline_runs set status = 'cancelled' "
+            "where org_id = %(id)s and finished_at is null",
+            {"id": org.id},
+        )
+        postgres.change("delete from public.blueprint_steps where org_id = %(id)s", {"id": org.id})
         postgres.change("delete from public.steps where slug in (%(a)s, %(b)s)", {"a": INLINE, "b": OUTSIDE})
 
 
@@ -262,3 +268,74 @@ def test_a_submission_sees_an_edit_whole_or_not_at_all(
         before = submit(member, org.first.id, blueprint_id)["pipeline_run"]
     after = submit(member, org.first.id, blueprint_id)["pipeline_run"]
     assert [(run["blueprint_version"], len(run["steps"])) for run in (before, after)] == [(1, 2), (2, 1)]
+
+
+def rotate(connection: Connection, token: Token) -> Any:  # noqa: ANN401 (JSON)
+    generated = generate_api_token()
+    arguments = {"token_hash": generated.token_hash, "prefix": generated.prefix}
+    return signed_in(connection, token.user).call("rotate_api_token", api_token_id=token.id, **arguments)
+
+
+def revoke(connection: Connection, token: Token) -> Any:  # noqa: ANN401 (JSON)
+    return signed_in(connection, token.user).call("revoke_api_token", api_token_id=token.id)
+
+
+def use(connection: Connection, token: Token) -> Any:  # noqa: ANN401 (JSON)
+    return with_token(connection, token).call("auth_context")
+
+
+def test_of_two_rotations_of_a_token_at_once_one_wins(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    token = create_token(first, org.admin)
+    made, late = overlap(first, lambda: rotate(first, token), second, lambda: rotate(second, token))
+    with refused(409, "api_token_inactive"):
+        late.result()
+    successors = "select array_agg(id::text) from public.api_tokens where replaces = %(id)s"
+    assert owner(first).value(successors, {"id": token.id}) == [made["id"]]
+
+
+def test_a_rotation_that_waited_for_one_that_failed_succeeds(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    token = create_token(first, org.admin)
+    _, late = overlap(
+        first, lambda: rotate(first, token), second, lambda: rotate(second, token), roll_back=True
+    )
+    assert late.result()["replaces"] == token.id
+
+
+def test_a_rotation_that_waits_for_a_revocation_is_refused(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    token = create_token(first, org.admin)
+    _, late = overlap(first, lambda: revoke(first, token), second, lambda: rotate(second, token))
+    with refused(409, "api_token_inactive"):
+        late.result()
+
+
+@pytest.mark.parametrize("act", [use, rotate, revoke])
+def test_whoever_uses_a_token_waits_for_nobody_who_writes_it(
+    first: Connection, second: Connection, org: Org, act: Callable[[Connection, Token], Any]
+) -> None:
+    token = create_token(first, org.admin)
+    last_used = "select last_used_at from public.api_tokens where id = %(id)s"
+    second.execute("set lock_timeout = '100ms'")
+    with first.transaction(force_rollback=True):
+        act(first, token)
+        assert use(second, token)["user_id"] == org.admin.id
+    assert owner(second).value(last_used, {"id": token.id}) is None
+    use(second, token)
+    assert owner(second).value(last_used, {"id": token.id})
+
+
+def test_a_use_that_is_noted_already_is_not_written_by_another_connection(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    token = create_token(first, org.admin)
+    version = "select xmin::text, ctid::text, last_used_at from public.api_tokens where id = %(id)s"
+    use(first, token)
+    before = owner(first).rows(version, {"id": token.id})
+    for connection in (first, second) * 50:
+        use(connection, token)
+    assert owner(first).rows(version, {"id": token.id}) == before

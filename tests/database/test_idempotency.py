@@ -10,7 +10,7 @@ from psycopg import errors
 
 from tests.database.client import Client, Connection, refused, signed_in, violates, with_token
 from tests.database.pipeline import INLINE, create_blueprint, create_run, records, submit
-from tests.tenants import Company, Org, Tenants, create_token
+from tests.tenants import Company, Org, Tenants, create_token, create_user
 
 Call = Callable[[Client, dict[str, Any]], Any]
 
@@ -22,6 +22,9 @@ def calls(connection: Connection, worker: Client, org: Org, company: Company) ->
     blueprint_id = run.pipeline_run["blueprint_id"]
     return {
         "create_company": lambda client, key: client.call("create_company", name="A", **key),
+        "create_invitation": lambda client, key: client.call(
+            "create_invitation", email=f"{key['idempotency_key']}@example.com", role="org_admin", **key
+        ),
         "create_blueprint": lambda client, key: client.call(
             "create_blueprint", name=f"B {key}", steps=[{"slug": INLINE}], **key
         ),
@@ -32,7 +35,13 @@ def calls(connection: Connection, worker: Client, org: Org, company: Company) ->
     }
 
 
-CREATING = ["create_company", "create_blueprint", "create_submission", "create_pipeline_run"]
+CREATING = [
+    "create_company",
+    "create_invitation",
+    "create_blueprint",
+    "create_submission",
+    "create_pipeline_run",
+]
 
 
 def test_every_rpc_with_a_key_is_tried_here(postgres: Client) -> None:
@@ -107,12 +116,15 @@ def test_a_replay_is_no_way_around_a_lost_role(
     key = {"idempotency_key": "key", "request_hash": "hash"}
     admin = signed_in(connection, org.admin)
     calls["create_company"](admin, key)
+    calls["create_invitation"](admin, key)
+    create_user(connection, org.id, "org_admin")
     postgres.change(
         "update public.users set role = 'member', company_id = %(company)s where id = %(id)s",
         {"company": org.first.id, "id": org.admin.id},
     )
-    with refused(403, "forbidden"):
-        calls["create_company"](admin, key)
+    for name in ("create_company", "create_invitation"):
+        with refused(403, "forbidden"):
+            calls[name](admin, key)
 
 
 def test_a_failed_call_does_not_use_up_its_key(connection: Connection, org: Org) -> None:

@@ -74,7 +74,10 @@ def attempt(client: Client, statement: sql.Composed) -> int:
 
 def copy_of(table: Table, row: dict[str, object], columns: list[str]) -> sql.Composed:
     """An insert of the same row, as far as clients may say what is in it."""
-    return sql.SQL("insert into {} ({}) select {} from jsonb_populate_record(null::{}, {}) r").format(
+    statement = (
+        "insert into {} ({}) overriding system value select {} from jsonb_populate_record(null::{}, {}) r"
+    )
+    return sql.SQL(statement).format(
         table.identifier,
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(", ").join(sql.Identifier("r", column) for column in columns),
@@ -144,8 +147,25 @@ def test_no_rpc_finds_anything_of_another_org_or_company(
     ]
     run, submission = populated.id, populated.submission["id"]
     company, step_result = tenants.org.first.id, populated.step_id(1)
+    user = tenants.org.first.member.id
+    admin = signed_in(connection, tenants.org.admin)
+    invitation = admin.call("list_invitations")["items"][0]["id"]
     calls = {
-        "company_not_found": [("get_company", {"company_id": company})],
+        "company_not_found": [
+            ("get_company", {"company_id": company}),
+            ("create_invitation", {"email": "x@example.com", "role": "member", "company_id": company}),
+        ],
+        "user_not_found": [
+            ("get_user", {"user_id": user}),
+            ("update_user", {"user_id": user, "full_name": "x"}),
+            ("deactivate_user", {"user_id": user}),
+            ("reactivate_user", {"user_id": user}),
+        ],
+        "invitation_not_found": [
+            ("revoke_invitation", {"invitation_id": invitation}),
+            ("resend_invitation", {"invitation_id": invitation}),
+            ("mark_invitation_sent", {"invitation_id": invitation}),
+        ],
         "submission_not_found": [
             ("get_submission", {"submission_id": submission}),
             ("create_pipeline_run", {"submission_id": submission}),
@@ -169,7 +189,7 @@ def test_no_rpc_finds_anything_of_another_org_or_company(
         for code, attempts in calls.items():
             for function, arguments in attempts:
                 assert_not_found(outsider, code, function, arguments)
-        for listing in ("list_submissions", "list_pipeline_runs"):
+        for listing in ("list_submissions", "list_pipeline_runs", "list_users"):
             assert outsider.call(listing, company_id=company)["items"] == []
 
 

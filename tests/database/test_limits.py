@@ -38,6 +38,7 @@ TABLES = {
     "DeleteSecret": "public.secrets",
     "CreateSubmission": "public.submissions",
     "UploadSubmission": "public.submissions",
+    "ListAuditLog": "public.audit_log",
 }
 # Stored nowhere: SQL refuses a cursor by what is in it.
 NOT_A_COLUMN = {"cursor"}

@@ -39,13 +39,14 @@ def test_every_endpoint_of_the_contract_is_there() -> None:
     assert {route.path for route in PRODUCT_ROUTES} == {
         "/v1/auth/context",
         *(f"/v1/companies/{verb}" for verb in ("create", "list", "get")),
-        *(f"/v1/api-tokens/{verb}" for verb in ("create", "list", "revoke")),
+        *(f"/v1/api-tokens/{verb}" for verb in ("create", "list", "rotate", "revoke")),
         *(f"/v1/secrets/{verb}" for verb in ("set", "list", "delete")),
         *(f"/v1/steps/{verb}" for verb in ("list", "get")),
         *(f"/v1/blueprints/{verb}" for verb in ("create", "list", "get", "update")),
         *(f"/v1/submissions/{verb}" for verb in ("create", "upload", "list", "get")),
         *(f"/v1/pipeline-runs/{verb}" for verb in ("create", "list", "get", "cancel", "records", "export")),
         *(f"/v1/step-results/{verb}" for verb in ("list", "get", "records")),
+        "/v1/audit/list",
     }
 
 
@@ -121,7 +122,7 @@ def test_lists_answer_with_data_and_next_cursor(client: TestClient, data_api: Lo
         return Answer(200, {"items": [], "next_cursor": "bmV4dA=="})
 
     for path in (route.path for route in PRODUCT_ROUTES if route.path.endswith("/list")):
-        noun = path.split("/")[2].replace("-", "_")
+        noun = path.split("/")[2].replace("-", "_").replace("audit", "audit_log")
         data_api.rpc(f"list_{noun}", page)
         body = {"pipeline_run_id": "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10"} if noun == "step_results" else {}
         answer = client.post(path, json=body)

@@ -1,0 +1,369 @@
+-- Invitations: the only way in for people. One names an e-mail, a role and a company; …_admission.sql says
+-- how the person behind the e-mail becomes a user by it.
+--
+-- Longer than most files: what belongs to one noun stays together.
+
+create type public.invitation_status as enum ('open', 'accepted', 'revoked', 'expired');
+comment on type public.invitation_status is 'What has become of an invitation; all but open and expired are final.';
+
+create table public.invitations (
+    id uuid primary key default gen_random_uuid(),
+    org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
+    company_id uuid,
+    -- ASCII, as Supabase Auth takes it.
+    email text not null
+        check (length(email) <= 320 and email ~ '^[!-?A-~]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$')
+        check (email = lower(email)),
+    full_name text check (length(btrim(full_name)) between 1 and 200),
+    role public.user_role not null,
+    invited_by uuid default private.caller_user_id(),
+    expires_at timestamptz not null default now() + interval '7 days',
+    sent_at timestamptz,
+    accepted_at timestamptz,
+    accepted_by uuid,
+    revoked_at timestamptz,
+    created_at timestamptz not null default now(),
+    foreign key (org_id, company_id) references public.companies (org_id, id) on delete restrict,
+    foreign key (org_id, invited_by) references public.users (org_id, id) on delete restrict,
+    foreign key (org_id, accepted_by) references public.users (org_id, id) on delete restrict,
+    check ((role = 'org_admin') = (company_id is null)),
+    check ((accepted_at is null) = (accepted_by is null)),
+    check (accepted_at is null or revoked_at is null)
+);
+comment on table public.invitations is 'Who may become a user of the org, in which role; taken up once, by the person whose verified e-mail it names.';
+comment on column public.invitations.email is 'In lower case.';
+comment on column public.invitations.invited_by is 'Who answers for it: who made or last renewed it. Null: an operator.';
+comment on column public.invitations.sent_at is 'When Supabase Auth last took the e-mail with the sign-in link. Null: never.';
+
+-- One open invitation of an e-mail in an org.
+create unique index invitations_open_key on public.invitations (org_id, email)
+where accepted_at is null and revoked_at is null;
+create index invitations_open_email_idx on public.invitations (email)
+where accepted_at is null and revoked_at is null;
+create index invitations_org_id_created_at_idx on public.invitations (org_id, created_at desc, id desc);
+create index invitations_org_id_company_id_created_at_idx on public.invitations (org_id, company_id, created_at desc, id desc);
+create index invitations_org_id_invited_by_idx on public.invitations (org_id, invited_by);
+create index invitations_org_id_accepted_by_idx on public.invitations (org_id, accepted_by);
+
+alter table public.invitations enable row level security;
+
+create policy invitations_select_admin on public.invitations for select to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and (
+        (select private.caller_is_org_wide())
+        or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
+    )
+);
+
+-- Nobody hands out more than they have, and only people do: a token that leaked must not leave successors.
+create policy invitations_insert_admin on public.invitations for insert to authenticated
+with check (
+    org_id = (select private.caller_org_id())
+    and invited_by = (select private.caller_user_id())
+    and (select private.caller_auth_method()) = 'supabase_jwt'
+    and (select private.caller_role()) >= 'company_admin'
+    and role <= (select private.caller_role())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+);
+
+create policy invitations_update_admin on public.invitations for update to authenticated
+using (
+    org_id = (select private.caller_org_id())
+    and (select private.caller_auth_method()) = 'supabase_jwt'
+    and (select private.caller_role()) >= 'company_admin'
+    and role <= (select private.caller_role())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+)
+with check (org_id = (select private.caller_org_id()));
+
+-- Accepting is not granted: only the invited person does that, through private.admit. No delete grant: a closed
+-- invitation stays on record.
+grant select,
+    insert (company_id, email, full_name, role, expires_at),
+    update (expires_at, sent_at, revoked_at)
+on public.invitations to authenticated;
+
+create function private.guard_invitation()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    if tg_op = 'INSERT' then
+        if new.expires_at <= new.created_at or new.expires_at > new.created_at + interval '30 days' then
+            perform private.raise_error(422, 'invalid_request', 'expires_at must lie in the future, at most 30 days ahead.');
+        end if;
+        return new;
+    end if;
+
+    if new.sent_at is distinct from old.sent_at then
+        new.sent_at := now();
+    end if;
+    if old.accepted_at is not null or old.revoked_at is not null then
+        if (to_jsonb(new) - 'sent_at') is distinct from (to_jsonb(old) - 'sent_at') then
+            perform private.raise_error(409, 'immutable', 'An invitation that was accepted or revoked stays so.');
+        end if;
+        return new;
+    end if;
+
+    if (to_jsonb(new) - '{expires_at,sent_at,accepted_at,accepted_by,revoked_at}'::text[])
+        is distinct from (to_jsonb(old) - '{expires_at,sent_at,accepted_at,accepted_by,revoked_at}'::text[]) then
+        perform private.raise_error(409, 'immutable', 'An invitation can be renewed, revoked and accepted, not changed.');
+    end if;
+    if new.accepted_at is not null then
+        new.accepted_at := now();
+    end if;
+    if new.revoked_at is not null then
+        new.revoked_at := now();
+    end if;
+    if new.expires_at is distinct from old.expires_at then
+        if new.expires_at <= now() or new.expires_at > now() + interval '30 days' then
+            perform private.raise_error(422, 'invalid_request', 'expires_at must lie in the future, at most 30 days ahead.');
+        end if;
+        new.invited_by := private.caller_user_id();
+    end if;
+    return new;
+end;
+$$;
+comment on function private.guard_invitation() is
+    'Trigger: an invitation lasts 30 days at most; whoever renews it answers for it from then on; it is accepted or revoked once, now. Raises 409 immutable, 422 invalid_request.';
+
+create trigger invitations_guard before insert or update on public.invitations
+for each row execute function private.guard_invitation();
+
+create function private.show_invitation(p_invitation public.invitations)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select to_jsonb(p_invitation) || jsonb_build_object('status',
+        case
+            when p_invitation.accepted_at is not null then 'accepted'
+            when p_invitation.revoked_at is not null then 'revoked'
+            when p_invitation.expires_at <= now() then 'expired'
+            else 'open'
+        end::public.invitation_status
+    );
+$$;
+comment on function private.show_invitation(public.invitations) is 'An invitation as clients see it: its columns and its status.';
+grant execute on function private.show_invitation(public.invitations) to authenticated;
+
+-- Definer: the user or the expired invitation may be another company's, which the caller cannot see.
+create function private.prepare_invitation(p_email text)
+returns void
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+begin
+    if v_caller.role = 'member' or v_caller.auth_method <> 'supabase_jwt' then
+        perform private.raise_error(403, 'forbidden', 'Only signed-in admins invite people.');
+    end if;
+    if exists (select from public.users u where u.org_id = v_caller.org_id and lower(u.email) = p_email) then
+        perform private.raise_error(409, 'already_registered', 'This e-mail is that of a user of the org. Change or reactivate the user.');
+    end if;
+    update public.invitations
+    set revoked_at = now()
+    where org_id = v_caller.org_id and email = p_email
+        and accepted_at is null and revoked_at is null and expires_at <= now();
+end;
+$$;
+comment on function private.prepare_invitation(text) is
+    'Makes way for an invitation of this e-mail to the caller''s org: an open one that has expired is revoked. Admins with a session. Looks at no other org. Raises 403 forbidden, 409 already_registered. Safe to repeat.';
+grant execute on function private.prepare_invitation(text) to authenticated;
+
+create function public.create_invitation(
+    p_email text,
+    p_role public.user_role,
+    p_company_id uuid default null,
+    p_full_name text default null,
+    p_expires_at timestamptz default null,
+    p_idempotency_key text default null,
+    p_request_hash text default null
+)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_email text := lower(btrim(p_email));
+    v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
+    v_known_id uuid;
+    v_invitation public.invitations;
+begin
+    if p_company_id is not null and not exists (select from public.companies c where c.id = p_company_id) then
+        perform private.raise_error(404, 'company_not_found', 'No such company.');
+    end if;
+    if v_caller.auth_method <> 'supabase_jwt' then
+        perform private.raise_error(403, 'forbidden', 'An API token cannot invite people: sign in to do that.');
+    end if;
+    if v_caller.role = 'member' or p_role > v_caller.role then
+        perform private.raise_error(403, 'forbidden', 'Only admins invite people, and nobody above their own role.');
+    end if;
+    v_known_id := private.recall_result('create_invitation', p_idempotency_key, p_request_hash) ->> 'id';
+    if v_known_id is not null then
+        return private.show_invitation(private.lock_invitation(v_known_id));
+    end if;
+    if (p_role = 'org_admin') <> (v_company_id is null) then
+        perform private.raise_error(422, 'invalid_request',
+            'An invitation as org_admin has no company; one as company_admin or member needs a company_id.');
+    end if;
+    perform private.prepare_invitation(v_email);
+
+    insert into public.invitations (company_id, email, full_name, role, expires_at)
+    values (v_company_id, v_email, btrim(p_full_name), p_role, coalesce(p_expires_at, now() + interval '7 days'))
+    on conflict (org_id, email) where accepted_at is null and revoked_at is null do nothing
+    returning * into v_invitation;
+    if not found then
+        -- Of another company it cannot be seen, nor resent.
+        perform private.raise_error(409, 'conflict', 'This e-mail has an open invitation to the org. Resend that one, or have it revoked.',
+            coalesce(
+                (
+                    select jsonb_build_object('invitation_id', i.id)
+                    from public.invitations i
+                    where i.org_id = v_caller.org_id and i.email = v_email
+                        and i.accepted_at is null and i.revoked_at is null
+                ),
+                '{}'
+            ));
+    end if;
+    perform private.remember_result('create_invitation', p_idempotency_key, jsonb_build_object('id', v_invitation.id));
+    return private.show_invitation(v_invitation);
+end;
+$$;
+comment on function public.create_invitation(text, public.user_role, uuid, text, timestamptz, text, text) is
+    'Invites an e-mail into the org, by default for 7 days and into the caller''s company. Admins with a session, up to their own role and company. Raises 403 forbidden, 404 company_not_found, 409 already_registered, 409 conflict (an open invitation, in details if the caller can see it), 409 idempotency_key_reused, 404 invitation_not_found (a repeat that has lost sight of it), 422 invalid_request. With an idempotency key a repeat returns the same invitation as it is now.';
+grant execute on function public.create_invitation(text, public.user_role, uuid, text, timestamptz, text, text) to authenticated;
+
+create function public.list_invitations(p_limit int default 50, p_cursor text default null)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_limit int := private.check_limit(p_limit);
+    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+begin
+    if v_caller.role = 'member' then
+        perform private.raise_error(403, 'forbidden', 'Only admins list invitations.');
+    end if;
+    return private.page(
+        array(
+            select private.show_invitation(i)
+            from public.invitations i
+            where v_after is null
+                or (i.created_at, i.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
+            order by i.created_at desc, i.id desc
+            limit v_limit + 1
+        ),
+        v_limit, 'created_at', 'id'
+    );
+end;
+$$;
+comment on function public.list_invitations(int, text) is
+    'Invitations that the caller can see, newest first: all of the org for org_admin, of the company for company_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_invitations(int, text) to authenticated;
+
+create function private.lock_invitation(p_invitation_id uuid)
+returns public.invitations
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_invitation public.invitations;
+begin
+    if not exists (select from public.invitations i where i.id = p_invitation_id) then
+        perform private.raise_error(404, 'invitation_not_found', 'No such invitation.');
+    end if;
+    -- Locking takes what the policy for updates lets pass.
+    select i.* into v_invitation from public.invitations i where i.id = p_invitation_id for no key update;
+    if not found then
+        perform private.raise_error(403, 'forbidden', 'An API token cannot change invitations: sign in to do that.');
+    end if;
+    return v_invitation;
+end;
+$$;
+comment on function private.lock_invitation(uuid) is
+    'The invitation, locked, that the caller may change. Raises 403 forbidden, 404 invitation_not_found.';
+grant execute on function private.lock_invitation(uuid) to authenticated;
+
+create function public.revoke_invitation(p_invitation_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_invitation public.invitations := private.lock_invitation(p_invitation_id);
+begin
+    if v_invitation.accepted_at is not null then
+        perform private.raise_error(409, 'invalid_transition', 'This invitation was accepted. Deactivate the user instead.');
+    end if;
+    if v_invitation.revoked_at is null then
+        update public.invitations set revoked_at = now() where id = p_invitation_id returning * into v_invitation;
+    end if;
+    return private.show_invitation(v_invitation);
+end;
+$$;
+comment on function public.revoke_invitation(uuid) is
+    'Takes back an invitation that was not accepted. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Repeating it changes nothing.';
+grant execute on function public.revoke_invitation(uuid) to authenticated;
+
+create function public.resend_invitation(p_invitation_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_invitation public.invitations := private.lock_invitation(p_invitation_id);
+begin
+    if v_invitation.accepted_at is not null or v_invitation.revoked_at is not null then
+        perform private.raise_error(409, 'invalid_transition', 'This invitation was accepted or revoked. Create another one.');
+    end if;
+    update public.invitations
+    set expires_at = now() + interval '7 days'
+    where id = p_invitation_id
+    returning * into v_invitation;
+    return private.show_invitation(v_invitation);
+end;
+$$;
+comment on function public.resend_invitation(uuid) is
+    'Renews an invitation for 7 days, also an expired one; the caller answers for it from then on. Sending the e-mail is the API''s. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Safe to repeat.';
+grant execute on function public.resend_invitation(uuid) to authenticated;
+
+create function public.mark_invitation_sent(p_invitation_id uuid)
+returns jsonb
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_invitation public.invitations := private.lock_invitation(p_invitation_id);
+begin
+    update public.invitations set sent_at = now() where id = p_invitation_id returning * into v_invitation;
+    return private.show_invitation(v_invitation);
+end;
+$$;
+comment on function public.mark_invitation_sent(uuid) is
+    'Records that Supabase Auth took the e-mail, also when the invitation was accepted in between. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found. Safe to repeat.';
+grant execute on function public.mark_invitation_sent(uuid) to authenticated;

@@ -1,0 +1,200 @@
+-- The audit log: who changed what, when, from what to what, and in which request.
+--
+-- Triggers write it (…_audit_triggers.sql), so it tells of every writer: the RPCs, a client at the Data API, the tasks,
+-- Auth, Studio. Nothing takes an entry back out of it.
+
+create type public.audit_actor as enum ('user', 'api_token', 'operator', 'worker', 'auth');
+comment on type public.audit_actor is
+    'Who made a change: a user by session, an API token, an operator in SQL, the tasks, or Supabase Auth for somebody who is no user yet.';
+
+create table public.audit_log (
+    id bigint generated always as identity primary key,
+    -- Restrict: an org with history is disabled, not deleted.
+    org_id uuid not null references public.orgs (id) on delete restrict,
+    -- No foreign key here and on the actor: the log also tells of what was deleted since.
+    company_id uuid,
+    occurred_at timestamptz not null default now(),
+    actor_type public.audit_actor not null,
+    actor_user_id uuid,
+    actor_api_token_id uuid,
+    actor_name text,
+    action text not null check (action ~ '^[a-z][a-z0-9_]{0,62}$'),
+    entity text not null check (entity ~ '^[a-z][a-z0-9_]{0,62}$'),
+    entity_id text check (length(entity_id) between 1 and 200),
+    before jsonb,
+    after jsonb,
+    request_id text check (request_id ~ '^[A-Za-z0-9._-]{8,64}$')
+);
+comment on table public.audit_log is 'Who changed what. Append-only for every writer: an entry is never updated, deleted or truncated.';
+comment on column public.audit_log.company_id is 'Company that the changed row belongs to; null for what belongs to the whole org.';
+comment on column public.audit_log.occurred_at is 'When the transaction of the change began, the same as its created_at or updated_at.';
+comment on column public.audit_log.actor_user_id is 'The user, also behind an API token.';
+comment on column public.audit_log.actor_name is 'Name at that time: e-mail of the user, name of the API token, database role of the operator, Trigger.dev run of the worker.';
+comment on column public.audit_log.action is 'created, updated or deleted for rows; what was done for an operator''s function.';
+comment on column public.audit_log.entity is 'Table of the changed row.';
+comment on column public.audit_log.entity_id is 'Its id; the name of a secret, the blueprint''s id of blueprint_steps.';
+comment on column public.audit_log.before is 'What was there: the changed columns of an update, the row of a deletion. Steps of a blueprint as an array.';
+comment on column public.audit_log.after is 'What is there now: the changed columns of an update, the row of a creation.';
+comment on column public.audit_log.request_id is 'X-Request-Id of the request, as the API logs and answers it; whoever calls the Data API directly chooses it.';
+
+create index audit_log_org_id_occurred_at_idx on public.audit_log (org_id, occurred_at desc, id desc);
+create index audit_log_org_id_entity_idx on public.audit_log (org_id, entity, entity_id, occurred_at desc, id desc);
+
+alter table public.audit_log enable row level security;
+
+create policy audit_log_select_org_admin on public.audit_log for select to authenticated
+using (org_id = (select private.caller_org_id()) and (select private.caller_is_org_wide()));
+
+-- No insert, update or delete grant: only triggers and operators' functions write.
+grant select on public.audit_log to authenticated;
+
+create trigger audit_log_append_only before update or delete or truncate on public.audit_log
+for each statement execute function private.refuse_change();
+-- Also in a session that has turned off other triggers (session_replication_role).
+alter table public.audit_log enable always trigger audit_log_append_only;
+
+create type private.actor as (
+    type public.audit_actor,
+    user_id uuid,
+    api_token_id uuid,
+    name text
+);
+comment on type private.actor is 'Who makes the present change, as the audit log names them.';
+
+create function private.current_actor()
+returns private.actor
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_claims jsonb;
+    v_actor private.actor;
+begin
+    -- The role that PostgREST took on: no claim alone makes a worker.
+    if current_setting('role') = 'service_role' then
+        v_actor.type := 'worker';
+        v_actor.name := coalesce(nullif(current_setting('private.trigger_run_id', true), ''), 'worker');
+        return v_actor;
+    end if;
+
+    v_claims := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    if v_claims is null then
+        v_actor.type := case when session_user = 'supabase_auth_admin' then 'auth' else 'operator' end;
+        v_actor.name := session_user;
+        return v_actor;
+    end if;
+
+    -- Only what a row confirms. Not by private.resolve_caller, which says what a caller may do from now on: a token that
+    -- has just revoked itself, or a user who has just deactivated themselves, still made that change.
+    if v_claims ? 'api_token_hash' then
+        select 'api_token', t.user_id, t.id, t.name into v_actor
+        from public.api_tokens t
+        where t.token_hash = v_claims ->> 'api_token_hash';
+    elsif pg_input_is_valid(v_claims ->> 'sub', 'uuid') then
+        select 'user', u.id, null, u.email into v_actor
+        from public.users u
+        where u.id = (v_claims ->> 'sub')::uuid;
+    end if;
+    if v_actor.type is null then
+        v_actor.type := 'auth';
+    end if;
+    return v_actor;
+end;
+$$;
+comment on function private.current_actor() is
+    'Who makes the present change: the API token or user that the verified claims name and a row confirms, the worker with its Trigger.dev run if it has shown a claim, the operator or Auth by their database login. For what runs as the owner: triggers and operators'' functions.';
+
+create function private.write_audit(
+    p_org_id uuid, p_company_id uuid, p_action text, p_entity text, p_entity_id text, p_before jsonb, p_after jsonb
+)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_actor private.actor := private.current_actor();
+    v_request_id text := nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id';
+begin
+    insert into public.audit_log (
+        org_id, company_id, actor_type, actor_user_id, actor_api_token_id, actor_name,
+        action, entity, entity_id, before, after, request_id
+    )
+    values (
+        p_org_id, p_company_id, v_actor.type, v_actor.user_id, v_actor.api_token_id, v_actor.name,
+        p_action, p_entity, p_entity_id, p_before, p_after,
+        case when v_request_id ~ '^[A-Za-z0-9._-]{8,64}$' then v_request_id end
+    );
+end;
+$$;
+comment on function private.write_audit(uuid, uuid, text, text, text, jsonb, jsonb) is
+    'Adds an entry to the audit log, with the actor and request id of the session. For triggers and operators'' functions. Each call adds one: a repeat is another entry.';
+
+create function private.audit_entry_json(p_entry public.audit_log)
+returns jsonb
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select to_jsonb(p_entry) - '{actor_type,actor_user_id,actor_api_token_id,actor_name}'::text[] || jsonb_build_object(
+        'actor', jsonb_build_object(
+            'type', p_entry.actor_type,
+            'user_id', p_entry.actor_user_id,
+            'api_token_id', p_entry.actor_api_token_id,
+            'name', p_entry.actor_name
+        )
+    );
+$$;
+comment on function private.audit_entry_json(public.audit_log) is 'Entry of the audit log as clients see it, with its actor in one.';
+grant execute on function private.audit_entry_json(public.audit_log) to authenticated;
+
+create function public.list_audit_log(
+    p_entity text default null,
+    p_entity_id text default null,
+    p_actor_user_id uuid default null,
+    p_since timestamptz default null,
+    p_until timestamptz default null,
+    p_limit int default 50,
+    p_cursor text default null
+)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_caller private.caller := private.require_org_wide('Only an org_admin reads the audit log.');
+    v_limit int := private.check_limit(p_limit);
+    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'bigint');
+    v_entries jsonb[] := '{}';
+    v_entry jsonb;
+    v_bytes int := 0;
+begin
+    for v_entry in
+        select jsonb_build_object('key', jsonb_build_array(a.occurred_at, a.id), 'item', private.audit_entry_json(a))
+        from public.audit_log a
+        where (p_entity is null or a.entity = p_entity)
+            and (p_entity_id is null or a.entity_id = p_entity_id)
+            and (p_actor_user_id is null or a.actor_user_id = p_actor_user_id)
+            -- Bounds without an "or", so that they are bounds of the index as well.
+            and a.occurred_at >= coalesce(p_since, '-infinity')
+            and a.occurred_at < coalesce(p_until, 'infinity')
+            and (a.occurred_at, a.id) < (coalesce((v_after ->> 0)::timestamptz, 'infinity'), coalesce((v_after ->> 1)::bigint, 0))
+        order by a.occurred_at desc, a.id desc
+        limit v_limit + 1
+    loop
+        v_entries := v_entries || v_entry;
+        v_bytes := v_bytes + octet_length(v_entry::text);
+        exit when v_bytes > 8388608;
+    end loop;
+    return private.page_of_entries(v_entries, v_limit, v_bytes > 8388608);
+end;
+$$;
+comment on function public.list_audit_log(text, text, uuid, timestamptz, timestamptz, int, text) is
+    'Audit log of the org, newest first, from p_since on and before p_until; an actor''s entries include those of its API tokens. A page ends early after 8 MB. org_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_audit_log(text, text, uuid, timestamptz, timestamptz, int, text) to authenticated;
