@@ -242,15 +242,21 @@ as $$
 declare
     v_caller private.caller := private.require_caller();
     v_token jsonb;
+    v_revoked_at timestamptz;
 begin
-    update public.api_tokens set revoked_at = now() where id = p_api_token_id and revoked_at is null;
     select to_jsonb(t) into v_token from private.api_tokens_readable t where t.id = p_api_token_id;
     if v_token is null then
         perform private.raise_error(404, 'api_token_not_found', 'No such API token.');
     end if;
-    if v_token ->> 'revoked_at' is null then
+    -- Returned by the update itself: a token that has revoked itself sees nothing afterwards.
+    update public.api_tokens
+    set revoked_at = coalesce(revoked_at, now())
+    where id = p_api_token_id
+    returning revoked_at into v_revoked_at;
+    if not found then
         perform private.raise_error(403, 'forbidden', 'Only admins revoke API tokens.');
     end if;
+    v_token := v_token || jsonb_build_object('revoked_at', v_revoked_at);
     return v_token;
 end;
 $$;
