@@ -148,7 +148,7 @@ def _jwt_rules(settings: Settings) -> JwtRules:
 def _signing_key(settings: Settings) -> SigningKey:
     """An imported ES256 key when there is one, for projects whose HS256 secret was revoked."""
     if settings.supabase_jwt_signing_key:
-        key = jwt.PyJWK.from_json(settings.supabase_jwt_signing_key.get_secret_value())
+        key = jwt.PyJWK.from_json(settings.supabase_jwt_signing_key.get_secret_value(), "ES256")
         return SigningKey("ES256", key, key.key_id)
     assert settings.supabase_jwt_secret is not None  # Settings refuses to have neither
     return SigningKey("HS256", settings.supabase_jwt_secret.get_secret_value())

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
 from jwt import PyJWK
 from jwt import decode as decode_jwt
 from jwt.exceptions import PyJWTError
@@ -126,11 +127,14 @@ class Settings(BaseSettings):
                 raise ValueError("or SUPABASE_JWT_SECRET is needed to sign the context JWTs of API tokens")
             return None
         try:
-            key = PyJWK.from_json(value.get_secret_value())
-        except (PyJWTError, ValueError, AttributeError) as error:
-            raise ValueError("must be a private key as JWK (JSON)") from error
-        if key.algorithm_name != "ES256" or not key.key_id or not hasattr(key.key, "private_numbers"):
-            raise ValueError("must be a private ES256 key with a kid")
+            key = PyJWK.from_json(value.get_secret_value(), "ES256")
+        except (PyJWTError, ValueError, TypeError, AttributeError) as error:
+            raise ValueError("must be a private key on the curve P-256, as JWK (JSON)") from error
+        if not isinstance(key.key, EllipticCurvePrivateKey) or not isinstance(key.key.curve, SECP256R1):
+            raise ValueError("must be a private key on the curve P-256")
+        # Whoever verifies finds the public key by it.
+        if not isinstance(key.key_id, str) or not key.key_id:
+            raise ValueError("must have a kid, the one that Supabase shows for the imported key")
         return value
 
     @field_validator("cors_allowed_origins")

@@ -127,13 +127,20 @@ def create_user(
 
 
 def create_identity(
-    connection: psycopg.Connection[Any], org_id: str, role: Role = "member", company_id: str | None = None
+    connection: psycopg.Connection[Any],
+    org_id: str,
+    role: Role = "member",
+    company_id: str | None = None,
+    *,
+    email: str | None = None,
+    confirmed: bool = True,
 ) -> User:
-    """Somebody who can sign in, but is not a user of any org yet."""
+    """Somebody who can sign in; a user of an org only if an invitation awaits the e-mail."""
     user_id = str(uuid4())
-    user = User(user_id, org_id, company_id, role, f"{role}-{user_id}@example.com")
+    user = User(user_id, org_id, company_id, role, email or f"{role}-{user_id}@example.com")
     connection.execute(
-        "insert into auth.users (id, email, email_confirmed_at) values (%s, %s, now())", (user.id, user.email)
+        "insert into auth.users (id, email, email_confirmed_at) values (%s, %s, case when %s then now() end)",
+        (user.id, user.email, confirmed),
     )
     return user
 

@@ -6,9 +6,12 @@ pyjwt's own PyJWKClient does the same with blocking calls, which would stop the 
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from api.errors import ApiError, ErrorCode
 from api.http_client import HttpClient, UnreachableError
@@ -17,16 +20,18 @@ logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 600.0
 STALE_SECONDS = 24 * 3600.0
-MIN_SECONDS_BETWEEN_FETCHES = 30.0
+SECONDS_BETWEEN_UNKNOWN_KIDS = 60.0
 SECONDS_AFTER_FAILED_FETCH = 5.0
 TIMEOUT_SECONDS = 3.0
+MIN_RSA_BITS = 2048
 
 
 class JwksKeys:
     """Looks a key up by `kid`; `http` is a client whose origin is the whole URL of the key set.
 
-    An unknown kid causes a fetch (keys are rotated), but never more than one in 30 s, so that forged
-    tokens cannot make us hammer Auth. While Auth is down, known keys are used for up to a day.
+    The set is kept for 10 minutes. An unknown kid causes a fetch before that (keys are rotated), but at most
+    one a minute, so that forged tokens cannot make us hammer Auth. While Auth is down, known keys are used
+    for up to a day.
     """
 
     def __init__(self, http: HttpClient, clock: Callable[[], float] = time.monotonic) -> None:
@@ -34,17 +39,21 @@ class JwksKeys:
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched_at = float("-inf")
-        self._next_fetch_at = float("-inf")
+        self._tried_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def get(self, kid: str) -> jwt.PyJWK | None:
-        """Returns None for an unknown kid; raises ApiError(auth_unavailable) when no key set can be had."""
-        if kid not in self._keys or self._age() > FRESH_SECONDS:
+        """Returns None for an unknown kid; raises ApiError(auth_unavailable) when that cannot be known."""
+        if self._is_fetch_due(kid):
             async with self._lock:
-                wanted = kid not in self._keys or self._age() > FRESH_SECONDS
-                if wanted and self._clock() >= self._next_fetch_at:
-                    await self._fetch()
-        if self._age() > STALE_SECONDS:
+                # Whoever held the lock may have fetched it.
+                if self._is_fetch_due(kid):
+                    fetched = await self._fetch()
+                    self._tried_at = self._clock()
+                    if fetched is not None:
+                        self._keys, self._fetched_at = fetched, self._tried_at
+        last_fetch_failed = self._tried_at > self._fetched_at
+        if self._age() > STALE_SECONDS or (last_fetch_failed and kid not in self._keys):
             raise ApiError(
                 ErrorCode.AUTH_UNAVAILABLE,
                 "The keys that sessions are checked with cannot be fetched at the moment. Try again shortly.",
@@ -55,25 +64,58 @@ class JwksKeys:
     def _age(self) -> float:
         return self._clock() - self._fetched_at
 
-    async def _fetch(self) -> None:
-        self._next_fetch_at = self._clock() + SECONDS_AFTER_FAILED_FETCH
+    def _is_fetch_due(self, kid: str) -> bool:
+        since_the_last = self._clock() - self._tried_at
+        if self._age() >= FRESH_SECONDS:
+            return since_the_last >= SECONDS_AFTER_FAILED_FETCH
+        return kid not in self._keys and since_the_last >= SECONDS_BETWEEN_UNKNOWN_KIDS
+
+    async def _fetch(self) -> dict[str, jwt.PyJWK] | None:
         try:
             response = await self._http.send("GET", "", {"Accept": "application/json"})
-            entries = [*response.json()["keys"]]
+            entries = response.json()["keys"] if response.is_success else None
         except (UnreachableError, ValueError, KeyError, TypeError) as error:
             logger.warning("the JWKS could not be fetched: %r", error)
-            return
-        self._keys = {key.key_id: key for entry in entries if (key := _public_key(entry)) and key.key_id}
-        self._fetched_at = self._clock()
-        self._next_fetch_at = self._fetched_at + MIN_SECONDS_BETWEEN_FETCHES
+            return None
+        if not isinstance(entries, list):
+            logger.warning("the JWKS could not be fetched: HTTP %s, and no list of keys", response.status)
+            return None
+        return _usable_keys(entries)
+
+
+def _usable_keys(entries: list[object]) -> dict[str, jwt.PyJWK]:
+    """By kid. One that several keys share names none of them: which was meant could only be guessed."""
+    by_kid: defaultdict[str, list[jwt.PyJWK]] = defaultdict(list)
+    for entry in entries:
+        key = _public_key(entry)
+        if key is None or not isinstance(key.key_id, str) or not key.key_id:
+            logger.warning("a key of the JWKS was skipped: only P-256 and RSA keys for signatures are used")
+        else:
+            by_kid[key.key_id].append(key)
+    for kid in [kid for kid, keys in by_kid.items() if len(keys) > 1]:
+        logger.warning("the keys of the JWKS that share the kid %.100r were skipped", kid)
+        del by_kid[kid]
+    return {kid: keys[0] for kid, keys in by_kid.items()}
 
 
 def _public_key(entry: object) -> jwt.PyJWK | None:
-    """Only signature keys of asymmetric kinds: a symmetric one in a public document would be no secret."""
-    if not isinstance(entry, dict) or entry.get("kty") not in ("EC", "RSA") or entry.get("use") == "enc":
+    """A public key of the two kinds that we accept, or None.
+
+    What the document says of a key (`use`, `key_ops`, `alg`) can only exclude it: which algorithm it serves
+    follows from the key itself.
+    """
+    if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+        return None
+    operations = entry.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        return None
+    algorithm = {"EC": "ES256", "RSA": "RS256"}.get(str(entry.get("kty")))
+    if algorithm is None or entry.get("alg", algorithm) != algorithm:
         return None
     try:
-        return jwt.PyJWK(entry)
-    except jwt.PyJWTError as error:
-        logger.warning("a key of the JWKS was skipped: %r", error)
+        key = jwt.PyJWK(entry, algorithm)
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
         return None
+    is_p256 = isinstance(key.key, EllipticCurvePublicKey) and isinstance(key.key.curve, SECP256R1)
+    is_long_rsa = isinstance(key.key, RSAPublicKey) and key.key.key_size >= MIN_RSA_BITS
+    return key if is_p256 or is_long_rsa else None

@@ -9,7 +9,7 @@ as $$
 declare
     v_replaced record;
 begin
-    -- Locked, so that of two successors at once the second one finds the first.
+    -- The lock needs the right to end it; and of two successors at once, the second finds the first.
     select t.company_id, t.role, t.expires_at, t.revoked_at
     into v_replaced
     from public.api_tokens t
@@ -62,14 +62,14 @@ begin
     if v_caller.auth_method <> 'supabase_jwt' then
         perform private.raise_error(403, 'forbidden', 'An API token cannot rotate another one or itself: sign in to do that.');
     end if;
-    -- Locked, so that of two rotations at once the second one finds what the first has done.
+    -- The lock needs the right to end it; and of two rotations at once, the second finds what the first has done.
     select t.name, t.company_id, t.role, t.expires_at, t.revoked_at, t.created_at
     into v_replaced
     from public.api_tokens t
     where t.id = p_api_token_id
     for no key update;
-    if not found or v_replaced.role > v_caller.role then
-        perform private.raise_error(403, 'forbidden', 'Only admins rotate API tokens, and none above their own role.');
+    if not found then
+        perform private.raise_error(403, 'forbidden', 'Only admins rotate API tokens, and only those of their company.');
     end if;
     if v_replaced.revoked_at is not null or v_replaced.expires_at <= now()
         or exists (select from public.api_tokens t where t.org_id = v_caller.org_id and t.replaces = p_api_token_id) then

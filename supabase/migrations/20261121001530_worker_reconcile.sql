@@ -1,4 +1,16 @@
--- What the reconciler repairs from the database alone. All are definer, as in all of schema worker: see …_worker.sql.
+-- What the reconciler repairs from the database alone. All but the first are definer, as in all of schema worker: see
+-- …_worker.sql.
+
+create function private.most_restarts()
+returns int
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select 5;
+$$;
+comment on function private.most_restarts() is 'How often a run whose worker was lost is started again, before it fails with worker_lost.';
 
 create function worker.reconcile_pipeline_runs(p_limit int default 100)
 returns jsonb
@@ -8,7 +20,7 @@ security definer
 set search_path = ''
 as $$
 declare
-    v_most_restarts constant int := 5;
+    v_most_restarts constant int := private.most_restarts();
     v_starts jsonb;
     v_failed int;
     v_expired int;

@@ -1,4 +1,4 @@
--- What is audited: orgs, companies, users, API tokens, secrets, blueprints with their steps, submissions and runs.
+-- What is audited: orgs, companies, users, invitations, API tokens, secrets, blueprints with their steps, submissions and runs.
 --
 -- What moves many times a minute and says nothing of anybody's doing stays out (leases, heartbeats, counters), and so does
 -- what nobody may read (hashes of tokens, values of secrets).
@@ -120,8 +120,11 @@ for each row execute function private.audit_change('{}');
 create trigger users_audit after insert or update or delete on public.users
 for each row execute function private.audit_change('{updated_at}');
 
+create trigger invitations_audit after insert or update or delete on public.invitations
+for each row execute function private.audit_change('{}');
+
 create trigger api_tokens_audit after insert or update or delete on public.api_tokens
-for each row execute function private.audit_change('{}', '{token_hash}');
+for each row execute function private.audit_change('{last_used_at}', '{token_hash}');
 
 create trigger secrets_audit after insert or update or delete on public.secrets
 for each row execute function private.audit_change('{}', '{value}');

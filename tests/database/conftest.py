@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.database.audit import Since
 from tests.database.client import Client, Connection, connect, owner, service, signed_in
 from tests.database.pipeline import create_blueprint, publish_steps
 from tests.stack import StackEnvironment
@@ -23,6 +24,19 @@ def connection(shared_connection: Connection) -> Iterator[Connection]:
     """Logged in as postgres; whatever the test does is rolled back."""
     with shared_connection.transaction(force_rollback=True):
         yield shared_connection
+
+
+@pytest.fixture
+def first(supabase: StackEnvironment) -> Iterator[Connection]:
+    """Of two connections that commit; what they commit is for the test to remove."""
+    with connect(supabase) as connection:
+        yield connection
+
+
+@pytest.fixture
+def second(supabase: StackEnvironment) -> Iterator[Connection]:
+    with connect(supabase) as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -58,3 +72,9 @@ def member(connection: Connection, company: Company) -> Client:
 def blueprint_id(connection: Connection, worker: Client, org: Org) -> str:
     """Of a blueprint that the org's admin made."""
     return str(create_blueprint(signed_in(connection, org.admin))["id"])
+
+
+@pytest.fixture
+def since(postgres: Client, org: Org) -> Since:
+    """The audit log of `org` from here on."""
+    return Since(postgres, org.id)

@@ -119,6 +119,34 @@ def nobody_executes_by_default(connection: Connection) -> list[str]:
     )
 
 
+def operators_keep_their_schema_to_themselves(connection: Connection) -> list[str]:
+    """No API role may use `ops` or anything in it: by no grant, not through PUBLIC, not as a member."""
+    return _names(
+        connection,
+        f"""
+        with tables as ({_TABLES}), functions as ({_FUNCTIONS}),
+        roles as (select unnest(array['anon', 'authenticated', 'service_role', 'authenticator']) as role),
+        held as (
+            select role, 'use' as verb, 'ops' as name from roles
+            where has_schema_privilege(role, 'ops', 'usage, create')
+            union all
+            select role, 'execute', f.name from roles, functions f
+            where f.nspname = 'ops' and has_function_privilege(role, f.oid, 'execute')
+            union all
+            select role, 'read or write', t.name from roles, tables t
+            where t.nspname = 'ops'
+                and has_table_privilege(role, t.oid, 'select, insert, update, delete, truncate')
+            union all
+            -- Not inherited, but a role that it may take on.
+            select role, 'become', r.rolname from roles, pg_roles r
+            where pg_has_role(role, r.oid, 'member') and has_schema_privilege(r.oid, 'ops', 'usage')
+        )
+        select * from held order by 1, 2, 3
+        """,
+        "{role} may {verb} {name}",
+    )
+
+
 def foreign_keys_are_indexed(connection: Connection) -> list[str]:
     """An index whose leading columns are the key's, in any order among themselves."""
     return _names(
@@ -284,6 +312,7 @@ GUARDS: tuple[Guard, ...] = (
     everything_has_a_comment,
     functions_pin_an_empty_search_path,
     nobody_executes_by_default,
+    operators_keep_their_schema_to_themselves,
     foreign_keys_are_indexed,
     foreign_keys_say_what_deleting_does,
     links_stay_within_their_tenant,

@@ -5,9 +5,7 @@ These tests commit, in an org of their own. They wait for the lock that is to be
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +13,7 @@ import pytest
 
 from api.auth.api_token import generate_api_token
 from tests.database.client import Connection, connect, owner, refused, service, signed_in, with_token
+from tests.database.overlap import overlap
 from tests.database.pipeline import (
     INLINE,
     OUTSIDE,
@@ -27,18 +26,6 @@ from tests.database.pipeline import (
 )
 from tests.stack import StackEnvironment
 from tests.tenants import Org, Token, create_org, create_token
-
-
-@pytest.fixture
-def first(supabase: StackEnvironment) -> Iterator[Connection]:
-    with connect(supabase) as connection:
-        yield connection
-
-
-@pytest.fixture
-def second(supabase: StackEnvironment) -> Iterator[Connection]:
-    with connect(supabase) as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")
@@ -61,32 +48,6 @@ def org(supabase: StackEnvironment) -> Iterator[Org]:
 @pytest.fixture
 def run(first: Connection, org: Org) -> Run:
     return create_run(service(first), org, org.first, {"slug": INLINE}, {"slug": INLINE})
-
-
-def overlap(
-    first: Connection,
-    do_first: Callable[[], Any],
-    second: Connection,
-    do_second: Callable[[], Any],
-    *,
-    roll_back: bool = False,
-) -> tuple[Any, Future[Any]]:
-    """Both results: the first call's transaction ends only when the second call waits for it."""
-    with ThreadPoolExecutor(1) as pool:
-        with first.transaction(force_rollback=roll_back):
-            result = do_first()
-            future = pool.submit(do_second)
-            _until_it_waits(second.info.backend_pid, first, future)
-        future.exception(timeout=10)
-    return result, future
-
-
-def _until_it_waits(pid: int, observer: Connection, future: Future[Any]) -> None:
-    waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %(pid)s"
-    deadline = time.monotonic() + 10
-    while owner(observer).value(waits, {"pid": pid}) is not True:
-        assert not future.done(), f"it did not wait: {future.result()}"
-        assert time.monotonic() < deadline, "it neither waited nor ended"
 
 
 def same_run(connection: Connection, run: Run) -> Run:

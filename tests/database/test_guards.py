@@ -76,6 +76,27 @@ BREAKS: list[tuple[Guard, str, str]] = [
         "PUBLIC may execute worker.open()",
     ),
     (
+        guards.operators_keep_their_schema_to_themselves,
+        "grant usage on schema ops to public",
+        "anon may use ops",
+    ),
+    (
+        guards.operators_keep_their_schema_to_themselves,
+        "grant execute on function ops.find(text) to authenticated",
+        "authenticated may execute ops.find(text)",
+    ),
+    (
+        guards.operators_keep_their_schema_to_themselves,
+        "grant select on ops.identities to service_role",
+        "service_role may read or write ops.identities",
+    ),
+    (
+        guards.operators_keep_their_schema_to_themselves,
+        "create role operator noinherit; grant usage on schema ops to operator; "
+        "grant operator to authenticator",
+        "authenticator may become operator",
+    ),
+    (
         guards.foreign_keys_are_indexed,
         "drop index public.submissions_org_id_blueprint_id_idx",
         "submissions_org_id_blueprint_id_fkey of public.submissions has no index",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from fastapi.testclient import TestClient
 
 from api.main import create_app
+from api.settings import Settings
 from tests.unit.conftest import make_settings, session_token
 from tests.unit.loopback import Answer, Loopback, Request, closed_port_url, rpc_error
 
@@ -159,6 +162,33 @@ def test_call_carries_key_token_and_named_arguments(client: TestClient, data_api
     assert request.body == {"p_limit": 7}
     assert request.headers["apikey"] == "sb_publishable_of_the_unit_tests"
     assert request.headers["authorization"] == client.headers["Authorization"]
+
+
+@pytest.mark.parametrize("offered", ["of-the-frontend", "", "not one at all"])
+def test_each_call_carries_the_id_of_its_request(
+    client: TestClient, data_api: Loopback, offered: str
+) -> None:
+    data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
+    answer = client.post("/v1/companies/list", headers={"X-Request-Id": offered})
+    sent = [request.headers["x-request-id"] for request in data_api.requests]
+    assert sent == [answer.headers["X-Request-Id"]] * 2  # who is calling, and the list
+    assert (sent[0] == offered) is (offered == "of-the-frontend")
+
+
+def test_requests_at_once_do_not_mix_up_their_ids(settings: Settings, data_api: Loopback) -> None:
+    data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
+    with TestClient(create_app(settings)) as client, ThreadPoolExecutor(8) as pool:
+        client.headers["Authorization"] = f"Bearer {session_token(settings)}"
+
+        def ask(number: int) -> None:
+            headers = {"X-Request-Id": f"request-{number}"}
+            client.post("/v1/companies/list", json={"limit": number}, headers=headers)
+
+        list(pool.map(ask, range(1, 41)))
+    asked = data_api.asked("/list_companies")
+    assert len(asked) == 40
+    for request in asked:
+        assert request.headers["x-request-id"] == f"request-{request.body['p_limit']}"
 
 
 def test_only_fields_that_were_sent_are_passed_on(client: TestClient, data_api: Loopback) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from api.settings import Settings, SettingsError
+from tests.unit.signing import private_jwk, public_jwk
 
 COMPLETE = {
     "SUPABASE_URL": "https://abcdefgh.supabase.co",
@@ -147,16 +148,42 @@ def asymmetric(**changed: str | None) -> dict[str, str | None]:
 
 def test_an_es256_signing_key_replaces_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("needed to sign" in problem for problem in problems(monkeypatch, **asymmetric()))
-    private = ec.generate_private_key(ec.SECP256R1())
-    jwk = jwt.algorithms.ECAlgorithm.to_jwk(private, as_dict=True) | {"kid": "imported"}
-    assert read(monkeypatch, **asymmetric(SUPABASE_JWT_SIGNING_KEY=json.dumps(jwk)))
-    public = jwt.algorithms.ECAlgorithm.to_jwk(private.public_key(), as_dict=True) | {"kid": "imported"}
-    nameless = jwt.algorithms.ECAlgorithm.to_jwk(private, as_dict=True)
-    for bad in (json.dumps(public), json.dumps(nameless), "{}", "not json", "[]", '"text"'):
-        assert any(
-            "SUPABASE_JWT_SIGNING_KEY must be" in problem
-            for problem in problems(monkeypatch, **asymmetric(SUPABASE_JWT_SIGNING_KEY=bad))
-        )
+    signing_key = json.dumps(private_jwk(ec.generate_private_key(ec.SECP256R1()), "imported"))
+    assert read(monkeypatch, **asymmetric(SUPABASE_JWT_SIGNING_KEY=signing_key))
+
+
+def bad_signing_keys() -> dict[str, str]:
+    good, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    jwk = private_jwk(good, "imported")
+    p384 = private_jwk(ec.generate_private_key(ec.SECP384R1()), "imported")
+    rivest = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    bad: dict[str, object] = {
+        "public": public_jwk(good, "imported"),
+        "without a kid": {name: value for name, value in jwk.items() if name != "kid"},
+        "with an empty kid": jwk | {"kid": ""},
+        "with a kid that is no text": jwk | {"kid": 1},
+        "of another curve": p384,
+        "of another curve that says ES256": p384 | {"alg": "ES256"},
+        "of two halves": jwk | {"d": private_jwk(other, "other")["d"]},
+        "RSA": jwt.algorithms.RSAAlgorithm.to_jwk(rivest, as_dict=True) | {"kid": "imported"},
+        "symmetric": {"kty": "oct", "k": "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4", "kid": "imported"},
+        "a key set": {"keys": [jwk]},
+        "a list": [jwk],
+        "text": "imported",
+        "a number": 1,
+        "nothing": {},
+    }
+    return {name: json.dumps(value) for name, value in bad.items()} | {"no JSON": "-----BEGIN EC PRIVATE KEY"}
+
+
+BAD_SIGNING_KEYS = bad_signing_keys()
+
+
+@pytest.mark.parametrize("bad", BAD_SIGNING_KEYS)
+def test_a_signing_key_is_a_private_p256_key_with_a_kid(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+    signing_key = BAD_SIGNING_KEYS[bad]
+    (problem,) = problems(monkeypatch, **asymmetric(SUPABASE_JWT_SIGNING_KEY=signing_key))
+    assert problem.startswith("SUPABASE_JWT_SIGNING_KEY must ")
 
 
 def test_a_key_set_that_no_algorithm_uses_is_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""Two calls at once, of which the second waits for the first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from tests.database.client import Connection, owner
+
+
+def overlap(
+    first: Connection,
+    do_first: Callable[[], Any],
+    second: Connection,
+    do_second: Callable[[], Any],
+    *,
+    roll_back: bool = False,
+) -> tuple[Any, Future[Any]]:
+    """Both results: the first call's transaction ends only when the second call waits for it."""
+    with ThreadPoolExecutor(1) as pool:
+        with first.transaction(force_rollback=roll_back):
+            result = do_first()
+            future = pool.submit(do_second)
+            _until_it_waits(second.info.backend_pid, first, future)
+        future.exception(timeout=10)
+    return result, future
+
+
+def _until_it_waits(pid: int, observer: Connection, future: Future[Any]) -> None:
+    waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %(pid)s"
+    deadline = time.monotonic() + 10
+    while owner(observer).value(waits, {"pid": pid}) is not True:
+        assert not future.done(), f"it did not wait: {future.result()}"
+        assert time.monotonic() < deadline, "it neither waited nor ended"
