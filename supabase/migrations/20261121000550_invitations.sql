@@ -75,7 +75,13 @@ using (
     and role <= (select private.caller_role())
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
 )
-with check (org_id = (select private.caller_org_id()));
+with check (
+    org_id = (select private.caller_org_id())
+    and (select private.caller_auth_method()) = 'supabase_jwt'
+    and (select private.caller_role()) >= 'company_admin'
+    and role <= (select private.caller_role())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+);
 
 -- Accepting is not granted: only the invited person does that, through private.admit. No delete grant: a closed
 -- invitation stays on record.

@@ -64,7 +64,13 @@ using (
         or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
     )
 )
-with check (org_id = (select private.caller_org_id()));
+with check (
+    org_id = (select private.caller_org_id())
+    and (
+        (select private.caller_is_org_wide())
+        or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
+    )
+);
 
 -- No delete grant: a revoked token stays on record. The hash cannot be read back.
 grant select (id, org_id, company_id, user_id, name, prefix, role, expires_at, revoked_at, replaces, last_used_at, created_at),
@@ -236,15 +242,21 @@ as $$
 declare
     v_caller private.caller := private.require_caller();
     v_token jsonb;
+    v_revoked_at timestamptz;
 begin
-    update public.api_tokens set revoked_at = now() where id = p_api_token_id and revoked_at is null;
     select to_jsonb(t) into v_token from private.api_tokens_readable t where t.id = p_api_token_id;
     if v_token is null then
         perform private.raise_error(404, 'api_token_not_found', 'No such API token.');
     end if;
-    if v_token ->> 'revoked_at' is null then
+    -- Returned by the update itself: a token that has revoked itself sees nothing afterwards.
+    update public.api_tokens
+    set revoked_at = coalesce(revoked_at, now())
+    where id = p_api_token_id
+    returning revoked_at into v_revoked_at;
+    if not found then
         perform private.raise_error(403, 'forbidden', 'Only admins revoke API tokens.');
     end if;
+    v_token := v_token || jsonb_build_object('revoked_at', v_revoked_at);
     return v_token;
 end;
 $$;

@@ -88,7 +88,12 @@ using (
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
     and ((select private.caller_role()) >= 'company_admin' or created_by = (select private.caller_user_id()))
 )
-with check (status in ('receiving', 'received'));
+with check (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+    and ((select private.caller_role()) >= 'company_admin' or created_by = (select private.caller_user_id()))
+    and status in ('receiving', 'received')
+);
 
 create policy submission_chunks_select_visible on public.submission_chunks for select to authenticated
 using (

@@ -76,7 +76,12 @@ using (
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
     and ((select private.caller_role()) >= 'company_admin' or created_by = (select private.caller_user_id()))
 )
-with check (status in ('queued', 'cancelled'));
+with check (
+    org_id = (select private.caller_org_id())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
+    and ((select private.caller_role()) >= 'company_admin' or created_by = (select private.caller_user_id()))
+    and status in ('queued', 'cancelled')
+);
 
 -- No delete grant: runs are history. claim_id is for workers alone.
 grant select (

@@ -1,0 +1,72 @@
+"""What a sweep tried, what it found that is not as expected, and what the matrix prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from tests.database.client import Connection
+from tests.isolation import attempts
+from tests.isolation.attempts import Attempt, Outcome
+
+DEVIATION = "!"
+REFUSED = "x"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An attempt of a caller, what must come of it, and the sentence that says so when it does not.
+
+    `row` is the row of the matrix that it belongs to.
+    """
+
+    row: str
+    caller: str
+    attempt: Attempt
+    sentence: str
+    is_as_expected: Callable[[Outcome], bool]
+
+
+@dataclass
+class Report:
+    """`cells` are (row, caller) → symbol. `deviations` are sentences for whoever must act."""
+
+    attempts: int = 0
+    deviations: list[str] = field(default_factory=list)
+    cells: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def judge(self, connection: Connection, trials: Sequence[Trial]) -> list[Outcome]:
+        """Makes the attempts and keeps what came otherwise than it must."""
+        outcomes = attempts.run(connection, [trial.attempt for trial in trials])
+        for trial, outcome in zip(trials, outcomes, strict=True):
+            came_to = outcome.word if outcome.count is None else f"{outcome.word}, {outcome.count} rows"
+            sentence = f"{trial.sentence} It came to: {came_to}."
+            self.expect(trial.is_as_expected(outcome), sentence, trial.row, trial.caller)
+        return outcomes
+
+    def expect(self, is_as_expected: bool, sentence: str, row: str = "", caller: str = "") -> None:
+        self.attempts += 1
+        if not is_as_expected:
+            self.deviations.append(sentence)
+            if row:
+                self.cells[row, caller] = DEVIATION
+
+    def mark(self, row: str, caller: str, symbol: str) -> None:
+        """What the matrix prints, unless there was a deviation."""
+        self.cells.setdefault((row, caller), symbol)
+
+    def merge(self, others: Iterable[Report]) -> Report:
+        for other in others:
+            self.attempts += other.attempts
+            self.deviations += other.deviations
+            for cell, symbol in other.cells.items():
+                self.cells[cell] = DEVIATION if DEVIATION in (symbol, self.cells.get(cell)) else symbol
+        return self
+
+
+def is_denied(outcome: Outcome) -> bool:
+    return outcome.sqlstate == attempts.DENIED
+
+
+def reaches_nothing(outcome: Outcome) -> bool:
+    return outcome.succeeded and outcome.count == 0

@@ -1,0 +1,241 @@
+"""Who may call each exposed function with which ids, and how it answers for those that the caller cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.isolation.callers import Kind
+from tests.isolation.reach import NOBODY, Reach, Rule, everybody
+from tests.isolation.table_rules import ADMINS_OF_COMPANY, OF_COMPANY, ORG_ADMIN, TABLES
+
+NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
+
+
+@dataclass(frozen=True)
+class Id:
+    """An argument that names a row of a table.
+
+    Whoever may see the row and may do the call gets an answer; whoever may only see it gets 403 `forbidden`;
+    for everybody else the row is absent: the answer, 404 `code`, is the one for an id that nobody has. As a filter
+    of a list (no `code`) it finds nothing instead.
+    """
+
+    table: str
+    code: str | None
+    may: Rule
+    sees: Rule
+    # The rows that the call is meant for, as column → values.
+    where: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    column: str = "id"
+
+
+def named(table: str, code: str, may: Rule | None = None, **where: tuple[Any, ...]) -> Id:
+    sees = TABLES[table].select
+    return Id(table, code, may or sees, sees, where)
+
+
+def filtered(table: str, may: Rule | None = None) -> Id:
+    return Id(table, None, may or TABLES[table].select, TABLES[table].select)
+
+
+@dataclass(frozen=True)
+class FunctionRules:
+    """`may` is for functions without ids. `arguments` are what is sent besides the ids."""
+
+    ids: Mapping[str, Id] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    may: Rule = everybody(ORG)
+    # Where every caller of a kind gets one answer, whatever the id.
+    fixed: Mapping[Kind, str] = field(default_factory=dict)
+    # Answers to callers without authority that differ from their refusal, by caller.
+    refusals: Mapping[str, str] = field(default_factory=dict)
+
+
+CREATOR_OR_ADMIN = Rule(ORG, COMPANY, OWN)
+PEOPLE_ADMIN = Rule(ORG, COMPANY, NONE, only_sessions=True)
+NEW_TOKEN = {"p_token_hash": "cd" * 32, "p_prefix": "dex_Attacked"}
+STEPS = [{"slug": "testing-inline", "config": {}}]
+RUN = "pipeline_run_not_found"
+INVITATION = Id(
+    "invitations", "invitation_not_found", PEOPLE_ADMIN, TABLES["invitations"].select, {"role": ("member",)}
+)
+USER = named("users", "user_not_found", PEOPLE_ADMIN, role=("member",))
+
+FUNCTIONS: Mapping[str, FunctionRules] = {
+    "public.auth_context": FunctionRules(),
+    "public.accept_invitation": FunctionRules(
+        # Nothing that is seen or not decides here, but the verified e-mail of the identity.
+        ids={"p_invitation_id": Id("invitations", "invitation_not_found", NOBODY, NOBODY)},
+        fixed={"session": "409 already_registered", "token": "403 forbidden"},
+        refusals={"uN": "404 invitation_not_found"},
+    ),
+    "public.get_company": FunctionRules(ids={"p_company_id": named("companies", "company_not_found")}),
+    "public.list_companies": FunctionRules(may=OF_COMPANY),
+    "public.create_company": FunctionRules(may=ORG_ADMIN, arguments={"p_name": "Attacked"}),
+    "public.get_user": FunctionRules(ids={"p_user_id": named("users", "user_not_found")}),
+    "public.list_users": FunctionRules(ids={"p_company_id": filtered("companies")}),
+    "public.update_user": FunctionRules(
+        ids={"p_user_id": USER, "p_company_id": named("companies", "company_not_found", PEOPLE_ADMIN)},
+        arguments={"p_full_name": "Attacked"},
+    ),
+    "public.deactivate_user": FunctionRules(ids={"p_user_id": USER}),
+    "public.reactivate_user": FunctionRules(ids={"p_user_id": USER}),
+    "public.create_invitation": FunctionRules(
+        ids={"p_company_id": named("companies", "company_not_found", PEOPLE_ADMIN)},
+        arguments={"p_email": "attacked@example.com", "p_role": "member"},
+    ),
+    "public.list_invitations": FunctionRules(may=ADMINS_OF_COMPANY),
+    "public.revoke_invitation": FunctionRules(ids={"p_invitation_id": INVITATION}),
+    "public.resend_invitation": FunctionRules(ids={"p_invitation_id": INVITATION}),
+    "public.mark_invitation_sent": FunctionRules(ids={"p_invitation_id": INVITATION}),
+    "public.list_api_tokens": FunctionRules(may=Rule(ORG, COMPANY_AND_OWN, OWN)),
+    "public.create_api_token": FunctionRules(
+        ids={"p_company_id": named("companies", "company_not_found", PEOPLE_ADMIN)},
+        arguments={"p_name": "Attacked", "p_role": "member", **NEW_TOKEN},
+    ),
+    "public.revoke_api_token": FunctionRules(
+        ids={"p_api_token_id": named("api_tokens", "api_token_not_found", ADMINS_OF_COMPANY, revoked_at=(None,))}
+    ),
+    "public.rotate_api_token": FunctionRules(
+        ids={
+            "p_api_token_id": named(
+                "api_tokens", "api_token_not_found", PEOPLE_ADMIN, revoked_at=(None,), expires_at=(None,)
+            )
+        },
+        arguments=NEW_TOKEN,
+    ),
+    "public.set_secret": FunctionRules(may=ORG_ADMIN, arguments={"p_name": "only_of_b", "p_value": "attacked"}),
+    "public.list_secrets": FunctionRules(may=ORG_ADMIN),
+    "public.delete_secret": FunctionRules(
+        ids={
+            "p_name": Id(
+                "secrets", "secret_not_found", ORG_ADMIN, ORG_ADMIN, {"name": ("only_of_a", "only_of_b")}, "name"
+            )
+        }
+    ),
+    "public.list_steps": FunctionRules(may=everybody(ALL)),
+    "public.get_step": FunctionRules(may=everybody(ALL), arguments={"p_slug": "testing-inline"}),
+    "public.get_blueprint": FunctionRules(ids={"p_blueprint_id": named("blueprints", "blueprint_not_found")}),
+    "public.list_blueprints": FunctionRules(),
+    "public.create_blueprint": FunctionRules(
+        may=ORG_ADMIN, arguments={"p_name": "Attacked", "p_steps": STEPS}
+    ),
+    "public.update_blueprint": FunctionRules(
+        ids={"p_blueprint_id": named("blueprints", "blueprint_not_found", ORG_ADMIN)},
+        arguments={"p_description": "Attacked", "p_steps": STEPS},
+    ),
+    "public.get_submission": FunctionRules(ids={"p_submission_id": named("submissions", "submission_not_found")}),
+    "public.list_submissions": FunctionRules(ids={"p_company_id": filtered("companies")}),
+    "public.create_submission": FunctionRules(
+        ids={
+            "p_company_id": named("companies", "company_not_found"),
+            "p_blueprint_id": named("blueprints", "blueprint_not_found"),
+        },
+        arguments={"p_records": [{"name": "Attacked"}]},
+    ),
+    "public.open_submission": FunctionRules(
+        ids={
+            "p_company_id": named("companies", "company_not_found"),
+            "p_blueprint_id": named("blueprints", "blueprint_not_found"),
+        },
+        arguments={"p_source": "csv"},
+    ),
+    "public.append_submission_chunk": FunctionRules(
+        ids={
+            "p_submission_id": named(
+                "submissions", "submission_not_found", CREATOR_OR_ADMIN, status=("receiving",)
+            )
+        },
+        arguments={"p_chunk_index": 1, "p_records": [{"id": "9", "data": {}}]},
+    ),
+    "public.finalize_submission": FunctionRules(
+        ids={
+            "p_submission_id": named(
+                "submissions", "submission_not_found", CREATOR_OR_ADMIN, status=("receiving",)
+            )
+        }
+    ),
+    "public.list_pipeline_runs": FunctionRules(
+        ids={"p_company_id": filtered("companies"), "p_submission_id": filtered("submissions")}
+    ),
+    "public.get_pipeline_run": FunctionRules(ids={"p_pipeline_run_id": named("pipeline_runs", RUN)}),
+    "public.create_pipeline_run": FunctionRules(
+        ids={
+            "p_submission_id": named("submissions", "submission_not_found", OF_COMPANY, status=("received",))
+        }
+    ),
+    "public.mark_pipeline_run_dispatched": FunctionRules(
+        # Of a run that the caller sees but may not touch, it answers with the run, unchanged.
+        ids={"p_pipeline_run_id": named("pipeline_runs", RUN, status=("queued",))},
+        arguments={"p_trigger_run_id": "run_attacked"},
+    ),
+    "public.cancel_pipeline_run": FunctionRules(
+        ids={"p_pipeline_run_id": named("pipeline_runs", RUN, CREATOR_OR_ADMIN, status=("queued",))}
+    ),
+    "public.list_pipeline_run_records": FunctionRules(
+        ids={"p_pipeline_run_id": named("pipeline_runs", RUN)}, arguments={"p_kind": "input"}
+    ),
+    "public.list_pipeline_run_fields": FunctionRules(ids={"p_pipeline_run_id": named("pipeline_runs", RUN)}),
+    "public.list_step_results": FunctionRules(ids={"p_pipeline_run_id": named("pipeline_runs", RUN)}),
+    "public.get_step_result": FunctionRules(
+        ids={"p_step_result_id": named("step_results", "step_result_not_found")}
+    ),
+    "public.list_step_result_records": FunctionRules(
+        ids={"p_step_result_id": named("step_results", "step_result_not_found")},
+        arguments={"p_kind": "rejected"},
+    ),
+    "public.list_audit_log": FunctionRules(ids={"p_actor_user_id": filtered("users", ORG_ADMIN)}),
+}
+
+NOT_A_CLAIM = "00000000-0000-4000-8000-000000000000"
+ERROR = {"code": "attacked", "message": "Attacked."}
+
+
+@dataclass(frozen=True)
+class WorkerRules:
+    """What the service credential, and nobody else, gets from a function of the tasks.
+
+    `unclaimed` is the answer for a run or step that exists, to whoever does not hold the claim on it; `missing`
+    the answer for one that does not exist.
+    """
+
+    missing: str
+    unclaimed: str = "409 claim_lost"
+    id: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _of_run(**arguments: Any) -> WorkerRules:  # noqa: ANN401 (JSON)
+    return WorkerRules("404 pipeline_run_not_found", id="p_pipeline_run_id", arguments=arguments)
+
+
+def _of_step(**arguments: Any) -> WorkerRules:  # noqa: ANN401 (JSON)
+    return WorkerRules("404 step_result_not_found", id="p_step_result_id", arguments=arguments)
+
+
+WORKER_FUNCTIONS: Mapping[str, WorkerRules] = {
+    "worker.claim_pipeline_run": WorkerRules(
+        "404 pipeline_run_not_found", "ok", "p_pipeline_run_id", {"p_trigger_run_id": "run_attacked"}
+    ),
+    "worker.heartbeat": _of_run(p_claim_id=NOT_A_CLAIM),
+    "worker.finish_pipeline_run": _of_run(p_claim_id=NOT_A_CLAIM),
+    "worker.fail_pipeline_run": _of_run(p_claim_id=NOT_A_CLAIM, p_error=ERROR),
+    "worker.start_step": _of_step(p_claim_id=NOT_A_CLAIM),
+    "worker.finish_step": _of_step(p_claim_id=NOT_A_CLAIM),
+    "worker.fail_step": _of_step(p_claim_id=NOT_A_CLAIM, p_error=ERROR),
+    "worker.write_chunk": _of_step(p_claim_id=NOT_A_CLAIM, p_chunk_index=0, p_records=[]),
+    # Reading takes no claim: a step that was started elsewhere reads the same.
+    "worker.read_chunk": WorkerRules(
+        "404 chunk_not_found", "ok", "p_step_result_id", {"p_chunk_index": 0}
+    ),
+    "worker.read_secret": WorkerRules(
+        "404 secret_not_found", "404 secret_not_found", "p_step_result_id", {"p_name": "signing"}
+    ),
+    "worker.mark_pipeline_run_dispatched": WorkerRules(
+        "ok", "ok", "p_pipeline_run_id", {"p_trigger_run_id": "run_attacked"}
+    ),
+    "worker.reconcile_pipeline_runs": WorkerRules("ok", "ok"),
+    "worker.publish_steps": WorkerRules("ok", "ok", arguments={"p_steps": []}),
+}

@@ -1,0 +1,116 @@
+"""Who may do what with the rows of each table. The sweeps hold the database to it, and docs/auth.md is printed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.isolation.reach import NOBODY, Reach, Rule, everybody
+
+NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
+
+
+@dataclass(frozen=True)
+class TableRules:
+    """`links` are the columns that point into other tables of the tenant, by foreign keys that carry the tenant."""
+
+    select: Rule
+    insert: Rule = NOBODY
+    update: Rule = NOBODY
+    delete: Rule = NOBODY
+    # The column that says whose row it is, where a rule speaks of own rows.
+    owner: str | None = None
+    # Columns that no client can read.
+    withheld: frozenset[str] = frozenset()
+    links: Mapping[str, str] = field(default_factory=dict)
+    # What makes a copy of a row another row, so that an insert is not refused as a repetition.
+    fresh: Mapping[str, Any] = field(default_factory=dict)
+
+
+OF_COMPANY = Rule(ORG, COMPANY, COMPANY)
+ADMINS_OF_COMPANY = Rule(ORG, COMPANY, NONE)
+ORG_ADMIN = Rule(ORG, NONE, NONE)
+
+TABLES: Mapping[str, TableRules] = {
+    "orgs": TableRules(select=everybody(ORG)),
+    "companies": TableRules(select=OF_COMPANY, insert=ORG_ADMIN, fresh={"external_id": "another"}),
+    "users": TableRules(
+        select=Rule(ORG, COMPANY_AND_OWN, COMPANY_AND_OWN),
+        update=Rule(ORG, COMPANY, NONE, only_sessions=True, not_above_own_role=True),
+        owner="id",
+        links={"company_id": "companies"},
+    ),
+    "invitations": TableRules(
+        select=ADMINS_OF_COMPANY,
+        insert=Rule(ORG, COMPANY, NONE, only_sessions=True, not_above_own_role=True, in_own_name=True),
+        update=Rule(ORG, COMPANY, NONE, only_sessions=True, not_above_own_role=True),
+        owner="invited_by",
+        links={"company_id": "companies", "invited_by": "users", "accepted_by": "users"},
+        fresh={"email": "another@example.com"},
+    ),
+    "api_tokens": TableRules(
+        select=Rule(ORG, COMPANY_AND_OWN, OWN),
+        insert=Rule(ORG, COMPANY, NONE, only_sessions=True, not_above_own_role=True, in_own_name=True),
+        update=ADMINS_OF_COMPANY,
+        owner="user_id",
+        withheld=frozenset({"token_hash"}),
+        links={"company_id": "companies", "user_id": "users", "replaces": "api_tokens"},
+        fresh={"token_hash": "ab" * 32, "expires_at": None, "replaces": None},
+    ),
+    "secrets": TableRules(
+        select=ORG_ADMIN,
+        insert=ORG_ADMIN,
+        update=ORG_ADMIN,
+        delete=ORG_ADMIN,
+        withheld=frozenset({"value"}),
+        fresh={"name": "another", "value": "attacked"},
+    ),
+    "steps": TableRules(select=everybody(ALL)),
+    "blueprints": TableRules(
+        select=everybody(ORG),
+        insert=ORG_ADMIN,
+        update=ORG_ADMIN,
+        links={"created_by": "users"},
+        fresh={"name": "Another"},
+    ),
+    "blueprint_steps": TableRules(
+        select=everybody(ORG),
+        insert=ORG_ADMIN,
+        delete=ORG_ADMIN,
+        links={"blueprint_id": "blueprints"},
+        fresh={"position": 40},
+    ),
+    "submissions": TableRules(
+        select=OF_COMPANY,
+        insert=Rule(ORG, COMPANY, COMPANY, in_own_name=True),
+        update=Rule(ORG, COMPANY, OWN, only={"status": ("receiving", "received")}),
+        owner="created_by",
+        links={"company_id": "companies", "blueprint_id": "blueprints", "created_by": "users"},
+    ),
+    "submission_chunks": TableRules(
+        select=OF_COMPANY,
+        insert=OF_COMPANY,
+        links={"submission_id": "submissions"},
+        fresh={"chunk_index": 1, "records": [{"id": "9", "data": {}}]},
+    ),
+    "pipeline_runs": TableRules(
+        select=OF_COMPANY,
+        insert=Rule(ORG, COMPANY, COMPANY, in_own_name=True),
+        update=Rule(ORG, COMPANY, OWN, only={"status": ("queued", "cancelled")}),
+        owner="created_by",
+        withheld=frozenset({"claim_id"}),
+        links={"submission_id": "submissions", "blueprint_id": "blueprints", "created_by": "users"},
+    ),
+    "step_results": TableRules(select=OF_COMPANY, links={"pipeline_run_id": "pipeline_runs"}),
+    "step_result_chunks": TableRules(select=OF_COMPANY, links={"step_result_id": "step_results"}),
+    "rejected_records": TableRules(
+        select=OF_COMPANY,
+        insert=Rule(ORG, COMPANY, COMPANY, only={"step_result_id": (None,)}),
+        links={"submission_id": "submissions", "step_result_id": "step_results"},
+        fresh={"record_id": "9", "chunk_index": 1},
+    ),
+    "audit_log": TableRules(select=ORG_ADMIN),
+}
+
+OWNER_COLUMNS = {name: rules.owner for name, rules in TABLES.items()}

@@ -1,0 +1,165 @@
+"""Two orgs with two companies each, everybody who may turn up, and something in every table for every scope.
+
+What is written into a scope carries its marker, so that a stray answer shows whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import uuid4
+
+from tests.database.client import Client, Connection, service, signed_in
+from tests.database.pipeline import Run, create_blueprint, publish_steps, verdict
+from tests.isolation import attempts
+from tests.isolation.callers import Caller, create_callers
+from tests.isolation.catalogue import Table, exposed_tables, rows_of
+from tests.isolation.reach import Row
+from tests.tenants import Company, Org, Tenants, User, create_tenants
+
+Scope = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class World:
+    connection: Connection
+    tenants: Tenants
+    callers: list[Caller]
+    owner_columns: dict[str, str | None]
+    marker: str
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        return exposed_tables(self.connection)
+
+    @cached_property
+    def rows(self) -> dict[str, list[Row]]:
+        return {
+            table.name: rows_of(self.connection, table, self.owner_columns.get(table.name), self.org_ids)
+            for table in self.tables
+        }
+
+    def samples(self, table: str) -> list[Row]:
+        """Rows of the table, one of each kind: those alike in place, owner and state behave alike."""
+        states = ("submission_id", "status", "role", "step_result_id", "revoked_at", "deactivated_at")
+        kinds = {
+            (row.scope, row.owner_id, *(str(row.values.get(state)) for state in states)): row
+            for row in self.rows[table]
+        }
+        return list(kinds.values())
+
+    def table(self, name: str) -> Table:
+        return next(table for table in self.tables if table.name == name)
+
+    @property
+    def org_ids(self) -> list[str]:
+        return [org.id for org in self.tenants]
+
+    @property
+    def scopes(self) -> list[Scope]:
+        """Every company, and what belongs to an org as a whole."""
+        return [
+            (org.id, company_id)
+            for org in self.tenants
+            for company_id in (None, org.first.id, org.second.id)
+        ]
+
+    def marker_of(self, scope: Scope) -> str:
+        return f"{self.marker}-{self.scopes.index(scope)}"
+
+    def looks(self, row: Row) -> str:
+        """A row's place in words that are the same for each world."""
+        people = {user.id: user.email.partition("-")[0] for org in self.tenants for user in org.users}
+        names = {company.id: company.name for org in self.tenants for company in (org.first, org.second)}
+        orgs = {org.id: org.name for org in self.tenants}
+        place = names.get(row.company_id or "") or f"{orgs.get(row.org_id or '', 'no org')} as a whole"
+        return f"of {place}" + (f", owned by {people.get(row.owner_id, 'another')}" if row.owner_id else "")
+
+    @property
+    def valid_callers(self) -> list[Caller]:
+        return [caller for caller in self.callers if caller.authority]
+
+
+@contextmanager
+def passing_world(connection: Connection, owner_columns: dict[str, str | None]) -> Iterator[World]:
+    """A world for the sweeps in SQL, gone when the block ends."""
+    with connection.transaction(force_rollback=True):
+        world = create_world(connection, owner_columns)
+        attempts.prepare(connection, world.org_ids)
+        yield world
+
+
+def create_world(connection: Connection, owner_columns: dict[str, str | None]) -> World:
+    publish_steps(service(connection))
+    tenants = create_tenants(connection)
+    world = World(
+        connection=connection,
+        tenants=tenants,
+        callers=create_callers(connection, tenants),
+        owner_columns=owner_columns,
+        marker=f"marker-{uuid4().hex[:12]}",
+    )
+    for org in tenants:
+        _populate(world, org)
+    return world
+
+
+def _populate(world: World, org: Org) -> None:
+    marker = world.marker_of((org.id, None))
+    admin = signed_in(world.connection, org.admin)
+    # Names: one that both orgs have, one that the other does not have.
+    admin.call("set_secret", name="signing", value=marker)
+    admin.call("set_secret", name=f"only_of_{'a' if org is world.tenants.org else 'b'}", value=marker)
+    admin.call("create_invitation", email="admin@example.com", role="org_admin", full_name=marker)
+    admin.call("create_blueprint", name=f"Spare {marker}", steps=[{"slug": "testing-inline"}])
+    blueprint = create_blueprint(admin, name=f"Used {marker}")
+    for company in (org.first, org.second):
+        _populate_company(world, company, blueprint["id"])
+
+
+def _populate_company(world: World, company: Company, blueprint_id: str) -> None:
+    """Of the member and of another one each: a run that waits and an upload under way; and a finished run."""
+    marker = world.marker_of((company.org_id, company.id))
+    company_admin = signed_in(world.connection, company.company_admin)
+    for role in ("member", "company_admin"):
+        company_admin.call(
+            "create_invitation", email=f"{role}-{uuid4().hex}@example.com", role=role, full_name=marker
+        )
+    finished = _submit(world, company, company.member, blueprint_id)
+    finished.take()
+    finished.start(1)
+    kept = [{"id": "1", "data": {"name": marker}}]
+    finished.write(1, kept, rejected=[verdict(2)], dropped=[verdict(3, message=marker)])
+    finished.on_step("finish_step", 1)
+    finished.pass_through(2)
+    finished.on_run("finish_pipeline_run")
+    for user in (company.member, company.other_member):
+        _submit(world, company, user, blueprint_id)
+        _open_upload(signed_in(world.connection, user), company.id, blueprint_id, marker)
+
+
+def _submit(world: World, company: Company, user: User, blueprint_id: str) -> Run:
+    marker = world.marker_of((company.org_id, company.id))
+    submitted = signed_in(world.connection, user).call(
+        "create_submission",
+        company_id=company.id,
+        blueprint_id=blueprint_id,
+        records=[{"name": marker, "n": number} for number in range(1, 4)],
+        name=marker,
+    )
+    return Run(service(world.connection), submitted["pipeline_run"], submitted["submission"])
+
+
+def _open_upload(client: Client, company_id: str, blueprint_id: str, marker: str) -> None:
+    upload = client.call(
+        "open_submission", company_id=company_id, blueprint_id=blueprint_id, source="csv", name=marker
+    )
+    client.call(
+        "append_submission_chunk",
+        submission_id=upload["submission"]["id"],
+        chunk_index=0,
+        records=[{"id": "1", "data": {"name": marker}}],
+        rejected=[verdict(2, "malformed_row", message=marker)],
+    )
