@@ -18,6 +18,7 @@ from api.auth.jwt import JwtRules, SessionJwtVerifier
 from api.errors import install_error_handler
 from api.http_client import HttpClient
 from api.ingest.upload import UPLOAD_ROUTE
+from api.invitation_mail import InvitationMail
 from api.logs import configure_logs
 from api.middleware import BodyLimit, RequestContext
 from api.routes import (
@@ -28,11 +29,13 @@ from api.routes import (
     blueprints,
     companies,
     health,
+    invitations,
     pipeline_runs,
     secrets,
     step_results,
     steps,
     submissions,
+    users,
 )
 from api.settings import Settings
 
@@ -49,6 +52,8 @@ FORM_OVERHEAD_BYTES = 64 * 1024
 ROUTERS = (
     auth,
     companies,
+    users,
+    invitations,
     api_tokens,
     secrets,
     steps,
@@ -80,9 +85,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             HttpClient(settings.trigger_api_url, trigger_client.TIMEOUT_SECONDS) as trigger_http,
             HttpClient(settings.supabase_jwks_url or "", JWKS_TIMEOUT_SECONDS) as jwks_http,
         ):
-            app.state.data_api = data_api.DataApi(
-                supabase_http, settings.supabase_publishable_key.get_secret_value()
-            )
+            publishable_key = settings.supabase_publishable_key.get_secret_value()
+            app.state.data_api = data_api.DataApi(supabase_http, publishable_key)
+            app.state.invitation_mail = InvitationMail(supabase_http, publishable_key)
             app.state.trigger = trigger_client.TriggerClient(
                 trigger_http, settings.trigger_secret_key.get_secret_value()
             )

@@ -1,7 +1,8 @@
 """Verified credential → AuthContext: who the database says is calling."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -10,6 +11,7 @@ from api.auth.credential import AuthMethod, Credential, CredentialVerifier
 from api.auth.expiring_cache import ExpiringCache
 from api.data_api import DataApi, DataApiCaller
 from api.models.auth import AuthContextResult, UserRole
+from api.models.invitations import AcceptInvitation
 
 CACHE_SECONDS = 5.0
 MAX_CACHED_CONTEXTS = 10_000
@@ -54,15 +56,23 @@ class AuthContextResolver:
         """Raises ApiError 401 for a credential that was revoked, 403 for one whose user may not come in."""
         context = None if fresh else self._contexts.get(credential.fingerprint)
         if context is None:
-            found = await self._data_api.as_caller(credential).call("auth_context", {}, AuthContextResult)
-            context = AuthContext(
-                org_id=str(found.org_id),
-                user_id=str(found.user_id),
-                company_id=str(found.company_id) if found.company_id else None,
-                role=found.role,
-                auth_method=found.auth_method,
-            )
-            self._contexts.put(credential.fingerprint, context)
+            context = await self._ask(credential, "auth_context", {})
+        return context
+
+    async def admit(self, credential: Credential, invitation: AcceptInvitation) -> AuthContext:
+        """Makes the person behind a session a user by an invitation. Raises ApiError when there is none."""
+        return await self._ask(credential, "accept_invitation", invitation.rpc_arguments())
+
+    async def _ask(self, credential: Credential, rpc: str, arguments: Mapping[str, Any]) -> AuthContext:
+        found = await self._data_api.as_caller(credential).call(rpc, arguments, AuthContextResult)
+        context = AuthContext(
+            org_id=str(found.org_id),
+            user_id=str(found.user_id),
+            company_id=str(found.company_id) if found.company_id else None,
+            role=found.role,
+            auth_method=found.auth_method,
+        )
+        self._contexts.put(credential.fingerprint, context)
         return context
 
 
@@ -86,6 +96,15 @@ async def get_fresh_auth_context(request: Request, credential: CallerCredential)
     return await _resolve(request, credential, fresh=True)
 
 
+async def get_admitted_context(
+    request: Request, credential: CallerCredential, body: AcceptInvitation | None = None
+) -> AuthContext:
+    resolver: AuthContextResolver = request.app.state.auth_contexts
+    context = await resolver.admit(credential, body or AcceptInvitation())
+    request.state.auth_context = context
+    return context
+
+
 async def _resolve(request: Request, credential: Credential, *, fresh: bool) -> AuthContext:
     resolver: AuthContextResolver = request.app.state.auth_contexts
     context = await resolver.resolve(credential, fresh=fresh)
@@ -98,7 +117,9 @@ def get_caller_rpc(request: Request, credential: CallerCredential) -> DataApiCal
     return data_api.as_caller(credential)
 
 
-# Every endpoint takes one of the two contexts, and what it calls it calls through CallerRpc.
+# Every endpoint takes one of these contexts, and what it calls it calls through CallerRpc. Whoever accepts an
+# invitation has no context before, so that endpoint takes the admitted one.
 CurrentContext = Annotated[AuthContext, Depends(get_auth_context)]
 FreshContext = Annotated[AuthContext, Depends(get_fresh_auth_context)]
+AdmittedContext = Annotated[AuthContext, Depends(get_admitted_context)]
 CallerRpc = Annotated[DataApiCaller, Depends(get_caller_rpc)]

@@ -23,7 +23,7 @@ class ListAuditLog(PageRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"entity": "blueprints", "limit": 20}]})
 
     entity: Annotated[
-        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")] | None,
+        Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)] | None,
         Field(description="A table, such as `users` or `pipeline_runs`."),
     ] = None
     entity_id: Annotated[

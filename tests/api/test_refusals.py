@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from uuid import uuid4
 
 import httpx2
+import psycopg
 import pytest
 from fastapi.routing import APIRoute
 
 from api.main import ROUTERS
 from tests.api.caller import PROBE, Caller, Json, refusal
 from tests.api.worker import Worker
-from tests.tenants import Org, Tenants, Token, User
+from tests.tenants import Org, Tenants, Token, User, create_identity
 
 As = Callable[[User | Token], Caller]
 
@@ -26,6 +28,8 @@ class Things:
     submission_id: str
     pipeline_run_id: str
     step_result_id: str
+    user_id: str
+    invitation_id: str
     api_token_id: str
     secret_name: str
 
@@ -34,18 +38,25 @@ class Things:
 
 
 @pytest.fixture
-def things(org: Org, as_: As, admin: Caller, worker: Worker) -> Things:
+def things(org: Org, as_: As, admin: Caller, worker: Worker, connection: psycopg.Connection) -> Things:
     blueprint_id = admin.blueprint()
     created = as_(org.first.member).submit(org.first.id, blueprint_id)
     run = created["pipeline_run"]
     token = as_(org.first.company_admin).data("api-tokens/create", {"name": "n"})
     secret = admin.data("secrets/set", {"name": "crm_key", "value": "hunter2"})
+    # Of somebody who can sign in already, so that it stays open: the local Auth confirms new e-mails at once.
+    invitee = create_identity(connection, org.id)
+    invitation = as_(org.first.company_admin).data(
+        "invitations/create", {"email": invitee.email, "role": "member"}
+    )
     return Things(
         company_id=org.first.id,
         blueprint_id=blueprint_id,
         submission_id=created["submission"]["id"],
         pipeline_run_id=run["id"],
         step_result_id=run["steps"][0]["id"],
+        user_id=org.first.member.id,
+        invitation_id=invitation["id"],
         api_token_id=token["id"],
         secret_name=secret["name"],
     )
@@ -53,6 +64,10 @@ def things(org: Org, as_: As, admin: Caller, worker: Worker) -> Things:
 
 COMPANY_DATA = [
     ("companies/get", ("company_id",), "company_not_found"),
+    ("users/get", ("user_id",), "user_not_found"),
+    ("users/update", ("user_id",), "user_not_found"),
+    ("users/deactivate", ("user_id",), "user_not_found"),
+    ("users/reactivate", ("user_id",), "user_not_found"),
     ("submissions/get", ("submission_id",), "submission_not_found"),
     ("pipeline-runs/get", ("pipeline_run_id",), "pipeline_run_not_found"),
     ("pipeline-runs/cancel", ("pipeline_run_id",), "pipeline_run_not_found"),
@@ -65,6 +80,11 @@ COMPANY_DATA = [
     ("api-tokens/rotate", ("api_token_id",), "api_token_not_found"),
     ("api-tokens/revoke", ("api_token_id",), "api_token_not_found"),
 ]
+# Members see none of these.
+ADMIN_DATA = [
+    ("invitations/revoke", ("invitation_id",), "invitation_not_found"),
+    ("invitations/resend", ("invitation_id",), "invitation_not_found"),
+]
 ORG_DATA = [
     ("blueprints/get", ("blueprint_id",), "blueprint_not_found"),
     ("blueprints/update", ("blueprint_id",), "blueprint_not_found"),
@@ -76,6 +96,7 @@ REFERENCES = [
     ("submissions/upload", "company_id", "company_not_found"),
     ("submissions/upload", "blueprint_id", "blueprint_not_found"),
     ("api-tokens/create", "company_id", "company_not_found"),
+    ("invitations/create", "company_id", "company_not_found"),
 ]
 # Create calls that refer to nothing, but give a name.
 NAMED: list[tuple[str, Json]] = [
@@ -85,20 +106,24 @@ NAMED: list[tuple[str, Json]] = [
 ]
 LISTS = [
     "companies/list",
+    "users/list",
+    "invitations/list",
     "api-tokens/list",
     "secrets/list",
     "blueprints/list",
     "submissions/list",
     "pipeline-runs/list",
+    "audit/list",
 ]
 NOT_OF_AN_ORG = {
     "auth/context": "takes no argument and tells who the caller is",
+    "invitations/accept": "is for people of no org; test_people.py tries it",
     "steps/list": "steps are global",
     "steps/get": "steps are global",
 }
 
 
-@pytest.mark.parametrize(("path", "names", "code"), COMPANY_DATA + ORG_DATA)
+@pytest.mark.parametrize(("path", "names", "code"), COMPANY_DATA + ADMIN_DATA + ORG_DATA)
 def test_things_of_another_org_are_absent(
     fresh: Tenants, as_: As, things: Things, path: str, names: tuple[str, ...], code: str
 ) -> None:
@@ -106,7 +131,7 @@ def test_things_of_another_org_are_absent(
         assert as_(user).refusal(path, things.body(*names)) == (404, code)
 
 
-@pytest.mark.parametrize(("path", "names", "code"), COMPANY_DATA)
+@pytest.mark.parametrize(("path", "names", "code"), COMPANY_DATA + ADMIN_DATA)
 def test_things_of_another_company_are_absent(
     org: Org, as_: As, things: Things, path: str, names: tuple[str, ...], code: str
 ) -> None:
@@ -114,7 +139,7 @@ def test_things_of_another_company_are_absent(
         assert as_(user).refusal(path, things.body(*names)) == (404, code)
 
 
-@pytest.mark.parametrize(("path", "names", "code"), COMPANY_DATA + ORG_DATA)
+@pytest.mark.parametrize(("path", "names", "code"), COMPANY_DATA + ADMIN_DATA + ORG_DATA)
 def test_things_that_never_were_are_absent(
     admin: Caller, path: str, names: tuple[str, ...], code: str
 ) -> None:
@@ -144,6 +169,8 @@ def test_nothing_is_made_in_another_company(org: Org, as_: As, things: Things, p
     [
         ("companies/create", {"name": "x"}),
         ("api-tokens/create", {"name": "x"}),
+        ("invitations/create", {"email": "x@example.com", "role": "member"}),
+        ("invitations/list", {}),
         ("secrets/set", {"name": "x", "value": "y"}),
         ("secrets/list", {}),
         ("secrets/delete", {"name": "x"}),
@@ -157,6 +184,8 @@ def test_members_are_forbidden_what_admins_do(member: Caller, path: str, body: J
 def test_members_are_forbidden_to_change_what_they_see(member: Caller, things: Things) -> None:
     body = {"blueprint_id": things.blueprint_id, "name": "changed"}
     assert member.refusal("blueprints/update", body) == (403, "forbidden")
+    for verb in ("update", "deactivate", "reactivate"):
+        assert member.refusal(f"users/{verb}", things.body("user_id")) == (403, "forbidden")
 
 
 def test_member_cancels_its_own_run_only(org: Org, as_: As, member: Caller, things: Things) -> None:
@@ -185,12 +214,15 @@ def test_lists_show_nothing_of_another_company(org: Org, as_: As, things: Things
         caller = as_(user)
         for path in ("submissions/list", "pipeline-runs/list", "api-tokens/list"):
             assert caller.data(path) == [], path
+        assert {found["id"] for found in caller.data("users/list")} == {each.id for each in org.second.users}
         assert [company["id"] for company in caller.data("companies/list")] == [org.second.id]
+    assert as_(org.second.company_admin).data("invitations/list") == []
 
 
 def test_filtering_by_things_of_others_finds_nothing(fresh: Tenants, as_: As, things: Things) -> None:
     for user in (fresh.other.admin, fresh.org.second.company_admin):
         caller = as_(user)
+        assert caller.data("users/list", things.body("company_id")) == []
         assert caller.data("submissions/list", things.body("company_id")) == []
         assert caller.data("pipeline-runs/list", things.body("company_id")) == []
         assert caller.data("pipeline-runs/list", things.body("submission_id")) == []
@@ -241,7 +273,7 @@ def test_every_endpoint_is_tried_by_another_org_or_names_why_not() -> None:
         for route in module.router.routes
         if isinstance(route, APIRoute)
     }
-    tried = {path for path, *_ in (*COMPANY_DATA, *ORG_DATA, *REFERENCES, *NAMED)} | set(LISTS)
+    tried = {path for path, *_ in (*COMPANY_DATA, *ADMIN_DATA, *ORG_DATA, *REFERENCES, *NAMED)} | set(LISTS)
     tried |= {"secrets/delete"}
     assert tried.isdisjoint(NOT_OF_AN_ORG)
     assert tried | set(NOT_OF_AN_ORG) == routes
@@ -251,6 +283,9 @@ def made(caller: Caller, path: str, names: Json) -> httpx2.Response:
     """The answer to a create call that refers to the things of these names."""
     if path == "submissions/upload":
         return caller.upload(names, b"a\n1\n")
+    if path == "invitations/create":
+        body = {"email": f"{uuid4()}@example.com", "role": "member", "company_id": names["company_id"]}
+        return caller.post(path, body)
     if path == "api-tokens/create":
         return caller.post(path, {"name": "n", "role": "member", "company_id": names["company_id"]})
     return caller.post(path, names | {"records": [{"a": 1}]})

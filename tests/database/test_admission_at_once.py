@@ -19,9 +19,7 @@ from tests.tenants import Org, User, create_identity, create_org, create_user
 @pytest.fixture
 def org(supabase: StackEnvironment) -> Iterator[Org]:
     with connect(supabase) as connection:
-        org = create_org(connection, "at-once")
-        yield org
-        owner(connection).change("delete from public.orgs where id = %(id)s", {"id": org.id})
+        yield create_org(connection, "at-once")
 
 
 def invite(connection: Connection, org: Org, email: str) -> str:

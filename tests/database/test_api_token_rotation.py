@@ -249,6 +249,7 @@ def test_nobody_without_an_identity_rotates(connection: Connection, postgres: Cl
         rotate(anonymous(connection), token.id)
     with refused(401, "missing_credential"):
         rotate(Client(connection, "authenticated", "{}"), token.id)
+    create_user(connection, org.id, "org_admin")  # the last one stays
     postgres.change("update public.users set deactivated_at = now() where id = %(id)s", {"id": org.admin.id})
     with refused(403, "user_deactivated"):
         rotate(signed_in(connection, org.admin), token.id)

@@ -34,6 +34,8 @@ TABLES = {
     "BlueprintStepInput": "public.steps",
     "GetStep": "public.steps",
     "CreateCompany": "public.companies",
+    "CreateInvitation": "public.invitations",
+    "UpdateUser": "public.users",
     "SetSecret": "public.secrets",
     "DeleteSecret": "public.secrets",
     "CreateSubmission": "public.submissions",

@@ -39,6 +39,8 @@ def test_every_endpoint_of_the_contract_is_there() -> None:
     assert {route.path for route in PRODUCT_ROUTES} == {
         "/v1/auth/context",
         *(f"/v1/companies/{verb}" for verb in ("create", "list", "get")),
+        *(f"/v1/users/{verb}" for verb in ("list", "get", "update", "deactivate", "reactivate")),
+        *(f"/v1/invitations/{verb}" for verb in ("create", "list", "revoke", "resend", "accept")),
         *(f"/v1/api-tokens/{verb}" for verb in ("create", "list", "rotate", "revoke")),
         *(f"/v1/secrets/{verb}" for verb in ("set", "list", "delete")),
         *(f"/v1/steps/{verb}" for verb in ("list", "get")),

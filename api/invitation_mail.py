@@ -1,0 +1,89 @@
+"""Asks Supabase Auth to e-mail an invited person a link to sign in with.
+
+SQL has decided already, so nothing here can fail a caller: an invitation whose e-mail did not go out stands,
+and can be sent again.
+"""
+
+import asyncio
+import logging
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.data_api import DataApiCaller, encode_json
+from api.errors import ApiError
+from api.http_client import HttpAnswer, HttpClient, UnreachableError
+from api.models.invitations import Invitation, InvitationStatus, SentInvitation
+
+logger = logging.getLogger(__name__)
+
+# Supabase Auth answers once its SMTP server has taken the e-mail.
+TIMEOUT_SECONDS = 10.0
+
+
+class NotSentError(Exception):
+    """Supabase Auth could not be reached, or refused; the message says which, without the e-mail."""
+
+
+class InvitationMail:
+    """Supabase Auth's public endpoint for sign-in links, which needs no service credential; for all requests.
+
+    https://supabase.com/docs/guides/auth/auth-email-passwordless
+    """
+
+    def __init__(self, http: HttpClient, publishable_key: str) -> None:
+        self._http = http
+        self._headers = {"apikey": publishable_key, "Content-Type": "application/json"}
+
+    async def send(self, email: str) -> None:
+        """Raises NotSentError. Auth makes an identity for the e-mail if need be, which the link confirms."""
+        body = encode_json({"email": email, "create_user": True})
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.send("POST", "/auth/v1/otp", self._headers, body)
+        except (UnreachableError, TimeoutError) as error:
+            raise NotSentError(f"Supabase Auth did not answer: {error!r}") from error
+        if not answer.is_success:
+            raise NotSentError(f"Supabase Auth answered {answer.status} {_error_code(answer)}")
+
+
+async def send_invitation(
+    rpc: DataApiCaller, mail: InvitationMail, invitation: Invitation, *, again: bool
+) -> SentInvitation:
+    """Sends the e-mail and records that; once only, unless it is to go out `again`."""
+    if invitation.status is not InvitationStatus.OPEN or (invitation.sent_at is not None and not again):
+        return _result(invitation, sent=invitation.sent_at is not None)
+    try:
+        await mail.send(invitation.email)
+    except NotSentError as error:
+        logger.warning("the e-mail of invitation %s was not sent: %s", invitation.id, error)
+        return _result(invitation, sent=False)
+    try:
+        arguments = {"p_invitation_id": str(invitation.id)}
+        marked = await rpc.call("mark_invitation_sent", arguments, Invitation, repeatable=True)
+    except ApiError as error:
+        logger.warning("that the e-mail of invitation %s was sent is not recorded: %s", invitation.id, error)
+        return _result(invitation, sent=True)
+    return _result(marked, sent=True)
+
+
+def _result(invitation: Invitation, *, sent: bool) -> SentInvitation:
+    return SentInvitation(**invitation.model_dump(), sent=sent)
+
+
+def _error_code(answer: HttpAnswer) -> str:
+    """Auth's own code, such as over_email_send_rate_limit; its message may hold the address."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return "without a code"
+    code = body.get("error_code") if isinstance(body, dict) else None
+    return str(code)[:100] if code else "without a code"
+
+
+def _mail(request: Request) -> InvitationMail:
+    mail: InvitationMail = request.app.state.invitation_mail
+    return mail
+
+
+Mail = Annotated[InvitationMail, Depends(_mail)]
