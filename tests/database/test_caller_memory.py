@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.database.client import Client, Connection, owner, refused, signed_in, with_token
+from tests.database.client import Client, Connection, connect, owner, refused, signed_in, with_token
+from tests.stack import StackEnvironment
 from tests.tenants import Company, Org, Tenants, create_token
 
 
@@ -157,12 +158,12 @@ def test_a_caller_written_into_the_settings_is_not_believed(connection: Connecti
             connection.execute("reset role")
 
 
-def test_nothing_is_remembered_beyond_the_transaction(connection: Connection, company: Company) -> None:
-    with connection.transaction(force_rollback=True):
-        signed_in(connection, company.member).call("auth_context")
-    for name in ("private.caller", "private.caller_key"):
-        row = connection.execute("select current_setting(%s, true)", [name]).fetchone()
-        assert row in ((None,), ("",))
+def test_nothing_is_remembered_beyond_the_transaction(supabase: StackEnvironment, company: Company) -> None:
+    """Which is committed here, unlike in other tests: a pooled connection serves somebody else next."""
+    with connect(supabase) as pooled:
+        signed_in(pooled, company.member).call("auth_context")
+        for name in ("private.caller", "private.caller_key"):
+            assert pooled.execute("select current_setting(%s)", [name]).fetchone() == ("",)
 
 
 def test_no_caller_is_remembered_as_nobody(connection: Connection, looked_up: Client) -> None:
