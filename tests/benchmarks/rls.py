@@ -23,11 +23,11 @@ MOST = 1.2
 MOST_GROWTH = 1.3
 _HOW = f"""
 A line is a request: the transaction that PostgREST makes of it, its settings and one statement, over one
-connection. Times are medians of {ROUNDS} in microseconds, the sides taking turns. By hand means: as owner,
-with the caller looked up once, as every request must, and the tenant condition written into the statement.
-The ratio held to {MOST} is that of the transactions, for that is what a request costs at the database. Beside
-it: the ratio of the statements alone, and of the transaction to one that is told the caller's org, as no
-request is.
+connection. Times are first deciles of {ROUNDS} in microseconds, the sides taking turns. By hand means: as
+owner, with the caller looked up once, as every request must, and the tenant condition written into the
+statement. The ratio held to {MOST} is that of the transactions, for that is what a request costs at the
+database. Beside it: the ratio of the statements alone, and of the transaction to one that is told the
+caller's org, as no request is.
 """
 
 
