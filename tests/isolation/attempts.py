@@ -1,7 +1,8 @@
 """Statements tried as a caller and undone at once, many in one round trip.
 
 An attempt is what PostgREST does for a request: role and claims are set for a transaction, the statement
-runs. Here the transaction is a subtransaction that never commits, and before it is undone the rows of the world
+runs. Here the transaction is a subtransaction that never commits, and before it is undone the rows of the
+world
 are compared with what they were.
 """
 
@@ -20,7 +21,8 @@ from tests.isolation.catalogue import Table, tenant_tables
 DENIED = "42501"  # no grant for it, or no policy lets it pass
 
 _ATTEMPT = """
-create function pg_temp.attempt(p_role text, p_claims text, p_statement text, p_watch boolean, p_lifted boolean)
+create function pg_temp.attempt(p_role text, p_claims text, p_statement text, p_watch boolean, p_lifted
+boolean)
 returns jsonb
 language plpgsql as $$
 declare
@@ -62,7 +64,8 @@ $$
 _TOUCHED = """
 create function pg_temp.touched() returns jsonb language sql as $$
     select coalesce(jsonb_agg(distinct jsonb_build_object(
-        'table', changed.table_name, 'org_id', changed.org_id, 'company_id', changed.company_id, 'key', changed.key
+        'table', changed.table_name, 'org_id', changed.org_id, 'company_id', changed.company_id, 'key',
+        changed.key
     )), '[]')
     from (
         (select * from pg_temp.world_rows except select * from pg_temp.world_rows_before)
@@ -165,6 +168,8 @@ def run(connection: Connection, attempts: Sequence[Attempt]) -> list[Outcome]:
         {"attempts": Jsonb(wanted)},
     )
     return [
-        Outcome(**row["outcome"] | {"touched": tuple(Touched(**touched) for touched in row["outcome"]["touched"])})
+        Outcome(
+            **row["outcome"] | {"touched": tuple(Touched(**touched) for touched in row["outcome"]["touched"])}
+        )
         for row in found
     ]

@@ -1,0 +1,57 @@
+"""Nobody reaches more than table_rules.py and function_rules.py say, and nothing that is exposed is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.database.client import owner
+from tests.isolation import matrix
+from tests.isolation.__main__ import sections
+from tests.isolation.findings import Report
+from tests.isolation.matrix import Section
+from tests.isolation.sweep import sweep_functions, sweep_tables
+from tests.isolation.world import World
+
+
+@pytest.fixture(scope="module")
+def found(world: World) -> list[Section]:
+    return sections(world)
+
+
+def test_everybody_reaches_what_the_rules_say_and_nothing_else(found: list[Section]) -> None:
+    assert Report().merge(report for _, report in found).deviations == []
+
+
+def test_the_page_on_isolation_is_what_the_sweep_finds(world: World, found: list[Section]) -> None:
+    assert matrix.ISOLATION_PAGE.read_text() == matrix.page(found, world.callers), "run `make isolation`"
+
+
+def test_the_roles_in_the_page_on_access_are_the_rules() -> None:
+    page = matrix.AUTH_PAGE.read_text()
+    assert page == matrix.with_block(page, matrix.roles()), "run `make isolation`"
+
+
+def test_the_matrix_fits_a_terminal(found: list[Section], world: World) -> None:
+    for section in found:
+        assert max(map(len, matrix.table(section, world.callers).splitlines())) <= 120
+
+
+def test_a_table_without_an_expectation_is_a_deviation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.isolation.sweep.TABLES", {})
+    with world.connection.transaction(force_rollback=True):
+        owner(world.connection).change(
+            "create table public.things (id uuid primary key, org_id uuid not null)"
+        )
+        fresh = World(world.connection, world.tenants, world.callers, {}, world.marker)
+        deviations = sweep_tables(fresh).deviations
+    assert "public.things has no expectation: say in table_rules.py who may do what." in deviations
+
+
+def test_a_function_without_an_expectation_is_a_deviation(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.isolation.sweep.FUNCTIONS", {})
+    with world.connection.transaction(force_rollback=True):
+        owner(world.connection).change("create function public.peek() returns int language sql as 'select 1'")
+        deviations = sweep_functions(world).deviations
+    assert "peek() has no expectation: say in function_rules.py who may call it." in deviations
