@@ -149,14 +149,16 @@ BREAKS: list[tuple[Guard, str, str]] = [
     ),
     (
         guards.policies_name_their_tenant,
-        "alter policy submissions_update_creator_or_admin on public.submissions with check (status = 'receiving')",
+        "alter policy submissions_update_creator_or_admin on public.submissions with check (status = "
+        "'receiving')",
         "policy submissions_update_creator_or_admin on public.submissions does not name the caller's company "
         "in its with check condition",
     ),
     (
         guards.policies_name_their_tenant,
         "alter policy blueprints_select_org on public.blueprints using (true)",
-        "policy blueprints_select_org on public.blueprints does not name the caller's org in its using condition",
+        "policy blueprints_select_org on public.blueprints does not name the caller's org in its using "
+        "condition",
     ),
     (
         guards.updates_hold_old_and_new_rows_alike,

@@ -12,11 +12,10 @@ from pathlib import Path
 from tests.database.client import connect
 from tests.isolation import matrix
 from tests.isolation.findings import Report
-from tests.isolation.matrix import Section
 from tests.isolation.mutants import judge, mutants, report
-from tests.isolation.sweep import sweep_functions, sweep_tables
+from tests.isolation.sweep import sweep_everything
 from tests.isolation.table_rules import OWNER_COLUMNS
-from tests.isolation.world import World, passing_world
+from tests.isolation.world import passing_world
 from tests.stack import StackEnvironment, stack_for_tests
 
 
@@ -28,26 +27,18 @@ def environment() -> Iterator[StackEnvironment]:
             yield stack
 
 
-def sections(world: World) -> list[Section]:
-    return [("Tables", sweep_tables(world)), ("Functions", sweep_functions(world))]
-
-
 def show_isolation() -> int:
-    with (
-        environment() as stack,
-        connect(stack) as connection,
-        passing_world(connection, OWNER_COLUMNS) as world,
-    ):
-        found = sections(world)
-        callers = world.callers
+    with environment() as stack:
+        found = sweep_everything(stack)
     for section in found:
-        print(matrix.table(section, callers), end="\n\n")
-    print(matrix.LEGEND, matrix.legend(callers), sep="\n\n")
-    total = Report().merge(part for _, part in found)
+        print(matrix.table(section.title, section.report, section.callers), end="\n\n")
+    callers = {caller.code: caller for section in found for caller in section.callers}
+    print(matrix.LEGEND, matrix.legend(callers.values()), sep="\n\n")
+    total = Report().merge(section.report for section in found)
     for sentence in total.deviations:
         print(f"! {sentence}", file=sys.stderr)
     print(f"\n{total.attempts} attempts made, leaks {len(total.deviations)}.")
-    matrix.ISOLATION_PAGE.write_text(matrix.page(found, callers))
+    matrix.ISOLATION_PAGE.write_text(matrix.page(found))
     matrix.AUTH_PAGE.write_text(matrix.with_block(matrix.AUTH_PAGE.read_text(), matrix.roles()))
     return 1 if total.deviations else 0
 

@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tests.database.client import Client, Connection, owner
-from tests.isolation.catalogue import Table, tenant_tables
+from tests.isolation.catalogue import tenant_tables
 
 DENIED = "42501"  # no grant for it, or no policy lets it pass
 
@@ -125,9 +125,7 @@ def prepare(connection: Connection, org_ids: Sequence[str]) -> None:
 
     A row that is written in any way is another version of it, at another place of its table.
     """
-    tables = tenant_tables(connection)
-    orgs = sql.Literal(list(org_ids))
-    rows = sql.SQL(" union all ").join(_rows_of(table, orgs) for table in tables)
+    rows = every_row(connection, org_ids, "t.ctid::text")
     for statement in (
         sql.SQL("create temp view world_rows as {}").format(rows),
         sql.SQL("create temp table world_rows_before on commit drop as select * from pg_temp.world_rows"),
@@ -137,19 +135,25 @@ def prepare(connection: Connection, org_ids: Sequence[str]) -> None:
         owner(connection).change(statement.as_string())
 
 
-def _rows_of(table: Table, orgs: sql.Composable) -> sql.Composed:
-    return sql.SQL(
-        "select {name} as table_name, {org} as org_id, {company}::uuid as company_id, {key}::text as key, "
-        "t.ctid::text as version from {table} t where {org} = any ({orgs}::uuid[])"
-    ).format(
-        name=sql.Literal(table.name),
-        org=sql.Identifier("t", table.org_column or ""),
-        company=sql.Identifier("t", table.company_column) if table.company_column else sql.SQL("null"),
-        key=sql.SQL("jsonb_build_array({})").format(
-            sql.SQL(", ").join(sql.Identifier("t", column) for column in table.key)
-        ),
-        table=table.identifier,
-        orgs=orgs,
+def every_row(connection: Connection, org_ids: Sequence[str], version: str) -> sql.Composed:
+    """A query for every row of these orgs: table, place, key, and the version that the expression gives."""
+    return sql.SQL(" union all ").join(
+        sql.SQL(
+            "select {name} as table_name, {org} as org_id, {company}::uuid as company_id, {key}::text "
+            "as key, "
+            "{version} as version from {table} t where {org} = any ({orgs}::uuid[])"
+        ).format(
+            name=sql.Literal(table.name),
+            org=sql.Identifier("t", table.org_column or ""),
+            company=sql.Identifier("t", table.company_column) if table.company_column else sql.SQL("null"),
+            key=sql.SQL("jsonb_build_array({})").format(
+                sql.SQL(", ").join(sql.Identifier("t", column) for column in table.key)
+            ),
+            version=sql.SQL(version),
+            table=table.identifier,
+            orgs=sql.Literal(list(org_ids)),
+        )
+        for table in tenant_tables(connection)
     )
 
 

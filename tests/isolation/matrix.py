@@ -10,6 +10,7 @@ from tests.isolation.callers import Caller
 from tests.isolation.findings import Report
 from tests.isolation.function_rules import FUNCTIONS
 from tests.isolation.reach import ROLES, Reach, Rule
+from tests.isolation.sweep import Section
 from tests.isolation.table_rules import TABLES
 
 ISOLATION_PAGE = ROOT / "docs" / "isolation.md"
@@ -17,8 +18,6 @@ AUTH_PAGE = ROOT / "docs" / "auth.md"
 BEGIN, END = "<!-- written by make isolation: begin -->", "<!-- written by make isolation: end -->"
 
 NOTHING = "–"  # noqa: RUF001 (a dash in prose)
-
-Section = tuple[str, Report]
 
 LEGEND = """\
 O  what belongs to the caller's org           x  nothing, for want of a grant: refused before any row is
@@ -64,6 +63,9 @@ What is tried:
   id of others must be
   answered exactly as an id that nobody has, so that not even its existence shows. No answer may hold anything
   of others, and nothing of others may have changed afterwards.
+- **Over HTTP** the same is tried straight at the Data API and through every endpoint of the API, aimed at
+  what others have: nothing
+  is undone there, so all rows are compared after every caller.
 - **Each link.** The owner of the database itself cannot make a row point into another tenant.
 
 `make mutants` turns the question round: it takes every policy, condition, tenant key and row-level
@@ -73,9 +75,8 @@ this proof.
 """
 
 
-def table(section: Section, callers: Sequence[Caller]) -> str:
+def table(title: str, report: Report, callers: Sequence[Caller]) -> str:
     """Rows of one section under the codes of the callers."""
-    title, report = section
     rows = list(dict.fromkeys(row for row, _ in report.cells))
     width = max(map(len, rows), default=0)
     head = " ".join(f"{caller.code:2}" for caller in callers)
@@ -91,18 +92,21 @@ def legend(callers: Iterable[Caller]) -> str:
     return "\n".join(f"{caller.code}  {caller.who}" for caller in callers)
 
 
-def page(sections: Sequence[Section], callers: Sequence[Caller]) -> str:
+def page(sections: Sequence[Section]) -> str:
     """docs/isolation.md: the same for the same schema and rules, whenever and wherever it is made."""
-    leaks = sum(len(report.deviations) for _, report in sections)
+    callers = {caller.code: caller for section in sections for caller in section.callers}
     parts = [
         INTRODUCTION,
         "## Callers\n",
-        f"```text\n{legend(callers)}\n```\n",
-        "All but XO and XM belong to the first org, and those of a company to its first company.\n",
+        f"```text\n{legend(callers.values())}\n```\n",
+        "All but XO and XM belong to the first org, and those of a company to its first company. Over "
+        "HTTP those are left out",
+        "that differ from another in SQL only.\n",
     ]
-    for title, report in sections:
-        parts += [f"## {title}\n", f"```text\n{table(('', report), callers)}\n```\n"]
-    parts.append(f"Leaks: {leaks}.")
+    for section in sections:
+        rows = table("", section.report, section.callers)
+        parts += [f"## {section.title}\n", f"```text\n{rows}\n```\n"]
+    parts.append(f"Leaks: {sum(len(section.report.deviations) for section in sections)}.")
     return "\n".join(parts) + "\n"
 
 

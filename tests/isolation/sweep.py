@@ -1,19 +1,53 @@
-"""Everything that is swept in SQL, and that nothing which the catalogue has is left out."""
+"""Everything that is swept, and that nothing which the catalogue has is left out."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
-from tests.isolation import function_calls, links, remembered_results, table_policies, table_requests
+from tests.database.client import connect
+from tests.isolation import (
+    data_api_requests,
+    endpoint_requests,
+    function_calls,
+    links,
+    remembered_results,
+    table_policies,
+    table_requests,
+)
+from tests.isolation.callers import Caller
 from tests.isolation.catalogue import Table, exposed_functions
 from tests.isolation.findings import DEVIATION, Report
 from tests.isolation.function_rules import FUNCTIONS, WORKER_FUNCTIONS
-from tests.isolation.table_rules import TABLES
-from tests.isolation.world import World
+from tests.isolation.over_http import http_world
+from tests.isolation.table_rules import OWNER_COLUMNS, TABLES
+from tests.isolation.world import World, passing_world
+from tests.stack import StackEnvironment
 
 
-def sweep_everything(world: World) -> Report:
-    return Report().merge([sweep_tables(world), sweep_functions(world), remembered_results.sweep(world)])
+@dataclass(frozen=True)
+class Section:
+    """A part of the matrix: what was swept, by whom."""
+
+    title: str
+    report: Report
+    callers: list[Caller]
+
+
+def sweep_everything(environment: StackEnvironment) -> list[Section]:
+    """The deep sweep in SQL, which is undone, and then the one over HTTP, which is not."""
+    with connect(environment) as connection, passing_world(connection, OWNER_COLUMNS) as world:
+        found = [
+            Section("Tables", sweep_tables(world), world.callers),
+            Section("Functions", sweep_functions(world), world.callers),
+        ]
+    with http_world(environment, OWNER_COLUMNS) as http:
+        found += [
+            Section("Tables, over HTTP", data_api_requests.sweep_tables(http), http.callers),
+            Section("Functions, over HTTP", data_api_requests.sweep_functions(http), http.callers),
+            Section("Endpoints of the API", endpoint_requests.sweep(http), http.callers),
+        ]
+    return found
 
 
 def sweep_tables(world: World) -> Report:
@@ -63,6 +97,7 @@ def sweep_functions(world: World) -> Report:
             )
             for caller in world.callers:
                 report.mark(function.qualified, caller.code, DEVIATION)
+    report.merge([remembered_results.sweep(world)])
     names = Counter(function.qualified for function in functions)
     for name in sorted({*FUNCTIONS, *WORKER_FUNCTIONS} - set(names)):
         report.expect(False, f"function_rules.py speaks of {name}, which is not exposed: remove it there.")

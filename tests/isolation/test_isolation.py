@@ -1,4 +1,4 @@
-"""Nobody reaches more than table_rules.py and function_rules.py say, and nothing that is exposed is left out."""
+"""Nobody reaches more than the rules say, and nothing that is exposed is left out."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ import pytest
 
 from tests.database.client import owner
 from tests.isolation import matrix
-from tests.isolation.__main__ import sections
-from tests.isolation.findings import Report
-from tests.isolation.matrix import Section
-from tests.isolation.sweep import sweep_functions, sweep_tables
+from tests.isolation.sweep import Section, sweep_everything, sweep_functions, sweep_tables
 from tests.isolation.world import World
+from tests.stack import StackEnvironment
 
 
 @pytest.fixture(scope="module")
-def found(world: World) -> list[Section]:
-    return sections(world)
+def found(supabase: StackEnvironment) -> list[Section]:
+    return sweep_everything(supabase)
 
 
 def test_everybody_reaches_what_the_rules_say_and_nothing_else(found: list[Section]) -> None:
-    assert Report().merge(report for _, report in found).deviations == []
+    assert [sentence for section in found for sentence in section.report.deviations] == []
 
 
-def test_the_page_on_isolation_is_what_the_sweep_finds(world: World, found: list[Section]) -> None:
-    assert matrix.ISOLATION_PAGE.read_text() == matrix.page(found, world.callers), "run `make isolation`"
+def test_the_page_on_isolation_is_what_the_sweep_finds(found: list[Section]) -> None:
+    assert matrix.ISOLATION_PAGE.read_text() == matrix.page(found), "run `make isolation`"
 
 
 def test_the_roles_in_the_page_on_access_are_the_rules() -> None:
@@ -31,9 +29,10 @@ def test_the_roles_in_the_page_on_access_are_the_rules() -> None:
     assert page == matrix.with_block(page, matrix.roles()), "run `make isolation`"
 
 
-def test_the_matrix_fits_a_terminal(found: list[Section], world: World) -> None:
+def test_the_matrix_fits_a_terminal(found: list[Section]) -> None:
     for section in found:
-        assert max(map(len, matrix.table(section, world.callers).splitlines())) <= 120
+        table = matrix.table(section.title, section.report, section.callers)
+        assert max(map(len, table.splitlines())) <= 120
 
 
 def test_a_table_without_an_expectation_is_a_deviation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
