@@ -1,7 +1,8 @@
 """The org of the demo: two companies and three people, made once and found again.
 
-Orgs and users are an operator's business, so they are written as an operator writes them in Studio: by SQL as
-role postgres. The people's passwords follow from the stack's secret key: nothing to store, never a constant.
+As in production: an operator creates the org and invites its admin by SQL as role postgres, the admin invites
+the others, and each becomes a user by signing up. The people's passwords follow from the stack's secret key:
+nothing to store, never a constant.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
-from supabase import AuthError, Client, create_client
+from supabase import AuthError, Client, PostgrestAPIError, create_client
 
 from local.demo.errors import DemoError
 
 _LOG = "supabase"
+_ORG_NAME = "Demo Data Services"
 ORG_SLUG = "demo"
 
 
@@ -45,13 +48,15 @@ class SeededOrg:
 def seed(environment: Mapping[str, str]) -> SeededOrg:
     """The demo's org, with its companies and its people, whether or not they were there before."""
     try:
-        with psycopg.connect(environment["DATABASE_URL"], connect_timeout=10) as database:
+        # Each call is a transaction: the Auth API must see an invitation when the person signs up.
+        with psycopg.connect(environment["DATABASE_URL"], connect_timeout=10, autocommit=True) as database:
             org_id = _org(database)
+            _join(database, environment, ADMIN)
             company_ids = {key: _company(database, org_id, key, name) for key, name in _COMPANIES.items()}
-            for person in (ADMIN, INSIDER, OUTSIDER):
-                identity = _identity(database, environment, person)
-                company_id = company_ids[person.company] if person.company else None
-                _user(database, identity, org_id, company_id, person)
+            for person in (INSIDER, OUTSIDER):
+                if person.company and not _is_user(database, person):
+                    _invite(environment, person, company_ids[person.company])
+                    _join(database, environment, person)
     except psycopg.Error as error:
         raise DemoError(f"The demo's org could not be written: {error}", log=_LOG) from error
     return SeededOrg(org_id, company_ids)
@@ -59,72 +64,102 @@ def seed(environment: Mapping[str, str]) -> SeededOrg:
 
 def sign_in(environment: Mapping[str, str], person: Person) -> str:
     """The access token of a session that the Auth API gave for e-mail and password."""
-    credentials = {"email": person.email, "password": _password(environment, person)}
+    _, access_token = _session(environment, person)
+    return access_token
+
+
+def _session(environment: Mapping[str, str], person: Person) -> tuple[Client, str]:
+    """A client that is signed in as the person, and its access token."""
+    client = _client(environment)
     try:
-        answer = _auth_client(environment).auth.sign_in_with_password(
-            {"email": credentials["email"], "password": credentials["password"]}
+        answer = client.auth.sign_in_with_password(
+            {"email": person.email, "password": _password(environment, person)}
         )
     except AuthError as error:
         raise DemoError(f"{person.email} could not sign in: {error.message}.", log=_LOG) from error
     if answer.session is None:
         raise DemoError(f"{person.email} signed in without getting a session.", log=_LOG)
-    return answer.session.access_token
+    return client, answer.session.access_token
 
 
 def _org(database: psycopg.Connection) -> str:
-    return _id_of(
-        database,
-        "insert into public.orgs (name, slug) values ('Demo Data Services', %(slug)s) "
-        "on conflict (slug) do update set slug = excluded.slug returning id::text",
-        {"slug": ORG_SLUG},
-    )
+    by_slug = "select id::text from public.orgs where slug = %s"
+    known = _found(database, by_slug, ORG_SLUG)
+    if known is None:
+        database.execute(
+            "select * from ops.create_org(%s, %s, %s, %s, dry_run => false)",
+            [_ORG_NAME, ORG_SLUG, ADMIN.email, ADMIN.full_name],
+        )
+    elif not _is_user(database, ADMIN):
+        database.execute(
+            "select * from ops.invite_admin(%s, %s, %s, dry_run => false)",
+            [ORG_SLUG, ADMIN.email, ADMIN.full_name],
+        )
+    return known or _made(_found(database, by_slug, ORG_SLUG))
 
 
 def _company(database: psycopg.Connection, org_id: str, external_id: str, name: str) -> str:
-    return _id_of(
-        database,
-        "insert into public.companies (org_id, name, external_id) values (%(org_id)s, %(name)s, %(key)s) "
-        "on conflict (org_id, external_id) do update set external_id = excluded.external_id "
-        "returning id::text",
-        {"org_id": org_id, "name": name, "key": external_id},
-    )
-
-
-def _identity(database: psycopg.Connection, environment: Mapping[str, str], person: Person) -> str:
-    known = database.execute(
-        "select id::text from auth.users where lower(email) = lower(%s)", [person.email]
-    ).fetchone()
-    if known is not None:
-        return str(known[0])
-    try:
-        answer = _auth_client(environment).auth.sign_up(
-            {"email": person.email, "password": _password(environment, person)}
+    by_key = "select id::text from public.companies where org_id = %s and external_id = %s"
+    known = _found(database, by_key, org_id, external_id)
+    if known is None:
+        database.execute(
+            "select * from ops.add_company(%s, %s, %s, dry_run => false)", [ORG_SLUG, name, external_id]
         )
+    return known or _made(_found(database, by_key, org_id, external_id))
+
+
+def _invite(environment: Mapping[str, str], person: Person, company_id: str) -> None:
+    """By the admin, straight at the Data API: the demo has no mailbox to which the API could send a link."""
+    admin, _ = _session(environment, ADMIN)
+    invitation = {
+        "p_email": person.email,
+        "p_role": person.role,
+        "p_company_id": company_id,
+        "p_full_name": person.full_name,
+    }
+    try:
+        admin.rpc("create_invitation", invitation).execute()
+    except PostgrestAPIError as error:
+        if error.hint != "conflict":  # invited by a demo that broke off
+            raise DemoError(f"{person.email} could not be invited: {error.message}", log=_LOG) from error
+
+
+def _join(database: psycopg.Connection, environment: Mapping[str, str], person: Person) -> None:
+    """Signs the person up, who becomes a user by the invitation; one who was signed up before accepts it."""
+    if _is_user(database, person):
+        return
+    try:
+        if _found(database, "select id::text from auth.users where lower(email) = lower(%s)", person.email):
+            client, _ = _session(environment, person)
+            client.rpc("accept_invitation", {}).execute()
+        else:
+            _client(environment).auth.sign_up(
+                {"email": person.email, "password": _password(environment, person)}
+            )
     except AuthError as error:
         raise DemoError(f"{person.email} could not be signed up: {error.message}.", log=_LOG) from error
-    if answer.user is None:
-        raise DemoError(f"The Auth API made no user for {person.email}.", log=_LOG)
-    return answer.user.id
+    except PostgrestAPIError as error:
+        raise DemoError(f"{person.email} could not accept: {error.message}", log=_LOG) from error
+    if not _is_user(database, person):
+        raise DemoError(f"{person.email} signed up, but the invitation made no user of it.", log=_LOG)
 
 
-def _user(
-    database: psycopg.Connection, identity: str, org_id: str, company_id: str | None, person: Person
-) -> None:
-    database.execute(
-        "insert into public.users (id, org_id, company_id, email, full_name, role) "
-        "values (%s, %s, %s, %s, %s, %s) on conflict (id) do nothing",
-        [identity, org_id, company_id, person.email, person.full_name, person.role],
-    )
+def _is_user(database: psycopg.Connection, person: Person) -> bool:
+    return _found(database, "select id::text from public.users where email = %s", person.email) is not None
 
 
-def _id_of(database: psycopg.Connection, statement: str, parameters: dict[str, str]) -> str:
+def _found(database: psycopg.Connection, statement: LiteralString, *parameters: str) -> str | None:
     row = database.execute(statement, parameters).fetchone()
-    if row is None:
-        raise DemoError("An upsert of the demo's org returned no row.", log=_LOG)
-    return str(row[0])
+    return None if row is None else str(row[0])
 
 
-def _auth_client(environment: Mapping[str, str]) -> Client:
+def _made(row_id: str | None) -> str:
+    if row_id is None:
+        raise DemoError("What an operator's function made for the demo is not there.", log=_LOG)
+    return row_id
+
+
+def _client(environment: Mapping[str, str]) -> Client:
     return create_client(environment["SUPABASE_URL"], environment["SUPABASE_PUBLISHABLE_KEY"])
 
 

@@ -113,6 +113,7 @@ LISTS = [
     "blueprints/list",
     "submissions/list",
     "pipeline-runs/list",
+    "audit/list",
 ]
 NOT_OF_AN_ORG = {
     "auth/context": "takes no argument and tells who the caller is",

@@ -155,11 +155,12 @@ def test_a_successor_may_have_an_expiry_of_its_own(
     assert row(postgres, new["id"])["expires_at"] == new["expires_at"]
 
 
+@pytest.mark.parametrize("lives", [None, timedelta(days=1)])
 @pytest.mark.parametrize("grace", [-1, WEEK + 1, None])
 def test_a_grace_time_is_at_most_a_week(
-    connection: Connection, postgres: Client, org: Org, grace: int | None
+    connection: Connection, postgres: Client, org: Org, grace: int | None, lives: timedelta | None
 ) -> None:
-    old = create_token(connection, org.admin)
+    old = create_token(connection, org.admin, expires_at=datetime.now(UTC) + lives if lives else None)
     before = row(postgres, old.id)
     with refused(422, "invalid_request"):
         rotate(signed_in(connection, org.admin), old.id, grace_seconds=grace)
@@ -249,6 +250,7 @@ def test_nobody_without_an_identity_rotates(connection: Connection, postgres: Cl
         rotate(anonymous(connection), token.id)
     with refused(401, "missing_credential"):
         rotate(Client(connection, "authenticated", "{}"), token.id)
+    create_user(connection, org.id, "org_admin")  # the last one stays
     postgres.change("update public.users set deactivated_at = now() where id = %(id)s", {"id": org.admin.id})
     with refused(403, "user_deactivated"):
         rotate(signed_in(connection, org.admin), token.id)
@@ -310,18 +312,34 @@ def test_nobody_writes_a_successor_of_what_it_may_not_end(connection: Connection
         insert(with_token(connection, create_token(connection, org.admin)), of_first)
 
 
+def insert_as_owner(postgres: Client, user: User, replaces: Token) -> int:
+    statement = """
+        insert into public.api_tokens (org_id, user_id, name, token_hash, prefix, role, replaces)
+        values (%(org)s, %(user)s, 'x', %(hash)s, 'dex_12345678', 'org_admin', %(replaces)s)
+    """
+    values = {"org": user.org_id, "user": user.id, "replaces": replaces.id}
+    return postgres.change(statement, {"hash": generate_api_token().token_hash, **values})
+
+
 def test_the_owner_writes_no_successor_across_orgs(
     connection: Connection, postgres: Client, tenants: Tenants
 ) -> None:
     soon = datetime.now(UTC) + timedelta(days=1)
     theirs = create_token(connection, tenants.other.admin, expires_at=soon)
-    statement = """
-        insert into public.api_tokens (org_id, user_id, name, token_hash, prefix, role, replaces)
-        values (%(org)s, %(user)s, 'x', %(hash)s, 'dex_12345678', 'org_admin', %(replaces)s)
-    """
-    ours = {"org": tenants.org.id, "user": tenants.org.admin.id, "replaces": theirs.id}
     with refused(404, "api_token_not_found"):
-        postgres.change(statement, {"hash": generate_api_token().token_hash, **ours})
+        insert_as_owner(postgres, tenants.org.admin, theirs)
+
+
+def test_keys_hold_even_where_the_trigger_does_not(
+    connection: Connection, postgres: Client, tenants: Tenants
+) -> None:
+    postgres.change("alter table public.api_tokens disable trigger api_tokens_check_replaced")
+    ours, theirs = (create_token(connection, org.admin) for org in tenants)
+    with pytest.raises(errors.ForeignKeyViolation):
+        insert_as_owner(postgres, tenants.org.admin, theirs)
+    assert insert_as_owner(postgres, tenants.org.admin, ours) == 1
+    with pytest.raises(errors.UniqueViolation):
+        insert_as_owner(postgres, tenants.org.admin, ours)
 
 
 def test_a_successor_outlives_the_row_of_its_predecessor(

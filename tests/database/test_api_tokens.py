@@ -104,6 +104,19 @@ def test_the_tables_own_policy_holds_without_the_rpc(connection: Connection, ten
         insert_as(signed_in(connection, org.admin), tenants.other.first.id, "member")
 
 
+def test_the_policy_itself_limits_the_role_not_only_the_form_of_a_row(
+    connection: Connection, postgres: Client, company: Company
+) -> None:
+    """Otherwise the limit would hang on org_admin being the one role without a company."""
+    postgres.change("alter table public.api_tokens drop constraint api_tokens_check")
+    with denied():
+        signed_in(connection, company.company_admin).change(
+            "insert into public.api_tokens (company_id, name, token_hash, prefix, role) "
+            "values (%(company)s, 'x', %(hash)s, 'dex_12345678', 'org_admin')",
+            {"company": company.id, "hash": generate_api_token().token_hash},
+        )
+
+
 def test_an_expiry_must_lie_in_the_future(connection: Connection, org: Org) -> None:
     admin = signed_in(connection, org.admin)
     with refused(422, "invalid_request"):

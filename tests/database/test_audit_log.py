@@ -68,6 +68,8 @@ def test_a_worker_is_named_by_the_trigger_run_that_shows_its_claim(
     run = create_run(worker, org, company)
     before = last_id(postgres)
     run.take("run_first")
+    # Another request than the claim: nothing of that transaction is left.
+    postgres.value("select set_config('private.trigger_run_id', '', true)")
     run.on_run("fail_pipeline_run", error={"code": "internal_error", "message": "No."})
     found = entries(postgres, org.id, after_id=before)
     assert [actor(entry) for entry in found] == [("worker", None, None, "run_first")] * 2

@@ -301,6 +301,23 @@ def test_who_may_not_change_an_invitation(connection: Connection, tenants: Tenan
     assert signed_in(connection, org.first.company_admin).call(verb, invitation_id=made["id"])
 
 
+def test_an_update_without_a_condition_reaches_one_s_own_invitations_only(
+    connection: Connection, tenants: Tenants
+) -> None:
+    """Then no policy for reading stands in the way."""
+    for org in tenants:
+        admin = signed_in(connection, org.admin)
+        invite(admin, email="a@example.com", role="org_admin")
+        for company in (org.first, org.second):
+            invite(admin, email=f"{company.id}@example.com", company_id=company.id)
+    statement = "update public.invitations set sent_at = now()"
+    org = tenants.org
+    assert signed_in(connection, org.first.company_admin).change(statement) == 1
+    assert signed_in(connection, org.admin).change(statement) == 3
+    for user in org.first.member, create_identity(connection, org.id):
+        assert signed_in(connection, user).change(statement) == 0
+
+
 def test_a_revoked_invitation_stays_revoked(connection: Connection, postgres: Client, org: Org) -> None:
     admin = signed_in(connection, org.admin)
     made = invite(admin, company_id=org.first.id)

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from local.settings import ROOT
 from tests.database.client import Client, Connection, owner, signed_in
 from tests.database.operators_page import PAGE, examples, masked, run, with_outputs
 from tests.database.pipeline import Run, create_blueprint
 from tests.tenants import User
 
+DEPLOYMENT = ROOT / "docs" / "deploy.md"
 ADA = "b7c1f0de-0000-4e5a-9d3b-6f2a8c4e1000"
 NEVER_DISPATCHED = "b7c1f0de-0001-4e5a-9d3b-6f2a8c4e1001"
 NOT_CLAIMED = "b7c1f0de-0002-4e5a-9d3b-6f2a8c4e1002"
@@ -218,6 +220,17 @@ def test_the_page_calls_every_function_and_names_every_view(postgres: Client) ->
     )
     assert called == functions
     assert set(re.findall(r"\bops\.(\w+)", page)) == functions | views
+
+
+def test_the_first_org_of_the_deployment_page_lets_its_admin_in(postgres: Client) -> None:
+    (statement,) = re.findall(r"^ +```sql\n(.+?)^ +```", DEPLOYMENT.read_text(), re.MULTILINE | re.DOTALL)
+    postgres.rows(statement)
+    postgres.change(
+        "insert into auth.users (id, email, email_confirmed_at) "
+        "values (gen_random_uuid(), 'admin@acme.example', now())"
+    )
+    admins = "select count(*) from public.users where email = 'admin@acme.example' and role = 'org_admin'"
+    assert postgres.value(admins) == 1
 
 
 def names(postgres: Client, statement: str, parameters: dict[str, Any] | None = None) -> set[str]:

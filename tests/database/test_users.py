@@ -183,6 +183,17 @@ def test_the_same_holds_straight_at_the_table(connection: Connection, org: Org) 
     assert {each.id: row(connection, each) for each in org.users} == before
 
 
+def test_an_update_without_a_condition_reaches_one_s_own_users_only(connection: Connection, org: Org) -> None:
+    """Then no policy for reading stands in the way."""
+    company_admin, admin = signed_in(connection, org.first.company_admin), signed_in(connection, org.admin)
+    statement = "update public.users set full_name = 'x'"
+    assert company_admin.change(statement) == len(org.first.users)
+    assert admin.change(statement) == len(org.users)
+    for assignment in (f"company_id = '{org.second.id}'", "role = 'org_admin', company_id = null"):
+        with denied():
+            company_admin.change(f"update public.users set {assignment}")
+
+
 @pytest.mark.parametrize(
     "assignment", ["id = gen_random_uuid()", "org_id = id", "email = 'x@y.z'", "created_at = now()"]
 )
