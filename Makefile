@@ -47,6 +47,10 @@ mutants: install ## Take each fence between tenants down in turn, and show what 
 bench-http: install ## What a small call costs with each HTTP client that the API could use
 	$(VENV)/python -m tests.benchmarks.http_clients
 
+.PHONY: bench-rls
+bench-rls: install ## What row-level security costs at 10,000 and 1,000,000 pipeline runs (some minutes)
+	$(VENV)/python -m tests.benchmarks.rls
+
 .PHONY: install
 install: $(PY_STAMP) $(TRIGGER_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing
 

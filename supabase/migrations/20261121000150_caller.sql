@@ -21,85 +21,99 @@ create type private.caller as (
 comment on type private.caller is 'Who is calling, or why nobody is.';
 
 -- Definer: it must read users and api_tokens before it is known what the caller may read.
-create function private.resolve_caller()
+create function private.look_up_caller()
 returns private.caller
 language plpgsql
 stable
 security definer
 set search_path = ''
+-- Look-ups by key, for which one plan is good for all callers, and an index even while there are few rows.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
     v_claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     v_token_hash text := v_claims ->> 'api_token_hash';
     v_subject text := v_claims ->> 'sub';
-    v_token record;
-    v_token_company_id uuid;
-    v_user record;
     v_caller private.caller;
 begin
     if v_token_hash is not null then
-        select t.id, t.role, t.company_id, t.user_id, t.expires_at, t.revoked_at
-        into v_token
+        -- A token reaches at most what its creator reaches now.
+        select u.org_id, u.id, coalesce(u.company_id, t.company_id), least(u.role, t.role), 'api_token', t.id,
+            case
+                when t.revoked_at is not null then 'api_token_revoked'
+                when t.expires_at <= now() then 'api_token_expired'
+                when o.disabled_at is not null then 'org_disabled'
+                when u.deactivated_at is not null then 'user_deactivated'
+                -- The token was narrowed to a company that its creator has left.
+                when t.company_id <> u.company_id then 'forbidden'
+            end
+        into v_caller
         from public.api_tokens t
+        join public.users u on u.id = t.user_id
+        join public.orgs o on o.id = u.org_id
         where t.token_hash = v_token_hash;
-
         if not found then
             v_caller.refusal := 'api_token_unknown';
-        elsif v_token.revoked_at is not null then
-            v_caller.refusal := 'api_token_revoked';
-        elsif v_token.expires_at <= now() then
-            v_caller.refusal := 'api_token_expired';
         end if;
-        v_subject := v_token.user_id::text;
-        v_token_company_id := v_token.company_id;
     elsif v_subject is null then
         v_caller.refusal := 'missing_credential';
-    elsif v_subject !~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then
+    elsif not pg_input_is_valid(v_subject, 'uuid') then
         v_caller.refusal := 'identity_not_registered';
+    else
+        select u.org_id, u.id, u.company_id, u.role, 'supabase_jwt', null,
+            case
+                when o.disabled_at is not null then 'org_disabled'
+                when u.deactivated_at is not null then 'user_deactivated'
+            end
+        into v_caller
+        from public.users u
+        join public.orgs o on o.id = u.org_id
+        where u.id = v_subject::uuid;
+        if not found then
+            v_caller.refusal := 'identity_not_registered';
+        end if;
     end if;
-
     if v_caller.refusal is not null then
-        return v_caller;
-    end if;
-
-    select u.id, u.org_id, u.company_id, u.role, u.deactivated_at, o.disabled_at
-    into v_user
-    from public.users u
-    join public.orgs o on o.id = u.org_id
-    where u.id = v_subject::uuid;
-
-    if not found then
-        v_caller.refusal := 'identity_not_registered';
-    elsif v_user.disabled_at is not null then
-        v_caller.refusal := 'org_disabled';
-    elsif v_user.deactivated_at is not null then
-        v_caller.refusal := 'user_deactivated';
-    elsif v_token_company_id <> v_user.company_id then
-        -- The token was narrowed to a company that its creator has left.
-        v_caller.refusal := 'forbidden';
-    end if;
-
-    if v_caller.refusal is not null then
-        return v_caller;
-    end if;
-
-    v_caller.org_id := v_user.org_id;
-    v_caller.user_id := v_user.id;
-    v_caller.company_id := v_user.company_id;
-    v_caller.role := v_user.role;
-    v_caller.auth_method := 'supabase_jwt';
-    if v_token_hash is not null then
-        -- A token reaches at most what its creator reaches now.
-        v_caller.company_id := coalesce(v_user.company_id, v_token_company_id);
-        v_caller.role := least(v_user.role, v_token.role);
-        v_caller.auth_method := 'api_token';
-        v_caller.api_token_id := v_token.id;
+        -- Whoever is refused is nobody.
+        return row(null, null, null, null, null, null, v_caller.refusal)::private.caller;
     end if;
     return v_caller;
 end;
 $$;
+comment on function private.look_up_caller() is
+    'The one place where claims become authority: a Supabase session by sub, an API token by api_token_hash, both through the rows as they are now. Returns a refusal instead of raising, so that policies simply match nothing. For private.resolve_caller, which remembers the answer.';
+grant execute on function private.look_up_caller() to authenticated;
+
+create function private.resolve_caller()
+returns private.caller
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    -- Differs for each statement that a client sends, and for each credential within one.
+    v_key text := extract(epoch from statement_timestamp()) || coalesce(current_setting('request.jwt.claims', true), '');
+    v_caller private.caller;
+    v_remembered text;
+begin
+    if current_setting('private.caller_key', true) = v_key then
+        return current_setting('private.caller')::private.caller;
+    end if;
+    v_caller := private.look_up_caller();
+    -- A refusal is not kept: accepting an invitation makes somebody of a nobody.
+    if v_caller.refusal is not null then
+        return v_caller;
+    end if;
+    -- Assignments, since `perform` would run a query for each.
+    v_remembered := set_config('private.caller', v_caller::text, true);
+    v_remembered := set_config('private.caller_key', v_key, true);
+    return v_caller;
+end;
+$$;
 comment on function private.resolve_caller() is
-    'The one place where claims become authority: a Supabase session by sub, an API token by api_token_hash, both through the rows as they are now. Returns a refusal instead of raising, so that policies simply match nothing.';
+    'Who is calling, looked up once for each statement that a client sends, however many policies and functions it goes through; whoever is refused, each time. Never raises: see private.require_caller.';
 grant execute on function private.resolve_caller() to authenticated;
 
 create function private.caller_org_id()
@@ -198,6 +212,9 @@ as $$
 declare
     v_caller private.caller := private.resolve_caller();
 begin
+    if v_caller.refusal is null then
+        return v_caller;
+    end if;
     case v_caller.refusal
         when 'missing_credential' then
             perform private.raise_error(401, 'missing_credential', 'Send a Supabase session or an API token as a bearer credential.');
@@ -215,8 +232,6 @@ begin
             perform private.raise_error(403, 'org_disabled', 'This org is disabled.');
         when 'forbidden' then
             perform private.raise_error(403, 'forbidden', 'This API token is bound to a company that its creator no longer belongs to.');
-        else
-            return v_caller;
     end case;
 end;
 $$;

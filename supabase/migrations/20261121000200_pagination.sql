@@ -53,32 +53,37 @@ grant execute on function private.decode_cursor(text, text[]) to authenticated;
 
 create function private.encode_cursor(p_key jsonb)
 returns text
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-    select translate(encode(convert_to(p_key::text, 'utf8'), 'base64'), E'+/\n', '-_');
+begin
+    return translate(encode(convert_to(p_key::text, 'utf8'), 'base64'), E'+/\n', '-_');
+end;
 $$;
 comment on function private.encode_cursor(jsonb) is 'Cursor for a sort key (a JSON array).';
 grant execute on function private.encode_cursor(jsonb) to authenticated;
 
 create function private.page(p_items jsonb[], p_limit int, variadic p_sort_key text[])
 returns jsonb
-language sql
+language plpgsql
 immutable
 security invoker
 set search_path = ''
 as $$
-    select jsonb_build_object(
-        'items', coalesce(to_jsonb(p_items[:p_limit]), '[]'::jsonb),
-        'next_cursor', case when cardinality(p_items) > p_limit then
-            private.encode_cursor((
-                select jsonb_agg(p_items[p_limit] -> k.name order by k.ordinal)
-                from unnest(p_sort_key) with ordinality k (name, ordinal)
-            ))
-        end
+declare
+    v_last_key jsonb;
+begin
+    if cardinality(p_items) > p_limit then
+        select jsonb_agg(p_items[p_limit] -> k.name order by k.ordinal) into v_last_key
+        from unnest(p_sort_key) with ordinality k (name, ordinal);
+    end if;
+    return jsonb_build_object(
+        'items', to_jsonb(p_items[:p_limit]),
+        'next_cursor', private.encode_cursor(v_last_key)
     );
+end;
 $$;
 comment on function private.page(jsonb[], int, text[]) is
     'List envelope from up to limit + 1 items: the extra one only tells that there is a next page. The sort key names fields of the items.';

@@ -127,12 +127,14 @@ on public.rejected_records to authenticated;
 
 create function private.step_result_json(p_step_result public.step_results)
 returns jsonb
-language sql
+language plpgsql
 stable
 security invoker
 set search_path = ''
 as $$
-    select to_jsonb(p_step_result) - '{org_id,company_id}'::text[];
+begin
+    return to_jsonb(p_step_result) - '{org_id,company_id}'::text[];
+end;
 $$;
 comment on function private.step_result_json(public.step_results) is 'Step result as clients and tasks see it.';
 grant execute on function private.step_result_json(public.step_results) to authenticated;
