@@ -42,7 +42,6 @@ AUTHORITY = (
         "when u.deactivated_at is not null then 'user_deactivated'",
         "when false then null",
     ),
-    ("private.resolve_caller", " || coalesce(current_setting('request.jwt.claims', true), '')", ""),
     # Each half of it follows from the other, by constraints of users and api_tokens.
     (
         "private.caller_is_org_wide",

@@ -14,8 +14,10 @@ values (%(org)s, %(user)s, 'create_company', %(key)s, 'hash', %(result)s)
 """
 _RECALL = "select private.recall_result('create_company', %(key)s, 'hash')"
 _REMEMBER = """select private.remember_result('create_company', %(key)s, '{"own": true}')"""
-_KEPT = "select result from private.idempotency_keys where key = %(key)s and org_id = %(org)s and "
-"user_id = %(user)s"
+_KEPT = (
+    "select result from private.idempotency_keys where key = %(key)s and org_id = %(org)s and "
+    "user_id = %(user)s"
+)
 
 
 def sweep(world: World) -> Report:
