@@ -1,9 +1,12 @@
 """`make mutants`: takes the fences down one at a time, and shows that something notices each time.
 
-Every mutant is made and undone in a transaction that never commits. What may notice it, asked in this order until
+Every mutant is made and undone in a transaction that never commits. What may notice it, asked in this
+order until
 one does: a policy measured alone (table_policies), a link made by hand (links), calls of the functions
-(function_calls, remembered_results), and the guards of the catalogue. Requests as shipped are not asked: what a
-policy alone lets through is at least what it lets through behind the other fences. So a mutant that only a guard
+(function_calls, remembered_results), and the guards of the catalogue. Requests as shipped are not asked:
+what a
+policy alone lets through is at least what it lets through behind the other fences. So a mutant that only a
+guard
 notices changes no behaviour today: something else forbids the same.
 """
 
