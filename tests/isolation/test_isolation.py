@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database.client import owner
 from tests.isolation import matrix
-from tests.isolation.sweep import Section, sweep_everything, sweep_functions, sweep_tables
-from tests.isolation.world import World
+from tests.isolation.sweep import Section, sweep_everything
 from tests.stack import StackEnvironment
 
 
@@ -33,24 +31,3 @@ def test_the_matrix_fits_a_terminal(found: list[Section]) -> None:
     for section in found:
         table = matrix.table(section.title, section.report, section.callers)
         assert max(map(len, table.splitlines())) <= 120
-
-
-def test_a_table_without_an_expectation_is_a_deviation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.isolation.sweep.TABLES", {})
-    with world.connection.transaction(force_rollback=True):
-        owner(world.connection).change(
-            "create table public.things (id uuid primary key, org_id uuid not null)"
-        )
-        fresh = World(world.connection, world.tenants, world.callers, {}, world.marker)
-        deviations = sweep_tables(fresh).deviations
-    assert "public.things has no expectation: say in table_rules.py who may do what." in deviations
-
-
-def test_a_function_without_an_expectation_is_a_deviation(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tests.isolation.sweep.FUNCTIONS", {})
-    with world.connection.transaction(force_rollback=True):
-        owner(world.connection).change("create function public.peek() returns int language sql as 'select 1'")
-        deviations = sweep_functions(world).deviations
-    assert "peek() has no expectation: say in function_rules.py who may call it." in deviations
