@@ -7,10 +7,10 @@ same server.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from tests.isolation.callers import Caller
 from tests.isolation.catalogue import (
@@ -121,13 +121,15 @@ def _write(http: HttpWorld, table: Table, rules: TableRules, caller: Caller, rep
                 caller.code,
             )
     for row in _others(http, table, caller):
-        values = dict(row.values) | rules.fresh
-        insertable = {column: values[column] for column in table.insertable} or dict(row.values)
+        # Without its marker: what the caller puts into its own org must not look like a leak later on.
+        copied = json.loads(json.dumps(row.values).replace(http.world.marker, "attacked"))
+        values = copied | rules.fresh
+        insertable = {column: values[column] for column in table.insertable} or copied
         told = insertable | ({table.org_column: row.org_id} if table.org_column else {})
         for sent, prefer in (
             (insertable, _RETURN),
             (told, _RETURN),
-            (dict(row.values), f"{_RETURN},resolution=merge-duplicates"),
+            (copied, f"{_RETURN},resolution=merge-duplicates"),
         ):
             answer = http.ask_data_api(caller, "POST", f"{table.name}?{only_keys}", sent, Prefer=prefer)
             stray = (hidden_from(http.world, caller) & words_of(answer.body)) - words_of(sent)
@@ -205,7 +207,7 @@ def ask_for_others(
     report: Report,
 ) -> Iterator[tuple[Answered, dict[str, str]]]:
     """An id that nobody has in every argument, then ids of others in each: they must be answered alike."""
-    nobodys = {name: str(uuid4()) for name in rules.ids}
+    nobodys = {name: id_.nobodys() for name, id_ in rules.ids.items()}
     if not caller.authority:
         answer = call(nobodys)
         yield answer, nobodys

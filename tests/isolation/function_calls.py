@@ -138,7 +138,7 @@ class _FunctionSweep:
 
     def _guesses(self) -> Iterator[dict[str, str]]:
         """Ids that nobody has, and one of each org."""
-        nobodys = {name: str(uuid4()) for name in self.rules.ids}
+        nobodys = {name: id_.nobodys() for name, id_ in self.rules.ids.items()}
         yield nobodys
         for name, id_ in self.rules.ids.items():
             by_org = {row.org_id: row for row in self._candidates(id_)}
@@ -151,7 +151,7 @@ class _FunctionSweep:
         assert authority is not None
         others = {other: own for other, own in self.own.items() if other != name and own}
         is_capable = all(i.may.reach(authority) is not Reach.NONE for i in self.rules.ids.values())
-        nobodys = str(uuid4())
+        nobodys = id_.nobodys()
         random = self._judge(others | {name: nobodys}, lambda o: id_.code is None or not o.succeeded)
         if is_capable and id_.code:
             self._expect(random.word == f"404 {id_.code}", f"answers {random.word} for an id that nobody has")

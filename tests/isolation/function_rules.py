@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from tests.isolation.callers import Kind
 from tests.isolation.reach import NOBODY, Reach, Rule, everybody
@@ -31,6 +32,10 @@ class Id:
     # The rows that the call is meant for, as column → values.
     where: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     column: str = "id"
+
+    def nobodys(self) -> str:
+        """A well-formed value that no row has."""
+        return str(uuid4()) if self.column == "id" else f"nobodys_{uuid4().hex}"
 
 
 ANYBODY = everybody(ORG)

@@ -20,58 +20,49 @@ BEGIN, END = "<!-- written by make isolation: begin -->", "<!-- written by make 
 NOTHING = "–"  # noqa: RUF001 (a dash in prose)
 
 LEGEND = """\
-O  what belongs to the caller's org           x  nothing, for want of a grant: refused before any row is
-looked at
-C  what belongs to the caller's company       -  nothing: no row is in reach, or the call is refused
-o  what the caller itself made or owns        !  other than expected: a defect
+O  what belongs to the caller's org         x  nothing, for want of a grant
+C  what belongs to the caller's company     -  nothing: no row is in reach, or the call is refused
+o  what the caller itself made or owns      !  other than expected: a defect
 *  what is everybody's, like the steps"""
 
 INTRODUCTION = f"""\
 # Isolation
 
-Many orgs share one database. This page says what each kind of caller reaches of it, as found by trying,
-not as
-intended: `make isolation` builds two orgs with two companies each, everybody who may turn up, and
-something in every table for every place, and then makes every attempt that it can think of. It writes this
-page.
+Many orgs share one database. This page says what each kind of caller reaches of it, as found by trying, not
+as intended. `make isolation` builds two orgs with two companies each, everybody who may turn up, and
+something in every table for every place; then it makes every attempt that it can think of, and writes this page.
 
-How to read it: a column is a caller, a row is a verb on a table or a function, and a letter says how far
-that caller got.
+How to read it: a column is a caller, a row is a verb on a table, a function or an endpoint, and a letter says
+how far that caller gets.
 
 ```text
 {LEGEND}
 ```
 
-A letter stands only if all attempts of its cell came out as
-[`tests/isolation/table_rules.py`](../tests/isolation/table_rules.py) and
+A letter stands only if every attempt of its cell ended as
+[`table_rules.py`](../tests/isolation/table_rules.py) and
 [`function_rules.py`](../tests/isolation/function_rules.py) say, for rows of every place: the caller's own,
-those of others in its
-company, of the other company, of the org as a whole, and of the other org. Tables and functions are found
-in the
-catalogue of the database, so a new one without an expectation is a defect too.
+those of others in its company, of the other company, of the org as a whole, and of the other org. Tables,
+functions and endpoints are found, not listed, so a new one without an expectation is a defect too.
 
 What is tried:
 
-- **Each policy alone.** Within a transaction that never commits, grants, triggers and the other policies
-  of a table are taken
-  down; what is left, the policy of the verb, must let exactly the rows through that it should. So no fence
-  leans on another.
-- **Each verb as shipped.** Select (every column), embedding through every foreign key, insert, upsert,
-  update and delete, with
-  conditions and without, of rows of every place, naming ids of others wherever a column takes one.
-- **Each function**, with ids of every place in every argument that takes one, also inside JSON bodies. An
-  id of others must be
-  answered exactly as an id that nobody has, so that not even its existence shows. No answer may hold anything
-  of others, and nothing of others may have changed afterwards.
-- **Over HTTP** the same is tried straight at the Data API and through every endpoint of the API, aimed at
-  what others have: nothing
-  is undone there, so all rows are compared after every caller.
+- **Each policy alone.** In a transaction that never commits, grants, triggers and the other policies of a
+  table are taken down. What is left, the policy of one verb, must let exactly those rows through that it
+  should. So no fence leans on another.
+- **Each verb as shipped.** Select (every column), embedding through every foreign key, insert, upsert, update
+  and delete, with a condition and without, naming ids of others wherever a column takes one.
+- **Each function**, with ids of every place in every argument that takes one, also inside JSON bodies. An id
+  of others must be answered exactly as one that nobody has, so that not even its existence shows. No answer
+  may hold anything of others, and nothing of others may have changed afterwards.
 - **Each link.** The owner of the database itself cannot make a row point into another tenant.
+- **Over HTTP** the same, straight at the Data API and through every endpoint of the API, aimed at what others
+  have. Nothing is undone there, so all rows are compared after whatever was answered as done. Here a letter
+  says what the rules grant; what is proven is that no attempt got further.
 
-`make mutants` turns the question round: it takes every policy, condition, tenant key and row-level
-security itself away, one at a
-time, and fails unless something notices each. [security.md](security.md) has the layers and the limits of
-this proof.
+`make mutants` turns the question round: it takes every policy, condition, tenant key and row-level security
+itself away, one at a time, and fails unless something notices each. [security.md](security.md) has the
+layers, and the limits of this proof.
 """
 
 
