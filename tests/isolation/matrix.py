@@ -30,7 +30,8 @@ INTRODUCTION = f"""\
 
 Many orgs share one database. This page says what each kind of caller reaches of it, as found by trying, not
 as intended. `make isolation` builds two orgs with two companies each, everybody who may turn up, and
-something in every table for every place; then it makes every attempt that it can think of, and writes this page.
+something in every table for every place; then it makes every attempt that it can think of, and writes this
+page.
 
 How to read it: a column is a caller, a row is a verb on a table, a function or an endpoint, and a letter says
 how far that caller gets.
