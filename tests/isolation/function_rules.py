@@ -71,13 +71,13 @@ PEOPLE_ADMIN = Rule(ORG, COMPANY, NONE, only_sessions=True)
 NEW_TOKEN = {"p_token_hash": "cd" * 32, "p_prefix": "dex_Attacked"}
 STEPS = [{"slug": "testing-inline", "config": {}}]
 RUN = "pipeline_run_not_found"
+_OPEN: dict[str, tuple[Any, ...]] = {"accepted_at": (None,), "revoked_at": (None,)}
 INVITATION = named(
     "invitations",
     "invitation_not_found",
     PEOPLE_ADMIN,
     role=("member",),
-    accepted_at=(None,),
-    revoked_at=(None,),
+    **_OPEN,
 )
 USER = named("users", "user_not_found", PEOPLE_ADMIN, role=("member",))
 
@@ -87,7 +87,11 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         # Nothing that is seen or not decides here, but the verified e-mail of the identity.
         ids={
             "p_invitation_id": Id(
-                "invitations", "invitation_not_found", NOBODY, NOBODY, {"role": ("member", "company_admin")}
+                "invitations",
+                "invitation_not_found",
+                NOBODY,
+                NOBODY,
+                _OPEN | {"role": ("member", "company_admin")},
             )
         },
         fixed={"session": "409 already_registered", "token": "403 forbidden"},
