@@ -41,6 +41,8 @@ def sweep(world: World, table: Table, rules: TableRules) -> Report:
 
 def _symbol(rules: TableRules, verb: str, caller: Caller) -> str:
     rule = {"embed": rules.select, "upsert": rules.insert}.get(verb) or getattr(rules, verb)
+    if verb == "upsert" and rules.update.is_for_nobody:
+        return REFUSED  # what may overwrite needs both grants
     if caller.has_no_grants or rule.is_for_nobody:
         return REFUSED
     return SYMBOLS[rule.reach(caller.authority)]
@@ -163,11 +165,12 @@ def _inserts(world: World, table: Table, rules: TableRules, caller: Caller, repo
     outcomes = report.judge(world.connection, trials)
     if has_grant and caller.authority:
         _oracles(world, table, rules, caller, report)
+    may_merge = has_grant and not rules.update.is_for_nobody
     merged = [column for column in columns if column in table.updatable] or [table.org_column or table.key[0]]
     report.judge(
         world.connection,
         [
-            _upsert(world, table, caller, row, insert(table, row.values, cols, table.key, merged), has_grant)
+            _upsert(world, table, caller, row, insert(table, row.values, cols, table.key, merged), may_merge)
             for row in rows
             for cols in (list(columns), sorted({*columns, *table.key}))
         ],
