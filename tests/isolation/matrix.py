@@ -91,8 +91,8 @@ def page(sections: Sequence[Section]) -> str:
         INTRODUCTION,
         "## Callers\n",
         f"```text\n{legend(callers.values())}\n```\n",
-        "All but XO and XM belong to the first org, and those of a company to its first company. Over HTTP one",
-        "of each authority and of each refusal is tried.\n",
+        "All but XO and XM belong to the first org, and those of a company to its first company. Over HTTP",
+        "one of each authority and of each refusal is tried.\n",
     ]
     for section in sections:
         rows = table("", section.report, section.callers)
