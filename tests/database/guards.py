@@ -1,6 +1,8 @@
 """Rules that the whole catalogue must keep. A guard returns its findings as sentences: none, and all is well.
 
 Nothing is listed by hand: whatever a migration adds is held to the same rules.
+
+Longer than most files: one rule after the other, and their list at the end.
 """
 
 from __future__ import annotations
@@ -383,6 +385,24 @@ def _conditions(connection: Connection) -> list[dict[str, Any]]:
     )
 
 
+def settings_are_named_and_the_callers_is_kept_apart(connection: Connection) -> list[str]:
+    """A setting that clients could name would be a way to be somebody else, by `private.caller`."""
+    statement = f"""
+        with functions as ({_FUNCTIONS})
+        select name, prosrc as body from functions where prosrc ~ '\\mset_config\\M' order by 1
+    """
+    findings = []
+    for row in owner(connection).rows(statement):
+        named = re.findall(r"\bset_config\('(private\.\w+)'", row["body"])
+        if len(named) < len(re.findall(r"\bset_config\b", row["body"])):
+            findings.append(f"{row['name']} sets a setting that it does not name")
+        if row["name"] != "private.resolve_caller()" and any(
+            name.startswith("private.caller") for name in named
+        ):
+            findings.append(f"{row['name']} says who is calling")
+    return findings
+
+
 GUARDS: tuple[Guard, ...] = (
     row_level_security_is_on,
     views_run_as_their_caller,
@@ -401,4 +421,5 @@ GUARDS: tuple[Guard, ...] = (
     definers_ask_for_the_org,
     grants_are_minimal,
     functions_tell_what_they_raise,
+    settings_are_named_and_the_callers_is_kept_apart,
 )

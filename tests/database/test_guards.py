@@ -200,6 +200,18 @@ BREAKS: list[tuple[Guard, str, str]] = [
         "comment on function public.get_company(uuid) is 'One company.'",
         "get_company(uuid) raises company_not_found, which its comment does not say",
     ),
+    (
+        guards.settings_are_named_and_the_callers_is_kept_apart,
+        "create function public.set(p_name text, p_value text) returns text language sql as "
+        "'select set_config(p_name, p_value, true)'",
+        "set(text,text) sets a setting that it does not name",
+    ),
+    (
+        guards.settings_are_named_and_the_callers_is_kept_apart,
+        "create function public.be(p_caller text) returns text language sql as "
+        "'select set_config(''private.caller'', p_caller, true)'",
+        "be(text) says who is calling",
+    ),
 ]
 
 
