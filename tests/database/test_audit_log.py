@@ -78,13 +78,15 @@ def test_a_worker_is_named_by_the_trigger_run_that_shows_its_claim(
 def test_a_worker_that_has_shown_no_claim_is_just_a_worker(
     postgres: Client, worker: Client, org: Org, company: Company
 ) -> None:
-    create_run(worker, org, company)
+    run = create_run(worker, org, company)
     before = last_id(postgres)
     postgres.connection.execute("alter table public.pipeline_runs disable trigger pipeline_runs_guard")
     postgres.change(
         "update public.pipeline_runs "
         "set status = 'running', claim_id = gen_random_uuid(), restart_count = 5, "
-        "lease_expires_at = now() - interval '1 hour', dispatched_at = now() - interval '2 hours'"
+        "lease_expires_at = now() - interval '1 hour', dispatched_at = now() - interval '2 hours' "
+        "where id = %(id)s",
+        {"id": run.id},
     )
     postgres.connection.execute("alter table public.pipeline_runs enable trigger pipeline_runs_guard")
     assert worker.call("worker.reconcile_pipeline_runs", limit=None)["failed"] >= 1

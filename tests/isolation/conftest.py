@@ -9,7 +9,14 @@ import pytest
 from tests.database.client import connect
 from tests.isolation.table_rules import OWNER_COLUMNS
 from tests.isolation.world import World, passing_world
-from tests.stack import StackEnvironment
+from tests.stack import StackEnvironment, stack_for_tests
+
+
+@pytest.fixture(scope="package")
+def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
+    """A stack of their own: on the full one the reconciler starts what the world has queued."""
+    with stack_for_tests(tmp_path_factory.mktemp("isolation"), "supabase") as environment:
+        yield environment
 
 
 @pytest.fixture(scope="module")
