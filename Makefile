@@ -35,6 +35,14 @@ check: install ## The static checks alone: ruff, mypy, eslint, tsc
 	$(VENV)/mypy
 	cd trigger && npm run --silent lint && npm run --silent typecheck
 
+.PHONY: isolation
+isolation: install ## Try everything that one tenant could do to another; print the matrix, write docs/isolation.md
+	$(VENV)/python -m tests.isolation matrix
+
+.PHONY: mutants
+mutants: install ## Take each fence between tenants down in turn, and show what notices
+	$(VENV)/python -m tests.isolation mutants
+
 .PHONY: bench-http
 bench-http: install ## What a small call costs with each HTTP client that the API could use
 	$(VENV)/python -m tests.benchmarks.http_clients

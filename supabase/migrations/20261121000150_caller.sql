@@ -102,6 +102,10 @@ begin
         return current_setting('private.caller')::private.caller;
     end if;
     v_caller := private.look_up_caller();
+    -- A refusal is not kept: accepting an invitation makes somebody of a nobody.
+    if v_caller.refusal is not null then
+        return v_caller;
+    end if;
     -- Assignments, since `perform` would run a query for each.
     v_remembered := set_config('private.caller', v_caller::text, true);
     v_remembered := set_config('private.caller_key', v_key, true);
@@ -109,7 +113,7 @@ begin
 end;
 $$;
 comment on function private.resolve_caller() is
-    'Who is calling, looked up once for each statement that a client sends, however many policies and functions it goes through. Never raises: see private.require_caller.';
+    'Who is calling, looked up once for each statement that a client sends, however many policies and functions it goes through; whoever is refused, each time. Never raises: see private.require_caller.';
 grant execute on function private.resolve_caller() to authenticated;
 
 create function private.caller_org_id()

@@ -41,17 +41,14 @@ create policy users_update_admin on public.users for update to authenticated
 using (
     org_id = (select private.caller_org_id())
     and (select private.caller_auth_method()) = 'supabase_jwt'
-    and (
-        (select private.caller_is_org_wide())
-        or (
-            (select private.caller_role()) = 'company_admin'
-            and company_id = (select private.caller_company_id())
-            and role <= (select private.caller_role())
-        )
-    )
+    and (select private.caller_role()) >= 'company_admin'
+    and role <= (select private.caller_role())
+    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
 )
 with check (
     org_id = (select private.caller_org_id())
+    and (select private.caller_auth_method()) = 'supabase_jwt'
+    and (select private.caller_role()) >= 'company_admin'
     and role <= (select private.caller_role())
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
 );

@@ -1,6 +1,18 @@
 -- Admission: how an identity of Supabase Auth becomes a user. An invitation must match its verified e-mail, by
 -- itself when it signs up or confirms the e-mail, or when the person accepts it later.
 
+create function private.lock_admission(p_identity_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+    select pg_advisory_xact_lock(hashtextextended('admission of ' || p_identity_id, 0));
+$$;
+comment on function private.lock_admission(uuid) is
+    'Until the end of the transaction nobody else admits this identity: who waits here sees then that it is a user. For the functions of this file.';
+
 -- Definer: whoever is to be admitted is nobody yet, and sees no invitation.
 create function private.acceptable_invitations(p_email text)
 returns setof public.invitations
@@ -39,11 +51,8 @@ as $$
 declare
     v_invitation public.invitations;
 begin
-    -- Of two at once, the second sees here what became of the first.
+    -- Whoever revokes it at the same time is waited for.
     select i.* into v_invitation from public.invitations i where i.id = p_invitation_id for update;
-    if v_invitation.accepted_by = p_identity_id then
-        return;
-    end if;
     if not exists (select from private.acceptable_invitations(p_email) a where a.id = p_invitation_id) then
         perform private.raise_error(404, 'invitation_not_found', 'There is no invitation for this e-mail that can be accepted. Ask an admin to invite you.');
     end if;
@@ -57,7 +66,7 @@ begin
 end;
 $$;
 comment on function private.admit(uuid, text, uuid) is
-    'Makes the identity a user by the invitation, which is used up. The e-mail must be verified by the caller of this. Raises 404 invitation_not_found, 409 already_registered. Repeating it changes nothing.';
+    'Makes the identity a user by the invitation, which is used up. The caller of this has verified the e-mail and locked the admission. Raises 404 invitation_not_found, 409 already_registered.';
 
 -- Definer: it reads auth.users, and the person has no rights yet.
 create function private.accept_invitation(p_invitation_id uuid)
@@ -73,16 +82,15 @@ declare
     v_identity record;
     v_acceptable public.invitations[];
 begin
-    -- One at a time for each person: the second of two sees that the first made it a user.
-    perform pg_advisory_xact_lock(hashtextextended('accept ' || (v_claims ->> 'sub'), 0));
-    v_caller := private.resolve_caller();
     if v_claims ? 'api_token_hash' then
         v_caller := private.require_caller();
         perform private.raise_error(403, 'forbidden', 'An API token cannot accept an invitation: sign in to do that.');
     end if;
     if pg_input_is_valid(v_claims ->> 'sub', 'uuid') then
+        perform private.lock_admission((v_claims ->> 'sub')::uuid);
         select u.id, u.email, u.email_confirmed_at into v_identity from auth.users u where u.id = (v_claims ->> 'sub')::uuid;
     end if;
+    v_caller := private.resolve_caller();
     if v_caller.refusal is distinct from 'identity_not_registered' or v_identity is null then
         v_caller := private.require_caller();
     end if;
@@ -156,6 +164,7 @@ begin
         raise warning 'the new e-mail of identity % was not mirrored: % %', new.id, sqlstate, sqlerrm;
     end;
     begin
+        perform private.lock_admission(new.id);
         if not exists (select from public.users u where u.id = new.id) then
             v_acceptable := array(select a.id from private.acceptable_invitations(new.email) a);
             if cardinality(v_acceptable) = 1 then

@@ -63,7 +63,8 @@ as $$
 declare
     v_most constant int := 100;
     v_text text := lower(btrim(p_text));
-    v_token text := substring(p_text from 'dex_[0-9A-Za-z]*');
+    -- An address may hold these letters as well.
+    v_token text := case when position('@' in p_text) = 0 then substring(p_text from 'dex_[0-9A-Za-z]*') end;
     v_ids uuid[];
 begin
     if v_text is null or length(v_text) < 3 then

@@ -79,8 +79,7 @@ from (
         format('another worker took over, restart %s of at most %s', a.after ->> 'restart_count', private.most_restarts())
     from public.pipeline_runs r
     join public.audit_log a on a.org_id = r.org_id and a.entity = 'pipeline_runs' and a.entity_id = r.id::text
-    where a.actor_type = 'worker' and a.after ? 'restart_count'
-        and (a.after ->> 'restart_count')::int > (a.before ->> 'restart_count')::int
+    where (a.after ->> 'restart_count')::int > (a.before ->> 'restart_count')::int
     union all
     select r.id, r.finished_at, 901, r.status::text,
         case r.status

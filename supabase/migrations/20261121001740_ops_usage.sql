@@ -1,8 +1,7 @@
 -- What each org has used, by month (UTC), and what it has now.
 
-create function private.usage_of_month(p_month date)
+create function private.usage_of_month(p_org_id uuid, p_month date)
 returns table (
-    org_id uuid,
     submissions bigint,
     records_in bigint,
     rejected bigint,
@@ -23,11 +22,10 @@ as $$
     with span as (
         select p_month::timestamp at time zone 'UTC' as since, (p_month + interval '1 month') at time zone 'UTC' as until
     )
-    select o.id, received.submissions, received.records, received.rejected, received.bytes,
+    select received.submissions, received.records, received.rejected, received.bytes,
         executed.runs, executed.succeeded, executed.failed, executed.cancelled, executed.records_out,
         seen.users, seen.tokens
     from span
-    cross join public.orgs o
     cross join lateral (
         select count(*) as submissions, coalesce(sum(s.record_count), 0) as records, coalesce(sum(s.rejected_count), 0) as rejected,
             coalesce(sum(stored.bytes), 0)::bigint as bytes
@@ -36,7 +34,7 @@ as $$
             -- As it lies on the disk: nothing is decompressed for it.
             select sum(pg_column_size(c.records)) as bytes from public.submission_chunks c where c.submission_id = s.id
         ) stored
-        where s.org_id = o.id and s.created_at >= span.since and s.created_at < span.until
+        where s.org_id = p_org_id and s.created_at >= span.since and s.created_at < span.until
     ) received
     cross join lateral (
         select count(*) as runs, count(*) filter (where r.status = 'succeeded') as succeeded,
@@ -46,16 +44,15 @@ as $$
         left join lateral (
             select sr.records_out from public.step_results sr where sr.pipeline_run_id = r.id order by sr.position desc limit 1
         ) ended on true
-        where r.org_id = o.id and r.created_at >= span.since and r.created_at < span.until
+        where r.org_id = p_org_id and r.created_at >= span.since and r.created_at < span.until
     ) executed
     cross join lateral (
         select count(distinct a.actor_user_id) as users, count(distinct a.actor_api_token_id) as tokens
         from public.audit_log a
-        where a.org_id = o.id and a.occurred_at >= span.since and a.occurred_at < span.until
-    ) seen
-    where o.created_at < span.until;
+        where a.org_id = p_org_id and a.occurred_at >= span.since and a.occurred_at < span.until
+    ) seen;
 $$;
-comment on function private.usage_of_month(date) is 'Usage of every org that existed in the month that begins on the date. For schema ops.';
+comment on function private.usage_of_month(uuid, date) is 'Usage of an org in the month that begins on the date, as one row. For schema ops.';
 
 create view ops.usage_by_month with (security_invoker = true) as
 select m.at::date as month, o.slug as org, u.submissions, u.records_in, u.rejected, u.bytes, u.runs, u.succeeded,
@@ -65,8 +62,8 @@ from generate_series(
     date_trunc('month', now() at time zone 'UTC'),
     interval '1 month'
 ) m (at)
-cross join lateral private.usage_of_month(m.at::date) u
-join public.orgs o on o.id = u.org_id;
+join public.orgs o on o.created_at < (m.at + interval '1 month') at time zone 'UTC'
+cross join lateral private.usage_of_month(o.id, m.at::date) u;
 comment on view ops.usage_by_month is
     'For each org and month (UTC): submissions with their records, rows refused at ingestion and bytes on disk; runs by outcome, with the records that the succeeded ones gave out; users and API tokens that changed something. Filter by month.';
 

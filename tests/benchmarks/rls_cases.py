@@ -137,6 +137,8 @@ def cases(connection: Connection) -> list[Case]:
         own, of_caller, indexes = "true", {}, _BY_ORG
         if caller.company:
             own, of_caller, indexes = "company_id = %(id)s", {"id": caller.company_id}, _BY_COMPANY
+        if caller == large_member:
+            indexes |= _BY_ORG  # which has next to nothing but this company's runs
         cases += [
             _read(f"newest 50, {who}", caller, _LISTED, f"{own} {_NEWEST}", of_caller, indexes, PAGE),
             _call(f"newest 50, {who}", caller, "list_pipeline_runs", {}, indexes, PAGE + 1),

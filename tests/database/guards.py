@@ -1,14 +1,18 @@
 """Rules that the whole catalogue must keep. A guard returns its findings as sentences: none, and all is well.
 
 Nothing is listed by hand: whatever a migration adds is held to the same rules.
+
+Longer than most files: one rule after the other, and their list at the end.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from tests.database.client import Connection, owner
+from tests.database.conditions import weakened
 
 Guard = Callable[[Connection], list[str]]
 
@@ -311,6 +315,99 @@ def functions_tell_what_they_raise(connection: Connection) -> list[str]:
     ]
 
 
+def policies_name_their_tenant(connection: Connection) -> list[str]:
+    """Each condition by itself, so that no grant, trigger or other clause has to stand for it."""
+    findings = []
+    for row in _conditions(connection):
+        caller = r"\( SELECT private\.{}\(\)"
+        wanted = {"org": rf"\b(org_)?id = {caller.format('caller_org_id')}"}
+        if row["has_company"]:
+            wanted["company"] = caller.format("caller_(company_id|is_org_wide)")
+        findings += [
+            f"policy {row['name']} does not name the caller's {tenant} in its {row['clause']} condition"
+            for tenant, pattern in wanted.items()
+            if row["has_org"] and not re.search(pattern, row["condition"])
+        ]
+    return findings
+
+
+def updates_hold_old_and_new_rows_alike(connection: Connection) -> list[str]:
+    """Whatever of the caller decides which rows it may change decides what they may become."""
+    rows = owner(connection).rows(
+        """
+        select format('%I on %I.%I', policyname, schemaname, tablename) as name, qual, with_check
+        from pg_policies
+        where schemaname in ('public', 'private', 'worker', 'ops') and cmd = 'UPDATE' and with_check is not
+        null
+        order by 1
+        """
+    )
+    return [
+        f"policy {row['name']} asks for {part} in one of its conditions only"
+        for row in rows
+        for part in sorted(_caller_parts(row["qual"]) ^ _caller_parts(row["with_check"]))
+    ]
+
+
+def _caller_parts(condition: str) -> set[str]:
+    return {part for part, _ in weakened(condition)}
+
+
+def definers_ask_for_the_org(connection: Connection) -> list[str]:
+    """A definer function sees past the policies: where it compares with the caller's user, it says the org
+    too."""
+    findings = []
+    statement = f"""
+        with functions as ({_FUNCTIONS})
+        select name, body from functions f join pg_proc p using (oid), lateral (select p.prosrc as body) b
+        where p.prosecdef order by 1
+    """
+    for row in owner(connection).rows(statement):
+        for part in row["body"].split(";"):
+            if re.search(r"= v_caller\.user_id", part) and not re.search(r"org_id = v_caller\.org_id", part):
+                findings.append(f"{row['name']} finds rows by the caller's user without its org")
+    return findings
+
+
+def _conditions(connection: Connection) -> list[dict[str, Any]]:
+    """Every using and with check of every policy, and which columns its table has."""
+    return owner(connection).rows(
+        """
+        select format('%I on %I.%I', p.policyname, p.schemaname, p.tablename) as name, clause, condition,
+            p.tablename = 'orgs' or 'org_id' = any (t.columns) as has_org,
+            p.tablename = 'companies' or 'company_id' = any (t.columns) as has_company
+        from pg_policies p
+        cross join lateral (
+            select array_agg(a.attname) as columns
+            from pg_attribute a
+            where a.attrelid = format('%I.%I', p.schemaname, p.tablename)::regclass and a.attnum > 0
+                and not a.attisdropped
+        ) t
+        cross join lateral (values ('using', p.qual), ('with check', p.with_check)) part (clause, condition)
+        where p.schemaname in ('public', 'private', 'worker', 'ops') and condition is not null
+        order by 1, 3
+        """
+    )
+
+
+def settings_are_named_and_the_callers_is_kept_apart(connection: Connection) -> list[str]:
+    """A setting that clients could name would be a way to be somebody else, by `private.caller`."""
+    statement = f"""
+        with functions as ({_FUNCTIONS})
+        select name, prosrc as body from functions where prosrc ~ '\\mset_config\\M' order by 1
+    """
+    findings = []
+    for row in owner(connection).rows(statement):
+        named = re.findall(r"\bset_config\('(private\.\w+)'", row["body"])
+        if len(named) < len(re.findall(r"\bset_config\b", row["body"])):
+            findings.append(f"{row['name']} sets a setting that it does not name")
+        if row["name"] != "private.resolve_caller()" and any(
+            name.startswith("private.caller") for name in named
+        ):
+            findings.append(f"{row['name']} says who is calling")
+    return findings
+
+
 GUARDS: tuple[Guard, ...] = (
     row_level_security_is_on,
     views_run_as_their_caller,
@@ -324,6 +421,10 @@ GUARDS: tuple[Guard, ...] = (
     tables_belong_to_an_org,
     policies_read_the_caller_once,
     policies_are_for_clients_and_named_so,
+    policies_name_their_tenant,
+    updates_hold_old_and_new_rows_alike,
+    definers_ask_for_the_org,
     grants_are_minimal,
     functions_tell_what_they_raise,
+    settings_are_named_and_the_callers_is_kept_apart,
 )

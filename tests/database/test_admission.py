@@ -148,6 +148,29 @@ def test_an_invitation_is_taken_up_once(
     assert membership(postgres, second) is None
 
 
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        *("accepted_at = null, accepted_by = null", "accepted_by = %(admin)s", "accepted_at = '2001-01-01'"),
+        *("revoked_at = now(), accepted_at = null, accepted_by = null", "role = 'member'"),
+    ],
+)
+def test_an_accepted_invitation_stays_accepted_whoever_writes(
+    connection: Connection, postgres: Client, org: Org, email: str, assignment: str
+) -> None:
+    admin = signed_in(connection, org.admin)
+    ids = {"id": invite(admin, email), "admin": org.admin.id}
+    sign_up(connection, email)
+    with refused(409, "immutable"):
+        postgres.change(f"update public.invitations set {assignment} where id = %(id)s", ids)
+    with refused(409, "invalid_transition"):
+        admin.call("revoke_invitation", invitation_id=ids["id"])
+    with refused(409, "invalid_transition"):
+        admin.call("resend_invitation", invitation_id=ids["id"])
+    # Only when its e-mail went out may still be noted: the person may have been quicker.
+    assert admin.call("mark_invitation_sent", invitation_id=ids["id"])["status"] == "accepted"
+
+
 SPOILED = {
     "revoked": "update public.invitations set revoked_at = now() where id = %(id)s",
     "expired": "update public.invitations set expires_at = now() - interval '1 second' where id = %(id)s",
@@ -182,23 +205,24 @@ def test_an_invitation_that_cannot_be_taken_up_admits_nobody(
 
 
 @pytest.mark.parametrize(
-    ("change", "admits"),
+    ("role", "change", "admits"),
     [
-        ("role = 'member'", False),
-        ("role = 'company_admin', company_id = %(second)s", False),
-        ("role = 'org_admin', company_id = null", True),
-        ("full_name = 'Ada'", True),
+        ("company_admin", "role = 'member'", False),
+        ("member", "role = 'member'", False),
+        ("member", "role = 'company_admin', company_id = %(second)s", False),
+        ("company_admin", "role = 'org_admin', company_id = null", True),
+        ("company_admin", "full_name = 'Ada'", True),
     ],
 )
 def test_what_a_company_admin_hands_out_ends_with_its_own_reach(
-    connection: Connection, postgres: Client, org: Org, email: str, change: str, admits: bool
+    connection: Connection, postgres: Client, org: Org, email: str, role: str, change: str, admits: bool
 ) -> None:
     inviter = org.first.company_admin
-    invite(signed_in(connection, inviter), email, role="company_admin")
+    invite(signed_in(connection, inviter), email, role=role)
     postgres.change(
         f"update public.users set {change} where id = %(id)s", {"second": org.second.id, "id": inviter.id}
     )
-    expected = (org.id, org.first.id, "company_admin") if admits else None
+    expected = (org.id, org.first.id, role) if admits else None
     assert membership(postgres, sign_up(connection, email)) == expected
 
 

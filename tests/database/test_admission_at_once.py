@@ -48,6 +48,21 @@ def test_of_two_accepts_at_once_one_makes_the_user(
     assert owner(first).value(users, {"id": identity.id}) == 1
 
 
+def test_who_accepts_while_the_email_is_confirmed_is_let_in(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    identity = create_identity(first, org.id)
+    invite(first, org, identity.email)
+    statement = "update auth.users set email_confirmed_at = now() where id = %(id)s"
+    _, accepted = overlap(
+        first,
+        lambda: owner(first).change(statement, {"id": identity.id}),
+        second,
+        lambda: signed_in(second, identity).call("accept_invitation"),
+    )
+    assert accepted.result()["user_id"] == identity.id
+
+
 def test_an_invitation_that_is_revoked_meanwhile_admits_nobody(
     first: Connection, second: Connection, org: Org
 ) -> None:

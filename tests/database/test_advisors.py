@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from local.settings import ROOT
 from local.supabase_cli import supabase_cli
 from tests.database.client import connect
 from tests.stack import StackEnvironment
@@ -70,6 +72,12 @@ def test_the_advisors_find_nothing_else(findings: list[dict[str, Any]]) -> None:
 
 def test_every_accepted_finding_is_still_found(findings: list[dict[str, Any]]) -> None:
     assert {(finding["name"], place(finding)) for finding in findings} >= set(ACCEPTED)
+
+
+def test_the_page_on_security_gives_the_reason_for_each_accepted_finding() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    listed = re.findall(r"^\| `(\w+)` \| `(\w+\.\w+)` \| (.+) \|$", page, re.MULTILINE)
+    assert {(name, on): reason for name, on, reason in listed} == ACCEPTED
 
 
 def place(finding: dict[str, Any]) -> str:

@@ -147,6 +147,33 @@ BREAKS: list[tuple[Guard, str, str]] = [
         "create policy orgs_select_all on public.orgs to authenticated using (true)",
         "policy orgs_select_all on public.orgs is not <table>_<verb>_<who> for authenticated",
     ),
+    (
+        guards.policies_name_their_tenant,
+        "alter policy submissions_update_creator_or_admin on public.submissions with check (status = "
+        "'receiving')",
+        "policy submissions_update_creator_or_admin on public.submissions does not name the caller's company "
+        "in its with check condition",
+    ),
+    (
+        guards.policies_name_their_tenant,
+        "alter policy blueprints_select_org on public.blueprints using (true)",
+        "policy blueprints_select_org on public.blueprints does not name the caller's org in its using "
+        "condition",
+    ),
+    (
+        guards.updates_hold_old_and_new_rows_alike,
+        "alter policy secrets_update_org_admin on public.secrets "
+        "with check (org_id = (select private.caller_org_id()))",
+        "policy secrets_update_org_admin on public.secrets asks for caller_is_org_wide() "
+        "in one of its conditions only",
+    ),
+    (
+        guards.definers_ask_for_the_org,
+        "create function private.loose() returns int language plpgsql security definer as "
+        "'declare v_caller private.caller; begin "
+        "return (select count(*) from public.submissions where created_by = v_caller.user_id); end'",
+        "private.loose() finds rows by the caller's user without its org",
+    ),
     (guards.grants_are_minimal, "grant select on public.orgs to anon", "anon may select public.orgs"),
     (
         guards.grants_are_minimal,
@@ -172,6 +199,18 @@ BREAKS: list[tuple[Guard, str, str]] = [
         guards.functions_tell_what_they_raise,
         "comment on function public.get_company(uuid) is 'One company.'",
         "get_company(uuid) raises company_not_found, which its comment does not say",
+    ),
+    (
+        guards.settings_are_named_and_the_callers_is_kept_apart,
+        "create function public.set(p_name text, p_value text) returns text language sql as "
+        "'select set_config(p_name, p_value, true)'",
+        "set(text,text) sets a setting that it does not name",
+    ),
+    (
+        guards.settings_are_named_and_the_callers_is_kept_apart,
+        "create function public.be(p_caller text) returns text language sql as "
+        "'select set_config(''private.caller'', p_caller, true)'",
+        "be(text) says who is calling",
     ),
 ]
 

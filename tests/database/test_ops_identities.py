@@ -42,6 +42,13 @@ def test_a_token_is_found_by_prefix_id_owner_and_as_a_whole(
     assert set(find(postgres, org.admin.email)) == {found, ("user", org.admin.id)}
 
 
+def test_an_address_is_never_taken_for_a_token(postgres: Client) -> None:
+    postgres.change(
+        "insert into auth.users (id, email) values (gen_random_uuid(), 'index_fund@fund.example')"
+    )
+    assert [kind for kind, _ in find(postgres, "index_fund@fund")] == ["identity"]
+
+
 def test_a_whole_token_that_does_not_exist_is_not_found_by_its_prefix(
     connection: Connection, postgres: Client, org: Org
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.database.client import Client, Connection, refused, signed_in, with_token
@@ -113,6 +115,8 @@ def test_disabling_counts_what_it_reaches_and_leaves_runs_alone(
 ) -> None:
     create_token(connection, org.admin)
     create_token(connection, org.first.other_member)
+    create_token(connection, org.admin, revoked_at=datetime.now(UTC))
+    create_token(connection, org.admin, expires_at=datetime.now(UTC) - timedelta(days=1))
     postgres.change(
         "update public.users set deactivated_at = now() where id = %(id)s", {"id": org.first.member.id}
     )

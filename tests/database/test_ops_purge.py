@@ -71,9 +71,9 @@ def test_what_is_older_goes_with_all_that_belongs_to_it_and_nothing_else(
 def test_batches_take_the_oldest_first_until_nothing_is_left(
     postgres: Client, worker: Client, org: Org
 ) -> None:
-    runs = [finished(worker, org, f"2025-0{month}-01") for month in (2, 1, 3)]
+    runs = [finished(worker, org, f"2025-0{month}-01") for month in (3, 1, 2)]
     assert purge(postgres, org, batch=2) == [("deleted", "2 submissions"), ("left", "1 submission")]
-    assert remaining(postgres, *runs) == [False, False, True]
+    assert remaining(postgres, *runs) == [True, False, False]
     assert purge(postgres, org, batch=2) == [("deleted", "1 submission"), ("left", "0 submissions")]
     assert purge(postgres, org, batch=2) == [("deleted", "0 submissions"), ("left", "0 submissions")]
 

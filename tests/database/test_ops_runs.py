@@ -163,6 +163,7 @@ def test_a_requeued_running_run_is_taken_from_its_worker_and_keeps_what_is_writt
             hanging.on_run(function)
     with refused(409, "claim_lost"):
         hanging.start(2)
+    assert now(postgres, run, "lease_expires_at <= now()")
     set_times(run, lease_expires_at="1 second")
     assert run.take("run_1")["outcome"] == "claimed"
     assert [step["status"] for step in run.claim["steps"]] == ["succeeded", "pending"]

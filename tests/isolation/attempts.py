@@ -1,7 +1,8 @@
 """Statements tried as a caller and undone at once, many in one round trip.
 
 An attempt is what PostgREST does for a request: role and claims are set for a transaction, the statement
-runs. Here the transaction is a subtransaction that never commits, and before it is undone the rows of the world
+runs. Here the transaction is a subtransaction that never commits, and before it is undone the rows of the
+world
 are compared with what they were.
 """
 
@@ -15,12 +16,13 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from tests.database.client import Client, Connection, owner
-from tests.isolation.catalogue import Table, tenant_tables
+from tests.isolation.catalogue import tenant_tables
 
 DENIED = "42501"  # no grant for it, or no policy lets it pass
 
 _ATTEMPT = """
-create function pg_temp.attempt(p_role text, p_claims text, p_statement text, p_watch boolean, p_lifted boolean)
+create function pg_temp.attempt(p_role text, p_claims text, p_statement text, p_watch boolean, p_lifted
+boolean)
 returns jsonb
 language plpgsql as $$
 declare
@@ -62,7 +64,8 @@ $$
 _TOUCHED = """
 create function pg_temp.touched() returns jsonb language sql as $$
     select coalesce(jsonb_agg(distinct jsonb_build_object(
-        'table', changed.table_name, 'org_id', changed.org_id, 'company_id', changed.company_id, 'key', changed.key
+        'table', changed.table_name, 'org_id', changed.org_id, 'company_id', changed.company_id, 'key',
+        changed.key
     )), '[]')
     from (
         (select * from pg_temp.world_rows except select * from pg_temp.world_rows_before)
@@ -122,9 +125,7 @@ def prepare(connection: Connection, org_ids: Sequence[str]) -> None:
 
     A row that is written in any way is another version of it, at another place of its table.
     """
-    tables = tenant_tables(connection)
-    orgs = sql.Literal(list(org_ids))
-    rows = sql.SQL(" union all ").join(_rows_of(table, orgs) for table in tables)
+    rows = every_row(connection, org_ids, "t.ctid::text")
     for statement in (
         sql.SQL("create temp view world_rows as {}").format(rows),
         sql.SQL("create temp table world_rows_before on commit drop as select * from pg_temp.world_rows"),
@@ -134,19 +135,25 @@ def prepare(connection: Connection, org_ids: Sequence[str]) -> None:
         owner(connection).change(statement.as_string())
 
 
-def _rows_of(table: Table, orgs: sql.Composable) -> sql.Composed:
-    return sql.SQL(
-        "select {name} as table_name, {org} as org_id, {company}::uuid as company_id, {key}::text as key, "
-        "t.ctid::text as version from {table} t where {org} = any ({orgs}::uuid[])"
-    ).format(
-        name=sql.Literal(table.name),
-        org=sql.Identifier("t", table.org_column or ""),
-        company=sql.Identifier("t", table.company_column) if table.company_column else sql.SQL("null"),
-        key=sql.SQL("jsonb_build_array({})").format(
-            sql.SQL(", ").join(sql.Identifier("t", column) for column in table.key)
-        ),
-        table=table.identifier,
-        orgs=orgs,
+def every_row(connection: Connection, org_ids: Sequence[str], version: str) -> sql.Composed:
+    """A query for every row of these orgs: table, place, key, and the version that the expression gives."""
+    return sql.SQL(" union all ").join(
+        sql.SQL(
+            "select {name} as table_name, {org} as org_id, {company}::uuid as company_id, {key}::text "
+            "as key, "
+            "{version} as version from {table} t where {org} = any ({orgs}::uuid[])"
+        ).format(
+            name=sql.Literal(table.name),
+            org=sql.Identifier("t", table.org_column or ""),
+            company=sql.Identifier("t", table.company_column) if table.company_column else sql.SQL("null"),
+            key=sql.SQL("jsonb_build_array({})").format(
+                sql.SQL(", ").join(sql.Identifier("t", column) for column in table.key)
+            ),
+            version=sql.SQL(version),
+            table=table.identifier,
+            orgs=sql.Literal(list(org_ids)),
+        )
+        for table in tenant_tables(connection)
     )
 
 
@@ -165,6 +172,8 @@ def run(connection: Connection, attempts: Sequence[Attempt]) -> list[Outcome]:
         {"attempts": Jsonb(wanted)},
     )
     return [
-        Outcome(**row["outcome"] | {"touched": tuple(Touched(**touched) for touched in row["outcome"]["touched"])})
+        Outcome(
+            **row["outcome"] | {"touched": tuple(Touched(**touched) for touched in row["outcome"]["touched"])}
+        )
         for row in found
     ]

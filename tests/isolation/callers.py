@@ -1,4 +1,5 @@
-"""Everybody who may turn up: each role and each kind of token in one org, those whose time is over, strangers."""
+"""Everybody who may turn up: each role and each kind of token in one org, those whose time is over,
+strangers."""
 
 from __future__ import annotations
 
@@ -9,7 +10,17 @@ from typing import Any, Literal
 from api.auth.api_token import generate_api_token
 from tests.database.client import Client, Connection, anonymous, owner, service, signed_in, with_token
 from tests.isolation.reach import Authority
-from tests.tenants import Org, Role, Tenants, Token, User, create_identity, create_org, create_token, create_user
+from tests.tenants import (
+    Org,
+    Role,
+    Tenants,
+    Token,
+    User,
+    create_identity,
+    create_org,
+    create_token,
+    create_user,
+)
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -39,7 +50,8 @@ class Caller:
 
 
 def create_callers(connection: Connection, tenants: Tenants) -> list[Caller]:
-    """Creates the credentials. All but the last two belong to `tenants.org`, those of a company to its first."""
+    """Creates the credentials. All but the last two belong to `tenants.org`, those of a company to its
+    first."""
     org, first = tenants.org, tenants.org.first
     admin, company_admin, member = org.admin, first.company_admin, first.member
     return [
@@ -77,6 +89,7 @@ def create_callers(connection: Connection, tenants: Tenants) -> list[Caller]:
             "identity_not_registered",
             user=identity,
         ),
+        _invited(connection, tenants.other),
         *_of_a_disabled_org(connection),
         _session(connection, "XO", "org_admin of another org", tenants.other.admin),
         _token(
@@ -85,7 +98,14 @@ def create_callers(connection: Connection, tenants: Tenants) -> list[Caller]:
             "token of a member of another org",
             create_token(connection, tenants.other.first.member),
         ),
-        Caller("an", "nobody: the publishable key alone", "key", anonymous(connection), None, "missing_credential"),
+        Caller(
+            "an",
+            "nobody: the publishable key alone",
+            "key",
+            anonymous(connection),
+            None,
+            "missing_credential",
+        ),
         Caller("sr", "service_role: the tasks' secret key", "key", service(connection), None, None),
     ]
 
@@ -133,13 +153,25 @@ def _over(connection: Connection, org: Org) -> list[Caller]:
     ]
 
 
+def _invited(connection: Connection, org: Org) -> Caller:
+    """Whoever is invited somewhere can accept that invitation, and no other."""
+    identity = create_identity(connection, org.id)
+    signed_in(connection, org.admin).call("create_invitation", email=identity.email, role="org_admin")
+    who = "identity with an invitation to another org"
+    return _refused("uI", who, signed_in(connection, identity), "identity_not_registered", user=identity)
+
+
 def _of_a_disabled_org(connection: Connection) -> list[Caller]:
     org = create_org(connection, "shut")
     token = create_token(connection, org.admin)
     owner(connection).change("update public.orgs set disabled_at = now() where id = %(id)s", {"id": org.id})
     return [
         _refused(
-            "uS", "org_admin of a disabled org", signed_in(connection, org.admin), "org_disabled", user=org.admin
+            "uS",
+            "org_admin of a disabled org",
+            signed_in(connection, org.admin),
+            "org_disabled",
+            user=org.admin,
         ),
         _refused_token(connection, "tS", "token of a disabled org", token, "org_disabled"),
     ]
@@ -176,4 +208,6 @@ def _refused(code: str, who: str, client: Client, refusal: str, user: User) -> C
 
 
 def _refused_token(connection: Connection, code: str, who: str, token: Token, refusal: str) -> Caller:
-    return Caller(code, who, "token", with_token(connection, token), None, refusal, user=token.user, token=token)
+    return Caller(
+        code, who, "token", with_token(connection, token), None, refusal, user=token.user, token=token
+    )

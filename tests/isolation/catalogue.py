@@ -24,7 +24,10 @@ def exposed_schemas() -> list[str]:
 
 @dataclass(frozen=True)
 class Table:
-    """A table or view of an exposed schema. Of a global table `org_column` is None."""
+    """A table or view of an exposed schema. Of a global table `org_column` is None.
+
+    Where there is no primary key, all columns identify a row.
+    """
 
     schema: str
     name: str
@@ -33,10 +36,14 @@ class Table:
     org_column: str | None
     company_column: str | None
     columns: list[str]
+    # Columns of type uuid.
+    ids: list[str]
     selectable: list[str]
     insertable: list[str]
     updatable: list[str]
     deletable: bool
+    # Whether rows get an id by themselves.
+    generates_id: bool
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -51,7 +58,7 @@ def exposed_tables(connection: Connection) -> list[Table]:
                 select array_agg(a.attname::text order by a.attnum)
                 from pg_index i join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
                 where i.indrelid = c.oid and i.indisprimary
-            ), '{}') as key,
+            ), array_agg(a.attname::text order by a.attnum)) as key,
             case
                 when c.relname = 'orgs' then 'id'
                 when bool_or(a.attname = 'org_id') then 'org_id'
@@ -61,16 +68,22 @@ def exposed_tables(connection: Connection) -> list[Table]:
                 when bool_or(a.attname = 'company_id') then 'company_id'
             end as company_column,
             array_agg(a.attname::text order by a.attnum) as columns,
+            coalesce(array_agg(a.attname::text) filter (where a.atttypid = 'uuid'::regtype), '{}') as ids,
             coalesce(array_agg(a.attname::text order by a.attnum)
-                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'select')), '{}') as selectable,
+                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'select')), '{}') as
+                selectable,
             coalesce(array_agg(a.attname::text order by a.attnum)
-                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'insert')), '{}') as insertable,
+                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'insert')), '{}') as
+                insertable,
             coalesce(array_agg(a.attname::text order by a.attnum)
-                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'update')), '{}') as updatable,
-            has_table_privilege('authenticated', c.oid, 'delete') as deletable
+                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'update')), '{}') as
+                updatable,
+            has_table_privilege('authenticated', c.oid, 'delete') as deletable,
+            bool_or(a.attname = 'id' and a.atttypid = 'uuid'::regtype and a.atthasdef) as generates_id
         from pg_class c
         join pg_namespace n on n.oid = c.relnamespace
-        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and
+        a.attgenerated = ''
         where n.nspname = any (%(schemas)s) and c.relkind in ('r', 'p', 'v', 'm', 'f')
             and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
         group by c.oid, n.nspname, c.relname, c.relkind
@@ -90,9 +103,11 @@ def other_value(connection: Connection, table: Table, column: str) -> Any:  # no
     (found,) = owner(connection).rows(
         """
         select t.typcategory::text as category, t.typname::text as name,
-            array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by enumsortorder desc) as labels
+            array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by enumsortorder
+            desc) as labels
         from pg_attribute a join pg_type t on t.oid = a.atttypid
-        where a.attrelid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass and a.attname = %(column)s
+        where a.attrelid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass and a.attname =
+        %(column)s
         """,
         {"schema": table.schema, "table": table.name, "column": column},
     )
@@ -139,7 +154,8 @@ def links(connection: Connection) -> list[Link]:
 
 @dataclass(frozen=True)
 class Function:
-    """A function that a request can call. `arguments` are name → type, those without default in `required`."""
+    """A function that a request can call. `arguments` are name → type, those without default in
+    `required`."""
 
     schema: str
     name: str

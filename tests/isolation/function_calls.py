@@ -1,6 +1,7 @@
 """Every exposed function, by every caller, with ids of every scope in each argument that takes one.
 
-Besides the answer to the call, three things are watched: that an id of others is answered exactly as an id that nobody
+Besides the answer to the call, three things are watched: that an id of others is answered exactly as an id
+that nobody
 has, that no answer holds anything of others, and that nothing of others has changed.
 """
 
@@ -29,16 +30,19 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 Arguments = dict[str, Any]
 
 
-def sweep(world: World, function: Function, rules: FunctionRules) -> Report:
+def sweep(world: World, function: Function, rules: FunctionRules, *, until_noticed: bool = False) -> Report:
     report = Report()
     for caller in world.callers:
+        if until_noticed and report.deviations:
+            return report
         _FunctionSweep(world, function, rules, caller, report).run()
         report.mark(function.qualified, caller.code, _symbol(rules, caller))
     return report
 
 
 def sweep_worker(world: World, function: Function, rules: WorkerRules) -> Report:
-    """Of the tasks' functions the service credential has the use, and a claim is needed to write for a run."""
+    """Of the tasks' functions the service credential has the use, and a claim is needed to write for a
+    run."""
     report = Report()
     ids = {"p_pipeline_run_id": "pipeline_runs", "p_step_result_id": "step_results"}
     words = {str(uuid4()): rules.missing}
@@ -61,7 +65,7 @@ def sweep_worker(world: World, function: Function, rules: WorkerRules) -> Report
                         caller.code,
                         Attempt(caller.client, call(function, arguments)),
                         f"{caller.who}: {function.qualified} does not end as function_rules.py says.",
-                        (lambda outcome, word=word: outcome.word == word) if is_service else is_denied,
+                        _is(word) if is_service else is_denied,
                     )
                 ],
             )
@@ -99,7 +103,13 @@ class _FunctionSweep:
     def __init__(
         self, world: World, function: Function, rules: FunctionRules, caller: Caller, report: Report
     ) -> None:
-        self.world, self.function, self.rules, self.caller, self.report = world, function, rules, caller, report
+        self.world, self.function, self.rules, self.caller, self.report = (
+            world,
+            function,
+            rules,
+            caller,
+            report,
+        )
         self.hidden = hidden_from(world, caller)
         # Ids that the caller may use, so that the one that is tried decides.
         self.own = {name: self._own_id(id_) for name, id_ in rules.ids.items()}
@@ -113,6 +123,7 @@ class _FunctionSweep:
             if self.caller.authority and self.caller.kind not in self.rules.fixed:
                 self._try_ids(name, id_)
         if self.caller.authority:
+            self._try_names()
             self._try_json_bodies()
 
     def _expect_one_answer(self) -> None:
@@ -123,15 +134,15 @@ class _FunctionSweep:
             elif caller.authority:
                 self._try(ids, rules.fixed[caller.kind])
             else:
-                code = caller.refusal or ""
-                self._judge(ids, lambda o: o.word == rules.refusals.get(caller.code) or o.hint == code)
+                self._judge(ids, _is_refused(rules.refusals.get(caller.code), caller.refusal))
 
     def _guesses(self) -> Iterator[dict[str, str]]:
-        """Ids that nobody has, and, of each scope, those that others have."""
-        nobodys = {name: str(uuid4()) for name in self.rules.ids}
+        """Ids that nobody has, and one of each org."""
+        nobodys = {name: id_.nobodys() for name, id_ in self.rules.ids.items()}
         yield nobodys
         for name, id_ in self.rules.ids.items():
-            for row in self._candidates(id_):
+            by_org = {row.org_id: row for row in self._candidates(id_)}
+            for row in by_org.values():
                 yield nobodys | {name: row.values[id_.column]}
 
     def _try_ids(self, name: str, id_: Id) -> None:
@@ -140,7 +151,7 @@ class _FunctionSweep:
         assert authority is not None
         others = {other: own for other, own in self.own.items() if other != name and own}
         is_capable = all(i.may.reach(authority) is not Reach.NONE for i in self.rules.ids.values())
-        nobodys = str(uuid4())
+        nobodys = id_.nobodys()
         random = self._judge(others | {name: nobodys}, lambda o: id_.code is None or not o.succeeded)
         if is_capable and id_.code:
             self._expect(random.word == f"404 {id_.code}", f"answers {random.word} for an id that nobody has")
@@ -156,6 +167,24 @@ class _FunctionSweep:
                 )
             elif id_.code or is_capable:
                 self._try(ids, self._word(id_.may.reaches(authority, row)))
+
+    def _try_names(self) -> None:
+        """Names that another org uses, but not the caller's own, and a name that nobody uses."""
+        authority = self.caller.authority
+        assert authority is not None
+        ids = {name: own for name, own in self.own.items() if own}
+        for argument, places in self.rules.names.items():
+            free = self._judge(ids, lambda _: True)
+            for table, column in places:
+                rows = self.world.rows[table]
+                own = {row.values[column] for row in rows if row.org_id == authority.org_id}
+                for name in {row.values[column] for row in rows} - own - {None}:
+                    outcome = self._judge(ids | {argument: name}, lambda _: True)
+                    self._expect(
+                        outcome.word == free.word,
+                        f"answers {outcome.word} for a name in {table} of another org, but {free.word} "
+                        f"for a free one",
+                    )
 
     def _try_json_bodies(self) -> None:
         """Ids of others in every object of every JSON argument, beside what belongs there."""
@@ -214,7 +243,7 @@ class _FunctionSweep:
                 )
             ],
         )
-        stray = self.hidden & words_in(outcome) - words_of(arguments)
+        stray = (self.hidden & words_in(outcome)) - words_of(arguments)
         self._expect(not stray, f"shows what belongs to others: {len(stray)} ids or markers")
         self._expect(stays_within(outcome, self.caller), "changes what belongs to others")
         return outcome
@@ -225,6 +254,15 @@ class _FunctionSweep:
     def _expect(self, is_as_expected: bool, what: str) -> None:
         sentence = f"{self.caller.who}: {self.function.qualified} {what}."
         self.report.expect(is_as_expected, sentence, self.function.qualified, self.caller.code)
+
+
+def _is_refused(word: str | None, code: str | None) -> Callable[[Outcome], bool]:
+    """The refusal of the credential, unless another answer is told."""
+    return lambda outcome: outcome.word == word if word else outcome.hint == code
+
+
+def _is(word: str) -> Callable[[Outcome], bool]:
+    return lambda outcome: outcome.word == word
 
 
 def hidden_from(world: World, caller: Caller) -> set[str]:

@@ -1,10 +1,12 @@
-"""Who may call each exposed function with which ids, and how it answers for those that the caller cannot see."""
+"""Who may call each exposed function with which ids, and how it answers for those that the caller cannot
+see."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from tests.isolation.callers import Kind
 from tests.isolation.reach import NOBODY, Reach, Rule, everybody
@@ -18,7 +20,8 @@ class Id:
     """An argument that names a row of a table.
 
     Whoever may see the row and may do the call gets an answer; whoever may only see it gets 403 `forbidden`;
-    for everybody else the row is absent: the answer, 404 `code`, is the one for an id that nobody has. As a filter
+    for everybody else the row is absent: the answer, 404 `code`, is the one for an id that nobody has. As
+    a filter
     of a list (no `code`) it finds nothing instead.
     """
 
@@ -29,6 +32,13 @@ class Id:
     # The rows that the call is meant for, as column → values.
     where: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     column: str = "id"
+
+    def nobodys(self) -> str:
+        """A well-formed value that no row has."""
+        return str(uuid4()) if self.column == "id" else f"nobodys_{uuid4().hex}"
+
+
+ANYBODY = everybody(ORG)
 
 
 def named(table: str, code: str, may: Rule | None = None, **where: tuple[Any, ...]) -> Id:
@@ -46,7 +56,10 @@ class FunctionRules:
 
     ids: Mapping[str, Id] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    may: Rule = everybody(ORG)
+    may: Rule = ANYBODY
+    # Arguments that give a name, as argument → (table, column): one that another org uses is as free as
+    # any other.
+    names: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     # Where every caller of a kind gets one answer, whatever the id.
     fixed: Mapping[Kind, str] = field(default_factory=dict)
     # Answers to callers without authority that differ from their refusal, by caller.
@@ -58,8 +71,13 @@ PEOPLE_ADMIN = Rule(ORG, COMPANY, NONE, only_sessions=True)
 NEW_TOKEN = {"p_token_hash": "cd" * 32, "p_prefix": "dex_Attacked"}
 STEPS = [{"slug": "testing-inline", "config": {}}]
 RUN = "pipeline_run_not_found"
-INVITATION = Id(
-    "invitations", "invitation_not_found", PEOPLE_ADMIN, TABLES["invitations"].select, {"role": ("member",)}
+_OPEN: dict[str, tuple[Any, ...]] = {"accepted_at": (None,), "revoked_at": (None,)}
+INVITATION = named(
+    "invitations",
+    "invitation_not_found",
+    PEOPLE_ADMIN,
+    role=("member",),
+    **_OPEN,
 )
 USER = named("users", "user_not_found", PEOPLE_ADMIN, role=("member",))
 
@@ -67,13 +85,25 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
     "public.auth_context": FunctionRules(),
     "public.accept_invitation": FunctionRules(
         # Nothing that is seen or not decides here, but the verified e-mail of the identity.
-        ids={"p_invitation_id": Id("invitations", "invitation_not_found", NOBODY, NOBODY)},
+        ids={
+            "p_invitation_id": Id(
+                "invitations",
+                "invitation_not_found",
+                NOBODY,
+                NOBODY,
+                _OPEN | {"role": ("member", "company_admin")},
+            )
+        },
         fixed={"session": "409 already_registered", "token": "403 forbidden"},
-        refusals={"uN": "404 invitation_not_found"},
+        refusals={"uN": "404 invitation_not_found", "uI": "404 invitation_not_found"},
     ),
     "public.get_company": FunctionRules(ids={"p_company_id": named("companies", "company_not_found")}),
     "public.list_companies": FunctionRules(may=OF_COMPANY),
-    "public.create_company": FunctionRules(may=ORG_ADMIN, arguments={"p_name": "Attacked"}),
+    "public.create_company": FunctionRules(
+        may=ORG_ADMIN,
+        arguments={"p_name": "Attacked"},
+        names={"p_name": (("companies", "name"),), "p_external_id": (("companies", "external_id"),)},
+    ),
     "public.get_user": FunctionRules(ids={"p_user_id": named("users", "user_not_found")}),
     "public.list_users": FunctionRules(ids={"p_company_id": filtered("companies")}),
     "public.update_user": FunctionRules(
@@ -85,6 +115,7 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
     "public.create_invitation": FunctionRules(
         ids={"p_company_id": named("companies", "company_not_found", PEOPLE_ADMIN)},
         arguments={"p_email": "attacked@example.com", "p_role": "member"},
+        names={"p_email": (("users", "email"), ("invitations", "email"))},
     ),
     "public.list_invitations": FunctionRules(may=ADMINS_OF_COMPANY),
     "public.revoke_invitation": FunctionRules(ids={"p_invitation_id": INVITATION}),
@@ -96,7 +127,11 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         arguments={"p_name": "Attacked", "p_role": "member", **NEW_TOKEN},
     ),
     "public.revoke_api_token": FunctionRules(
-        ids={"p_api_token_id": named("api_tokens", "api_token_not_found", ADMINS_OF_COMPANY, revoked_at=(None,))}
+        ids={
+            "p_api_token_id": named(
+                "api_tokens", "api_token_not_found", ADMINS_OF_COMPANY, revoked_at=(None,)
+            )
+        }
     ),
     "public.rotate_api_token": FunctionRules(
         ids={
@@ -106,12 +141,21 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         },
         arguments=NEW_TOKEN,
     ),
-    "public.set_secret": FunctionRules(may=ORG_ADMIN, arguments={"p_name": "only_of_b", "p_value": "attacked"}),
+    "public.set_secret": FunctionRules(
+        may=ORG_ADMIN,
+        arguments={"p_name": "attacked", "p_value": "attacked"},
+        names={"p_name": (("secrets", "name"),)},
+    ),
     "public.list_secrets": FunctionRules(may=ORG_ADMIN),
     "public.delete_secret": FunctionRules(
         ids={
             "p_name": Id(
-                "secrets", "secret_not_found", ORG_ADMIN, ORG_ADMIN, {"name": ("only_of_a", "only_of_b")}, "name"
+                "secrets",
+                "secret_not_found",
+                ORG_ADMIN,
+                ORG_ADMIN,
+                {"name": ("only_of_a", "only_of_b")},
+                "name",
             )
         }
     ),
@@ -120,13 +164,17 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
     "public.get_blueprint": FunctionRules(ids={"p_blueprint_id": named("blueprints", "blueprint_not_found")}),
     "public.list_blueprints": FunctionRules(),
     "public.create_blueprint": FunctionRules(
-        may=ORG_ADMIN, arguments={"p_name": "Attacked", "p_steps": STEPS}
+        may=ORG_ADMIN,
+        arguments={"p_name": "Attacked", "p_steps": STEPS},
+        names={"p_name": (("blueprints", "name"),)},
     ),
     "public.update_blueprint": FunctionRules(
         ids={"p_blueprint_id": named("blueprints", "blueprint_not_found", ORG_ADMIN)},
         arguments={"p_description": "Attacked", "p_steps": STEPS},
     ),
-    "public.get_submission": FunctionRules(ids={"p_submission_id": named("submissions", "submission_not_found")}),
+    "public.get_submission": FunctionRules(
+        ids={"p_submission_id": named("submissions", "submission_not_found")}
+    ),
     "public.list_submissions": FunctionRules(ids={"p_company_id": filtered("companies")}),
     "public.create_submission": FunctionRules(
         ids={
@@ -197,7 +245,8 @@ ERROR = {"code": "attacked", "message": "Attacked."}
 class WorkerRules:
     """What the service credential, and nobody else, gets from a function of the tasks.
 
-    `unclaimed` is the answer for a run or step that exists, to whoever does not hold the claim on it; `missing`
+    `unclaimed` is the answer for a run or step that exists, to whoever does not hold the claim on it;
+    `missing`
     the answer for one that does not exist.
     """
 
@@ -227,9 +276,7 @@ WORKER_FUNCTIONS: Mapping[str, WorkerRules] = {
     "worker.fail_step": _of_step(p_claim_id=NOT_A_CLAIM, p_error=ERROR),
     "worker.write_chunk": _of_step(p_claim_id=NOT_A_CLAIM, p_chunk_index=0, p_records=[]),
     # Reading takes no claim: a step that was started elsewhere reads the same.
-    "worker.read_chunk": WorkerRules(
-        "404 chunk_not_found", "ok", "p_step_result_id", {"p_chunk_index": 0}
-    ),
+    "worker.read_chunk": WorkerRules("404 chunk_not_found", "ok", "p_step_result_id", {"p_chunk_index": 0}),
     "worker.read_secret": WorkerRules(
         "404 secret_not_found", "404 secret_not_found", "p_step_result_id", {"p_name": "signing"}
     ),

@@ -61,7 +61,8 @@ class Row:
 
 
 def within(reach: Reach, authority: Authority, row: Row) -> bool:
-    """Whether the row lies in the reach. A caller bound to a company never reaches further than its word says."""
+    """Whether the row lies in the reach. A caller bound to a company never reaches further than its word
+    says."""
     if reach is Reach.ALL:
         return True
     if reach is Reach.NONE or row.org_id != authority.org_id:

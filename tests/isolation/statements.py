@@ -33,7 +33,8 @@ def join_keys(link: Link, child: Table, parent: Table) -> str:
     """What PostgREST asks when one resource is embedded in the other: pairs of keys, as an array."""
     return (
         sql.SQL(
-            "select coalesce(jsonb_agg(jsonb_build_object('child', {child_key}, 'parent', {parent_key})), '[]') "
+            "select coalesce(jsonb_agg(jsonb_build_object('child', {child_key}, 'parent', "
+            "{parent_key})), '[]') "
             "from {child} c join {parent} p on {condition}"
         )
         .format(
@@ -57,7 +58,8 @@ def _object(alias: str, table: Table) -> sql.Composed:
 
 def by_key(row: Row) -> sql.Composed:
     return sql.SQL(" and ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(value)) for column, value in row.key.items()
+        sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(value))
+        for column, value in row.key.items()
     )
 
 

@@ -1,4 +1,5 @@
-"""Who may do what with the rows of each table. The sweeps hold the database to it, and docs/auth.md is printed from it."""
+"""Who may do what with the rows of each table. The sweeps hold the database to it, and docs/auth.md is
+printed from it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
 
 @dataclass(frozen=True)
 class TableRules:
-    """`links` are the columns that point into other tables of the tenant, by foreign keys that carry the tenant."""
+    """`links` are the columns that point into other tables of the tenant, by foreign keys that carry the
+    tenant."""
 
     select: Rule
     insert: Rule = NOBODY
@@ -24,10 +26,14 @@ class TableRules:
     # Columns that no client can read.
     withheld: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
+    # Ids that point nowhere by a foreign key of their own.
+    unlinked: frozenset[str] = frozenset()
     # What makes a copy of a row another row, so that an insert is not refused as a repetition.
-    fresh: Mapping[str, Any] = field(default_factory=dict)
+    fresh: dict[str, Any] = field(default_factory=dict)
 
 
+# The company of what hangs below a submission or run is that of its parent: one foreign key holds both.
+OF_PARENT = frozenset({"company_id"})
 OF_COMPANY = Rule(ORG, COMPANY, COMPANY)
 ADMINS_OF_COMPANY = Rule(ORG, COMPANY, NONE)
 ORG_ADMIN = Rule(ORG, NONE, NONE)
@@ -92,6 +98,7 @@ TABLES: Mapping[str, TableRules] = {
         select=OF_COMPANY,
         insert=OF_COMPANY,
         links={"submission_id": "submissions"},
+        unlinked=OF_PARENT,
         fresh={"chunk_index": 1, "records": [{"id": "9", "data": {}}]},
     ),
     "pipeline_runs": TableRules(
@@ -100,17 +107,26 @@ TABLES: Mapping[str, TableRules] = {
         update=Rule(ORG, COMPANY, OWN, only={"status": ("queued", "cancelled")}),
         owner="created_by",
         withheld=frozenset({"claim_id"}),
+        unlinked=OF_PARENT | {"claim_id"},
         links={"submission_id": "submissions", "blueprint_id": "blueprints", "created_by": "users"},
     ),
-    "step_results": TableRules(select=OF_COMPANY, links={"pipeline_run_id": "pipeline_runs"}),
-    "step_result_chunks": TableRules(select=OF_COMPANY, links={"step_result_id": "step_results"}),
+    "step_results": TableRules(
+        select=OF_COMPANY, links={"pipeline_run_id": "pipeline_runs"}, unlinked=OF_PARENT
+    ),
+    "step_result_chunks": TableRules(
+        select=OF_COMPANY, links={"step_result_id": "step_results"}, unlinked=OF_PARENT
+    ),
     "rejected_records": TableRules(
         select=OF_COMPANY,
         insert=Rule(ORG, COMPANY, COMPANY, only={"step_result_id": (None,)}),
         links={"submission_id": "submissions", "step_result_id": "step_results"},
+        unlinked=OF_PARENT,
         fresh={"record_id": "9", "chunk_index": 1},
     ),
-    "audit_log": TableRules(select=ORG_ADMIN),
+    # Its entries outlive what they tell of.
+    "audit_log": TableRules(
+        select=ORG_ADMIN, unlinked=frozenset({"company_id", "actor_user_id", "actor_api_token_id"})
+    ),
 }
 
 OWNER_COLUMNS = {name: rules.owner for name, rules in TABLES.items()}

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import uuid4
 
-from tests.database.client import Client, Connection, service, signed_in
+from tests.database.client import Client, Connection, owner, service, signed_in
 from tests.database.pipeline import Run, create_blueprint, publish_steps, verdict
 from tests.isolation import attempts
 from tests.isolation.callers import Caller, create_callers
 from tests.isolation.catalogue import Table, exposed_tables, rows_of
 from tests.isolation.reach import Row
-from tests.tenants import Company, Org, Tenants, User, create_tenants
+from tests.tenants import Company, Org, Tenants, User, create_identity, create_tenants, create_token
 
 Scope = tuple[str, str | None]
 
@@ -43,7 +43,15 @@ class World:
 
     def samples(self, table: str) -> list[Row]:
         """Rows of the table, one of each kind: those alike in place, owner and state behave alike."""
-        states = ("submission_id", "status", "role", "step_result_id", "revoked_at", "deactivated_at")
+        states = (
+            "submission_id",
+            "status",
+            "role",
+            "step_result_id",
+            "accepted_at",
+            "revoked_at",
+            "deactivated_at",
+        )
         kinds = {
             (row.scope, row.owner_id, *(str(row.values.get(state)) for state in states)): row
             for row in self.rows[table]
@@ -61,9 +69,7 @@ class World:
     def scopes(self) -> list[Scope]:
         """Every company, and what belongs to an org as a whole."""
         return [
-            (org.id, company_id)
-            for org in self.tenants
-            for company_id in (None, org.first.id, org.second.id)
+            (org.id, company_id) for org in self.tenants for company_id in (None, org.first.id, org.second.id)
         ]
 
     def marker_of(self, scope: Scope) -> str:
@@ -109,10 +115,18 @@ def create_world(connection: Connection, owner_columns: dict[str, str | None]) -
 def _populate(world: World, org: Org) -> None:
     marker = world.marker_of((org.id, None))
     admin = signed_in(world.connection, org.admin)
+    create_token(world.connection, org.admin)
     # Names: one that both orgs have, one that the other does not have.
     admin.call("set_secret", name="signing", value=marker)
     admin.call("set_secret", name=f"only_of_{'a' if org is world.tenants.org else 'b'}", value=marker)
     admin.call("create_invitation", email="admin@example.com", role="org_admin", full_name=marker)
+    owner(world.connection).change(
+        """
+        insert into public.invitations (org_id, email, role, invited_by, created_at, expires_at)
+        values (%(org)s, %(email)s, 'org_admin', %(admin)s, '2020-01-01', '2020-01-02')
+        """,
+        {"org": org.id, "email": f"late-{org.slug}@example.com", "admin": org.admin.id},
+    )
     admin.call("create_blueprint", name=f"Spare {marker}", steps=[{"slug": "testing-inline"}])
     blueprint = create_blueprint(admin, name=f"Used {marker}")
     for company in (org.first, org.second):
@@ -123,10 +137,15 @@ def _populate_company(world: World, company: Company, blueprint_id: str) -> None
     """Of the member and of another one each: a run that waits and an upload under way; and a finished run."""
     marker = world.marker_of((company.org_id, company.id))
     company_admin = signed_in(world.connection, company.company_admin)
+    for user in company.users:
+        create_token(world.connection, user)
     for role in ("member", "company_admin"):
         company_admin.call(
             "create_invitation", email=f"{role}-{uuid4().hex}@example.com", role=role, full_name=marker
         )
+    newcomer = create_identity(world.connection, company.org_id)
+    company_admin.call("create_invitation", email=newcomer.email, role="member", full_name=marker)
+    signed_in(world.connection, newcomer).call("accept_invitation")
     finished = _submit(world, company, company.member, blueprint_id)
     finished.take()
     finished.start(1)

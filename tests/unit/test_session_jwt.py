@@ -178,6 +178,7 @@ async def test_a_kid_must_be_the_name_of_a_key(keys: Keys, auth_server: Loopback
         checker = verifier("ES256", jwks=JwksKeys(http))
         token = signed_by_es256({"alg": "ES256", "kid": kid}, keys.es256)
         assert await refusal(checker, token) == "invalid_token"
+        assert bool(auth_server.requests) is isinstance(kid, str)
         await checker.verify(signed_by_es256({"alg": "ES256", "kid": "elliptic"}, keys.es256))
 
 

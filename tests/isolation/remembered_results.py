@@ -1,0 +1,56 @@
+"""Results kept for idempotency keys: nobody gets at one that another org or another user has put there."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from tests.database.client import owner
+from tests.isolation.findings import Report
+from tests.isolation.world import World
+
+_PLANT = """
+insert into private.idempotency_keys (org_id, user_id, operation, key, request_hash, result)
+values (%(org)s, %(user)s, 'create_company', %(key)s, 'hash', %(result)s)
+"""
+_RECALL = "select private.recall_result('create_company', %(key)s, 'hash')"
+_REMEMBER = """select private.remember_result('create_company', %(key)s, '{"own": true}')"""
+_KEPT = (
+    "select result from private.idempotency_keys where key = %(key)s and org_id = %(org)s and "
+    "user_id = %(user)s"
+)
+
+
+def sweep(world: World) -> Report:
+    report = Report()
+    postgres = owner(world.connection)
+    for caller in world.callers:
+        authority = caller.authority
+        if authority is None:
+            continue
+        foreign = next(org for org in world.tenants if org.id != authority.org_id)
+        neighbour = next(
+            user
+            for org in world.tenants
+            for user in org.users
+            if user.org_id == authority.org_id and user.id != authority.user_id
+        )
+        for org_id, user_id, whose in (
+            (foreign.id, authority.user_id, "the same user in another org"),
+            (authority.org_id, neighbour.id, "another user of the org"),
+            (foreign.id, foreign.admin.id, "another org"),
+        ):
+            for result in ('{"planted": true}', None):
+                with world.connection.transaction(force_rollback=True):
+                    planted = {"org": org_id, "user": user_id, "key": str(uuid4())}
+                    postgres.change(_PLANT, planted | {"result": result})
+                    recalled = caller.client.value(_RECALL, planted)
+                    caller.client.value(_REMEMBER, planted)
+                    repeated = caller.client.value(_RECALL, planted)
+                    kept = postgres.value(_KEPT, planted)
+                is_own = recalled is None and repeated == {"own": True}
+                report.expect(is_own, f"{caller.who} gets the result that was kept for {whose}.")
+                expected = None if result is None else {"planted": True}
+                report.expect(
+                    kept == expected, f"{caller.who} overwrites the result that was kept for {whose}."
+                )
+    return report

@@ -1,0 +1,24 @@
+"""Whatever fence is taken down, something notices."""
+
+from __future__ import annotations
+
+from tests.database.client import owner
+from tests.isolation.mutants import Mutant, judge, mutants
+from tests.isolation.world import World
+
+
+def test_every_mutant_is_noticed(world: World) -> None:
+    survivors = [
+        f"{mutant.kind}: {mutant.what}"
+        for mutant in mutants(world.connection)
+        if judge(world, mutant).noticed_by is None
+    ]
+    assert survivors == []
+
+
+def test_what_changes_nothing_is_not_noticed(world: World) -> None:
+    """So that being noticed means something."""
+    for mutant in mutants(world.connection)[:3]:
+        harmless = Mutant("nothing", mutant.what, "select 1", mutant.notice)
+        assert judge(world, harmless).noticed_by is None
+    assert owner(world.connection).value("select count(*) from pg_policies where policyname = 'lifted'") == 0
