@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.database.client import Client, refused
-from tests.database.pipeline import INLINE, Run, create_run, records, verdict
+from tests.database.pipeline import INLINE, Json, Run, create_run, records, verdict
 from tests.tenants import Company, Org
 
 ERROR = {"code": "broken", "message": "It broke."}
@@ -14,7 +14,7 @@ ERROR = {"code": "broken", "message": "It broke."}
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
     """Its second step may fail."""
-    steps = [{"slug": INLINE}, {"slug": INLINE, "continue_on_error": True}, {"slug": INLINE}]
+    steps: list[Json] = [{"slug": INLINE}, {"slug": INLINE, "continue_on_error": True}, {"slug": INLINE}]
     run = create_run(worker, org, company, *steps)
     run.take()
     run.start(1)

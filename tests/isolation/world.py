@@ -134,7 +134,7 @@ def _populate(world: World, org: Org) -> None:
 
 
 def _populate_company(world: World, company: Company, blueprint_id: str) -> None:
-    """Of the member and of another one each: a run that waits and an upload under way; and a finished run."""
+    """Of the member and of another one each: a run that waits and an upload under way; two that ended."""
     marker = world.marker_of((company.org_id, company.id))
     company_admin = signed_in(world.connection, company.company_admin)
     for user in company.users:
@@ -154,6 +154,11 @@ def _populate_company(world: World, company: Company, blueprint_id: str) -> None
     finished.on_step("finish_step", 1)
     finished.pass_through(2)
     finished.on_run("finish_pipeline_run")
+    failed = _submit(world, company, company.member, blueprint_id)
+    failed.take()
+    failed.start(1)
+    failed.write(1, kept, rejected=[verdict(2)], dropped=[verdict(3, message=marker)])
+    failed.on_step("fail_step", 1, error={"code": "broken", "message": marker})
     for user in (company.member, company.other_member):
         _submit(world, company, user, blueprint_id)
         _open_upload(signed_in(world.connection, user), company.id, blueprint_id, marker)
