@@ -119,6 +119,8 @@ TABLES: Mapping[str, TableRules] = {
             "created_by": "users",
             "retry_of": "pipeline_runs",
         },
+        # A run is retried once: a copy of a retry is a run of its own.
+        fresh={"retry_of": None},
     ),
     "step_results": TableRules(
         select=OF_COMPANY,
