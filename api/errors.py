@@ -36,6 +36,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_REQUEST = "invalid_request"
     INVALID_STEP_CONFIG = "invalid_step_config"
+    INVALID_RUN_IF = "invalid_run_if"
     UNKNOWN_STEP = "unknown_step"
     UNREADABLE_FILE = "unreadable_file"
     SUBMISSION_EMPTY = "submission_empty"
@@ -58,6 +59,7 @@ STATUS: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.INVALID_REQUEST: 422,
     ErrorCode.INVALID_STEP_CONFIG: 422,
+    ErrorCode.INVALID_RUN_IF: 422,
     ErrorCode.UNKNOWN_STEP: 422,
     ErrorCode.UNREADABLE_FILE: 422,
     ErrorCode.SUBMISSION_EMPTY: 422,

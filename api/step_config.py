@@ -1,4 +1,4 @@
-"""Checks each step's config of a blueprint against the schema that the step published.
+"""Checks the steps of a blueprint: each config against the schema of its step, and each condition.
 
 The API knows no step by name: the JSON Schema of the registry (2020-12) is all it goes by.
 """
@@ -14,6 +14,7 @@ from api.data_api import DataApiCaller
 from api.errors import ApiError, ErrorCode
 from api.models.blueprints import BlueprintStepInput
 from api.models.steps import Step
+from api.run_if import find_fault
 
 MAX_ERRORS_PER_STEP = 20
 MAX_MESSAGE_LENGTH = 300
@@ -22,7 +23,7 @@ MAX_MESSAGE_LENGTH = 300
 async def checked_steps(rpc: DataApiCaller, steps: Sequence[BlueprintStepInput]) -> list[dict[str, Any]]:
     """Returns the steps as the RPC takes them, each with the version that its config was checked against.
 
-    Raises ApiError unknown_step or invalid_step_config, which names every faulty step at once.
+    Raises ApiError unknown_step, invalid_step_config or invalid_run_if, which name every faulty step at once.
     """
     wanted = list(dict.fromkeys((step.slug, step.version) for step in steps))
     found = await asyncio.gather(*(_published_step(rpc, *reference) for reference in wanted))
@@ -44,14 +45,27 @@ async def checked_steps(rpc: DataApiCaller, steps: Sequence[BlueprintStepInput])
         assert definition is not None  # for the type checker: unknown ones were raised above
         if errors := config_errors(definition.config_schema, step.config):
             faulty.append({"position": position, "slug": step.slug, "errors": errors})
-        checked.append(step.model_dump(mode="json") | {"version": definition.version})
+        checked.append(step.model_dump(mode="json", exclude_unset=True) | {"version": definition.version})
     if faulty:
         raise ApiError(
             ErrorCode.INVALID_STEP_CONFIG,
             "A step's config does not match what the step expects.",
             details={"steps": faulty},
         )
+    _check_conditions(steps)
     return checked
+
+
+def _check_conditions(steps: Sequence[BlueprintStepInput]) -> None:
+    faulty = [
+        {"position": position, "slug": step.slug, **fault.as_details()}
+        for position, step in enumerate(steps, start=1)
+        if step.run_if is not None and (fault := find_fault(step.run_if)) is not None
+    ]
+    if faulty:
+        raise ApiError(
+            ErrorCode.INVALID_RUN_IF, "A step's run_if is not a valid condition.", details={"steps": faulty}
+        )
 
 
 async def _published_step(rpc: DataApiCaller, slug: str, version: str | None) -> Step | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints
 
 from api.models.envelope import ResultModel
 from api.models.requests import Name, PageRequest, RequestModel, Slug, Version
@@ -13,8 +13,26 @@ from api.models.steps import ExecutionMode
 Description = Annotated[str, Field(max_length=2000)]
 
 
+ErrorCodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class Backoff(RequestModel):
+    """The n-th wait is `initial_seconds * factor^(n-1)`, at most `max_seconds`; half of it is random."""
+
+    initial_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 1
+    max_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 60
+    factor: Annotated[float, Field(ge=1, le=10)] = 2
+
+
 class Retry(RequestModel):
-    max_attempts: Annotated[int, Field(ge=1, le=10)]
+    max_attempts: Annotated[int, Field(ge=1, le=10, description="Attempts in a row without a new chunk.")]
+    backoff: Backoff = Field(default_factory=Backoff)
+    on: list[ErrorCodeName] = Field(
+        default_factory=list,
+        min_length=1,
+        max_length=20,
+        description="Only these codes are tried again; when left out, whatever the step calls retryable.",
+    )
 
 
 class BlueprintStepInput(RequestModel):
@@ -23,7 +41,24 @@ class BlueprintStepInput(RequestModel):
     config: dict[str, Any] = Field(
         default_factory=dict, description="Must satisfy the step's `config_schema`."
     )
+    continue_on_error: Annotated[
+        bool, Field(description="When the step fails, what went into it passes on and the run goes on.")
+    ] = False
+    timeout_seconds: Annotated[
+        int | None, Field(ge=1, le=3600, description="How long one attempt at one chunk may take.")
+    ] = None
     retry: Retry | None = None
+    run_if: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=2000,
+            description="A condition in CEL: of each record if it names `record`, else of the run.",
+        ),
+    ] = None
+    concurrency: Annotated[
+        int | None, Field(ge=1, le=20, description="Chunks that are processed at a time; one when left out.")
+    ] = None
 
 
 StepList = Annotated[list[BlueprintStepInput], Field(min_length=1, max_length=50)]
@@ -71,7 +106,11 @@ class BlueprintStep(ResultModel):
     title: str
     execution_mode: ExecutionMode
     config: dict[str, Any]
+    continue_on_error: bool
+    timeout_seconds: int | None
     retry: dict[str, Any] | None
+    run_if: str | None
+    concurrency: int | None
 
 
 class BlueprintSummary(ResultModel):

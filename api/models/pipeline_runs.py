@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from api.models.envelope import ResultModel
-from api.models.requests import PageRequest, RequestModel
+from api.models.requests import Name, PageRequest, RequestModel
 from api.models.step_results import RecordKind, StepResult
 
 
@@ -16,6 +16,7 @@ class PipelineRunStatus(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"
+    SUCCEEDED_WITH_ERRORS = "succeeded_with_errors"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
@@ -43,6 +44,17 @@ class CancelPipelineRun(RequestModel):
     pipeline_run_id: UUID
 
 
+class RetryPipelineRun(RequestModel):
+    pipeline_run_id: UUID
+
+
+class RetryRejectedRecords(RequestModel):
+    pipeline_run_id: UUID
+    name: Annotated[
+        Name | None, Field(description="Of the new submission; that of the first one when left out.")
+    ] = None
+
+
 class ListPipelineRunRecords(PageRequest):
     pipeline_run_id: UUID
     kind: RecordKind = RecordKind.OUTPUT
@@ -52,6 +64,13 @@ class ListPipelineRunRecords(PageRequest):
 class ExportPipelineRun(RequestModel):
     pipeline_run_id: UUID
     format: ExportFormat = ExportFormat.CSV
+
+
+class FailedStep(ResultModel):
+    position: int
+    slug: str
+    code: str | None
+    message: str | None
 
 
 class PipelineRun(ResultModel):
@@ -67,6 +86,11 @@ class PipelineRun(ResultModel):
         dict[str, Any] | None,
         Field(description="Of a failed run: `{code, message, details?, position?, slug?}`."),
     ]
+    failed_steps: Annotated[
+        list[FailedStep],
+        Field(description="Which steps failed and why; a run goes on without those that may fail."),
+    ]
+    retry_of: Annotated[UUID | None, Field(description="The run that this one takes up where it failed.")]
     record_count: int
     dispatched: Annotated[bool, Field(description="Whether Trigger.dev has taken the run.")]
     trigger_run_id: str | None

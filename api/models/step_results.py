@@ -21,6 +21,12 @@ class StepResultStatus(StrEnum):
     SKIPPED = "skipped"
 
 
+class SkipReason(StrEnum):
+    CONDITION = "condition"
+    RUN_FAILED = "run_failed"
+    RUN_CANCELLED = "run_cancelled"
+
+
 class RecordKind(StrEnum):
     INPUT = "input"
     OUTPUT = "output"
@@ -52,6 +58,18 @@ class StepResult(ResultModel):
     version: str
     execution_mode: ExecutionMode
     status: StepResultStatus
+    skip_reason: SkipReason | None
+    continue_on_error: bool
+    input_step_result_id: Annotated[
+        UUID | None, Field(description="Whose output it took, once started; null: the submission.")
+    ]
+    reused_from: Annotated[
+        UUID | None, Field(description="The step result of an earlier run that did this step.")
+    ]
+    resumed_from: Annotated[
+        UUID | None, Field(description="The step result of an earlier run that this one goes on with.")
+    ]
+    delivery_key: Annotated[str, Field(description="What the step's deliveries name themselves by.")]
     attempt: int
     chunk_count: int | None
     chunks_written: int

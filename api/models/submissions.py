@@ -84,6 +84,9 @@ class Submission(ResultModel):
     rejected_count: int
     chunk_count: int
     fields: list[str] | None
+    retry_of_run_id: Annotated[
+        UUID | None, Field(description="The run whose rejected records these are, once more.")
+    ]
     created_by: UUID | None
     created_at: datetime
     received_at: datetime | None

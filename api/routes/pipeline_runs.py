@@ -1,4 +1,4 @@
-"""Pipeline runs: create another one, follow it, cancel it, take its records away."""
+"""Pipeline runs: create another one, follow it, cancel it, retry it, take its records away."""
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
@@ -19,8 +19,11 @@ from api.models.pipeline_runs import (
     PipelineRunCreated,
     PipelineRunDetail,
     PipelineRunWithSteps,
+    RetryPipelineRun,
+    RetryRejectedRecords,
     RunRecord,
 )
+from api.models.submissions import SubmissionAccepted, SubmissionCreated
 from api.trigger_client import Trigger
 
 router = APIRouter(prefix="/v1/pipeline-runs", tags=["pipeline runs"])
@@ -66,6 +69,42 @@ async def cancel_pipeline_run(
     run = await rpc.call("cancel_pipeline_run", arguments, PipelineRunWithSteps)
     await cancel_trigger_run(trigger, run)
     return Data(data=run)
+
+
+@router.post(
+    "/retry", status_code=202, summary="Take up a run where it failed, without doing again what was done"
+)
+async def retry_pipeline_run(
+    body: RetryPipelineRun,
+    context: CurrentContext,
+    rpc: CallerRpc,
+    trigger: Trigger,
+    idempotency_key: IdempotencyKey = None,
+) -> Data[PipelineRunCreated]:
+    arguments = body.rpc_arguments() | idempotency_arguments(idempotency_key, "/v1/pipeline-runs/retry", body)
+    created = await rpc.call("retry_pipeline_run", arguments, PipelineRunWithSteps)
+    run = await dispatch(rpc, trigger, created)
+    return Data(data=PipelineRunCreated(pipeline_run=run, dispatched=run.dispatched))
+
+
+@router.post(
+    "/retry-rejected", status_code=202, summary="Submit once more what the steps of a finished run rejected"
+)
+async def retry_rejected_records(
+    body: RetryRejectedRecords,
+    context: CurrentContext,
+    rpc: CallerRpc,
+    trigger: Trigger,
+    idempotency_key: IdempotencyKey = None,
+) -> Data[SubmissionAccepted]:
+    arguments = body.rpc_arguments() | idempotency_arguments(
+        idempotency_key, "/v1/pipeline-runs/retry-rejected", body
+    )
+    created = await rpc.call("retry_rejected_records", arguments, SubmissionCreated)
+    run = await dispatch(rpc, trigger, created.pipeline_run)
+    return Data(
+        data=SubmissionAccepted(submission=created.submission, pipeline_run=run, dispatched=run.dispatched)
+    )
 
 
 @router.post(

@@ -117,7 +117,7 @@ def _stack(console: Console, directory: Path, port_base: int, *, migrate: bool) 
 def _play(scene: Scene) -> Findings:
     with perform(scene) as (performance, server):
         if performance.run.status != "succeeded":
-            error = performance.run.error or {}
+            error = performance.run.error or next(iter(performance.run.failed_steps), {})
             where = f" in {error['slug']}" if error.get("slug") else ""
             raise DemoError(
                 f"The run {performance.run.status}{where}: {error.get('code')}: {error.get('message')}",

@@ -55,12 +55,13 @@ class PipelineRun(BaseModel):
     run_number: int
     status: str
     error: dict[str, Any] | None
+    failed_steps: list[dict[str, Any]] = []
     record_count: int
     steps: list[StepResult] = []
 
     @property
     def finished(self) -> bool:
-        return self.status in {"succeeded", "failed", "cancelled"}
+        return self.status in {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
 
 
 class RunSummary(BaseModel):

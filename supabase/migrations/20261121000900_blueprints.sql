@@ -25,6 +25,61 @@ comment on table public.blueprints is 'An org''s ordered list of steps with thei
 create index blueprints_org_id_created_at_idx on public.blueprints (org_id, created_at desc, id desc);
 create index blueprints_org_id_created_by_idx on public.blueprints (org_id, created_by);
 
+create function private.is_backoff(p_backoff jsonb)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select case
+        when jsonb_typeof(p_backoff) <> 'object' or p_backoff - '{initial_seconds,max_seconds,factor}'::text[] <> '{}' then false
+        when exists (select from jsonb_each(p_backoff) e where jsonb_typeof(e.value) <> 'number') then false
+        else coalesce((p_backoff ->> 'initial_seconds')::numeric, 1) between 0.1 and 3600
+            and coalesce((p_backoff ->> 'max_seconds')::numeric, 60) between 0.1 and 3600
+            and coalesce((p_backoff ->> 'factor')::numeric, 2) between 1 and 10
+    end;
+$$;
+comment on function private.is_backoff(jsonb) is
+    'Whether this is {"initial_seconds"?, "max_seconds"?, "factor"?}: seconds from 0.1 to 3600, the factor from 1 to 10.';
+
+create function private.is_list_of_codes(p_codes jsonb)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select case
+        when jsonb_typeof(p_codes) <> 'array' then false
+        else jsonb_array_length(p_codes) between 1 and 20 and not exists (
+            select from jsonb_array_elements(p_codes) c
+            where jsonb_typeof(c) <> 'string' or c #>> '{}' !~ '^[a-z][a-z0-9_]{0,62}$'
+        )
+    end;
+$$;
+comment on function private.is_list_of_codes(jsonb) is 'Whether this is a list of 1 to 20 error codes.';
+
+create function private.is_retry(p_retry jsonb)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select case
+        when jsonb_typeof(p_retry) <> 'object' or p_retry - '{max_attempts,backoff,on}'::text[] <> '{}' then false
+        when jsonb_typeof(p_retry -> 'max_attempts') is distinct from 'number' then false
+        when (p_retry ->> 'max_attempts')::numeric not in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10) then false
+        else private.is_backoff(coalesce(nullif(p_retry -> 'backoff', 'null'), '{}'))
+            and private.is_list_of_codes(coalesce(nullif(p_retry -> 'on', 'null'), '["any"]'))
+    end;
+$$;
+comment on function private.is_retry(jsonb) is
+    'Whether this is {"max_attempts": 1..10, "backoff"?, "on"?}, as blueprint_steps.retry holds it.';
+grant execute on function private.is_retry(jsonb), private.is_backoff(jsonb), private.is_list_of_codes(jsonb)
+to authenticated;
+
 create table public.blueprint_steps (
     org_id uuid not null default private.caller_org_id(),
     blueprint_id uuid not null,
@@ -32,21 +87,21 @@ create table public.blueprint_steps (
     step_slug text not null,
     step_version text not null,
     config jsonb not null default '{}' check (jsonb_typeof(config) = 'object' and octet_length(config::text) <= 262144),
-    retry jsonb,
+    continue_on_error boolean not null default false,
+    timeout_seconds int check (timeout_seconds between 1 and 3600),
+    retry jsonb constraint blueprint_steps_retry_check check (retry is null or private.is_retry(retry)),
+    run_if text check (length(btrim(run_if)) >= 1 and length(run_if) <= 2000),
+    concurrency int check (concurrency between 1 and 20),
     primary key (blueprint_id, position),
     foreign key (org_id, blueprint_id) references public.blueprints (org_id, id) on delete cascade,
-    foreign key (step_slug, step_version) references public.steps (slug, version) on delete restrict,
-    constraint blueprint_steps_retry_check check (
-        retry is null
-        or (
-            jsonb_typeof(retry) = 'object' and retry - 'max_attempts' = '{}'
-            and jsonb_typeof(retry -> 'max_attempts') is not distinct from 'number'
-            and (retry ->> 'max_attempts')::numeric in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
-        )
-    )
+    foreign key (step_slug, step_version) references public.steps (slug, version) on delete restrict
 );
 comment on table public.blueprint_steps is 'A step at a place of a blueprint, pinned to a version, with its config.';
-comment on column public.blueprint_steps.retry is '{"max_attempts": 1..10}; null leaves the number of attempts to the worker.';
+comment on column public.blueprint_steps.continue_on_error is 'Whether the run goes on without the step when it fails: what went into it passes on.';
+comment on column public.blueprint_steps.timeout_seconds is 'How long one attempt at one chunk may take; null: as long as it needs.';
+comment on column public.blueprint_steps.retry is '{"max_attempts": 1..10, "backoff"?: {"initial_seconds"?, "max_seconds"?, "factor"?}, "on"?: [error codes]}; what is left out is the worker''s default.';
+comment on column public.blueprint_steps.run_if is 'A condition in CEL: of each record if it names record, else of the run.';
+comment on column public.blueprint_steps.concurrency is 'Chunks that are processed at a time; null: one.';
 
 create index blueprint_steps_org_id_blueprint_id_idx on public.blueprint_steps (org_id, blueprint_id);
 create index blueprint_steps_step_idx on public.blueprint_steps (step_slug, step_version);
@@ -71,7 +126,9 @@ using (org_id = (select private.caller_org_id()) and (select private.caller_is_o
 
 -- No delete grant on blueprints: submissions refer to them. Steps are replaced, not updated.
 grant select, insert (name, description), update (name, description) on public.blueprints to authenticated;
-grant select, insert (blueprint_id, position, step_slug, step_version, config, retry), delete
+grant select, insert (
+    blueprint_id, position, step_slug, step_version, config, continue_on_error, timeout_seconds, retry, run_if, concurrency
+), delete
 on public.blueprint_steps to authenticated;
 
 create function private.version_blueprint()
@@ -122,6 +179,24 @@ comment on function private.touch_blueprint() is 'Trigger: a change of a bluepri
 create trigger blueprint_steps_touch_blueprint after insert or update or delete on public.blueprint_steps
 for each row execute function private.touch_blueprint();
 
+create function private.step_options_json(p_step public.blueprint_steps)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'continue_on_error', p_step.continue_on_error,
+        'timeout_seconds', p_step.timeout_seconds,
+        'retry', p_step.retry,
+        'run_if', p_step.run_if,
+        'concurrency', p_step.concurrency
+    );
+$$;
+comment on function private.step_options_json(public.blueprint_steps) is 'How a blueprint wants a step run, as blueprints and snapshots show it beside the config.';
+grant execute on function private.step_options_json(public.blueprint_steps) to authenticated;
+
 create function private.snapshot_blueprint(p_blueprint_id uuid)
 returns jsonb
 language plpgsql
@@ -145,13 +220,13 @@ begin
                     'title', ordered.title,
                     'execution_mode', ordered.execution_mode,
                     'task_id', ordered.task_id,
-                    'config', ordered.config,
-                    'retry', ordered.retry
-                ) order by ordered.position
+                    'config', ordered.config
+                ) || ordered.options order by ordered.position
             )
             from (
                 select row_number() over (order by bs.position) as position,
-                    s.slug, s.version, s.title, s.execution_mode, s.task_id, bs.config, bs.retry
+                    s.slug, s.version, s.title, s.execution_mode, s.task_id, bs.config,
+                    private.step_options_json(bs) as options
                 from public.blueprint_steps bs
                 join public.steps s on s.slug = bs.step_slug and s.version = bs.step_version
                 where bs.blueprint_id = b.id
@@ -220,9 +295,8 @@ begin
                 'version', s.version,
                 'title', s.title,
                 'execution_mode', s.execution_mode,
-                'config', bs.config,
-                'retry', bs.retry
-            ) order by bs.position
+                'config', bs.config
+            ) || private.step_options_json(bs) order by bs.position
         )
         from public.blueprint_steps bs
         join public.steps s on s.slug = bs.step_slug and s.version = bs.step_version
@@ -305,15 +379,19 @@ begin
             jsonb_build_object('position', v_unknown.position, 'slug', v_unknown.step -> 'slug', 'version', v_unknown.step -> 'version'));
     end if;
     -- One statement, so that it is one entry of the audit log.
-    insert into public.blueprint_steps (blueprint_id, position, step_slug, step_version, config, retry)
+    insert into public.blueprint_steps (
+        blueprint_id, position, step_slug, step_version, config, continue_on_error, timeout_seconds, retry, run_if, concurrency
+    )
     select p_blueprint_id, e.ordinality, e.value ->> 'slug',
         private.pinned_version(e.value ->> 'slug', e.value ->> 'version'),
-        coalesce(nullif(e.value -> 'config', 'null'), '{}'), nullif(e.value -> 'retry', 'null')
+        coalesce(nullif(e.value -> 'config', 'null'), '{}'),
+        coalesce((e.value ->> 'continue_on_error')::boolean, false), (e.value ->> 'timeout_seconds')::int,
+        nullif(e.value -> 'retry', 'null'), e.value ->> 'run_if', (e.value ->> 'concurrency')::int
     from jsonb_array_elements(p_steps) with ordinality e;
 end;
 $$;
 comment on function private.replace_blueprint_steps(uuid, jsonb) is
-    'Replaces the steps of a blueprint by [{slug, version?, config?, retry?}]; without a version the latest is pinned. Raises 422 unknown_step, invalid_request.';
+    'Replaces the steps of a blueprint by [{slug, version?, config?, continue_on_error?, timeout_seconds?, retry?, run_if?, concurrency?}]; without a version the latest is pinned. Raises 422 unknown_step, invalid_request.';
 grant execute on function private.replace_blueprint_steps(uuid, jsonb) to authenticated;
 
 create function private.raise_name_taken()
@@ -364,7 +442,7 @@ begin
 end;
 $$;
 comment on function public.create_blueprint(text, jsonb, text, text, text) is
-    'Creates a blueprint from [{slug, version?, config?, retry?}]. org_admin. Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 422 unknown_step, invalid_request. Safe to repeat with an idempotency key.';
+    'Creates a blueprint from [{slug, version?, config?, …}], as private.replace_blueprint_steps takes them. org_admin. Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 422 unknown_step, invalid_request. Safe to repeat with an idempotency key.';
 grant execute on function public.create_blueprint(text, jsonb, text, text, text) to authenticated;
 
 create function public.update_blueprint(

@@ -26,6 +26,8 @@ create table public.submissions (
     fields text[] not null default '{}' check (
         cardinality(fields) <= 10000 and coalesce(array_ndims(fields), 1) = 1 and array_position(fields, null) is null
     ),
+    -- A foreign key that …_retries.sql adds, since runs come after submissions.
+    retry_of_run_id uuid,
     created_by uuid not null default private.caller_user_id(),
     created_at timestamptz not null default now(),
     received_at timestamptz,
@@ -38,6 +40,7 @@ create table public.submissions (
 comment on table public.submissions is 'A batch of records of one company, tied to one blueprint.';
 comment on column public.submissions.record_count is 'Records in the chunks. Counted by trigger.';
 comment on column public.submissions.rejected_count is 'Rows refused at ingestion. Counted by trigger.';
+comment on column public.submissions.retry_of_run_id is 'The run whose rejected records these are, once more; null when they came from outside, or when that run was purged.';
 comment on column public.submissions.fields is 'Field names in the order of the source, since jsonb keeps none.';
 
 create index submissions_org_id_created_at_idx on public.submissions (org_id, created_at desc, id desc);
@@ -107,7 +110,7 @@ with check (
 );
 
 -- No delete grant: submissions are history. Chunks have no update grant: they are immutable.
-grant select, insert (company_id, blueprint_id, name, source, fields), update (status, fields)
+grant select, insert (company_id, blueprint_id, name, source, fields, retry_of_run_id), update (status, fields)
 on public.submissions to authenticated;
 grant select, insert (submission_id, chunk_index, records) on public.submission_chunks to authenticated;
 
@@ -118,6 +121,11 @@ security invoker
 set search_path = ''
 as $$
 begin
+    -- The run that the records came from is gone, by its foreign key.
+    if new.retry_of_run_id is null and old.retry_of_run_id is not null
+        and to_jsonb(new) - 'retry_of_run_id' = to_jsonb(old) - 'retry_of_run_id' then
+        return new;
+    end if;
     if (to_jsonb(new) - '{status,fields,record_count,rejected_count,chunk_count,received_at}'::text[])
         is distinct from (to_jsonb(old) - '{status,fields,record_count,rejected_count,chunk_count,received_at}'::text[])
         or old.status is distinct from 'receiving' then

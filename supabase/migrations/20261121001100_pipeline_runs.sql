@@ -2,8 +2,8 @@
 --
 -- Longer than most files: what belongs to one noun stays together.
 
-create type public.pipeline_run_status as enum ('queued', 'running', 'succeeded', 'failed', 'cancelled');
-comment on type public.pipeline_run_status is 'queued → running → succeeded | failed | cancelled; queued → failed | cancelled. The last three are final.';
+create type public.pipeline_run_status as enum ('queued', 'running', 'succeeded', 'succeeded_with_errors', 'failed', 'cancelled');
+comment on type public.pipeline_run_status is 'queued → running → succeeded | succeeded_with_errors | failed | cancelled; queued → failed | cancelled. The last four are final.';
 
 create table public.pipeline_runs (
     id uuid primary key default gen_random_uuid(),
@@ -23,6 +23,7 @@ create table public.pipeline_runs (
     claim_id uuid,
     lease_expires_at timestamptz,
     restart_count int not null default 0,
+    retry_of uuid,
     created_by uuid default private.caller_user_id(),
     created_at timestamptz not null default now(),
     dispatched_at timestamptz,
@@ -34,7 +35,10 @@ create table public.pipeline_runs (
         references public.submissions (org_id, company_id, id) on delete cascade,
     foreign key (org_id, blueprint_id) references public.blueprints (org_id, id) on delete restrict,
     foreign key (org_id, created_by) references public.users (org_id, id) on delete restrict,
-    check ((status in ('succeeded', 'failed', 'cancelled')) = (finished_at is not null)),
+    -- What a retry stands on goes with it, or not at all: both belong to one submission.
+    foreign key (org_id, company_id, retry_of)
+        references public.pipeline_runs (org_id, company_id, id) on delete cascade,
+    check ((status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled')) = (finished_at is not null)),
     check (status <> 'running' or (claim_id is not null and lease_expires_at is not null))
 );
 comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
@@ -42,6 +46,7 @@ comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run th
 comment on column public.pipeline_runs.claim_id is 'Fencing token of the worker that owns the run: writes with an older one are refused.';
 comment on column public.pipeline_runs.lease_expires_at is 'Until when the claim holds without another heartbeat.';
 comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it.';
+comment on column public.pipeline_runs.retry_of is 'The run that this one takes up where it failed: with the same snapshot, and without doing again what it had done.';
 comment on column public.pipeline_runs.restart_count is 'How often another Trigger.dev run took the run over after its worker was lost.';
 
 create index pipeline_runs_org_id_created_at_idx on public.pipeline_runs (org_id, created_at desc, id desc);
@@ -49,6 +54,8 @@ create index pipeline_runs_org_id_company_id_created_at_idx on public.pipeline_r
 create index pipeline_runs_org_id_company_id_submission_id_idx on public.pipeline_runs (org_id, company_id, submission_id);
 create index pipeline_runs_org_id_blueprint_id_idx on public.pipeline_runs (org_id, blueprint_id);
 create index pipeline_runs_org_id_created_by_idx on public.pipeline_runs (org_id, created_by);
+-- A run is retried once: two retries would both do what it had left undone.
+create unique index pipeline_runs_org_id_company_id_retry_of_idx on public.pipeline_runs (org_id, company_id, retry_of) where retry_of is not null;
 create index pipeline_runs_unfinished_idx on public.pipeline_runs (created_at) where status in ('queued', 'running');
 
 -- A company's rows are all of one org: a planner that took the two for independent would expect next to no rows, and
@@ -86,10 +93,45 @@ with check (
 -- No delete grant: runs are history. claim_id is for workers alone.
 grant select (
     id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version, blueprint_snapshot, status,
-    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, created_by, created_at,
+    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, created_by, created_at,
     dispatched_at, started_at, finished_at
-), insert (submission_id), update (status, trigger_run_id)
+), insert (submission_id, retry_of), update (status, trigger_run_id)
 on public.pipeline_runs to authenticated;
+
+create function private.retried_snapshot(p_pipeline_run_id uuid, p_submission_id uuid)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_status public.pipeline_run_status;
+    v_snapshot jsonb;
+    v_retry_id uuid;
+begin
+    select r.status, r.blueprint_snapshot into v_status, v_snapshot
+    from public.pipeline_runs r
+    where r.id = p_pipeline_run_id and r.submission_id = p_submission_id;
+    if not found then
+        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
+    end if;
+    if v_status not in ('failed', 'cancelled', 'succeeded_with_errors') then
+        perform private.raise_error(409, 'pipeline_run_not_retryable',
+            format('The run is %s: only what failed, was cancelled or succeeded with errors is retried.', v_status),
+            jsonb_build_object('status', v_status));
+    end if;
+    select r.id into v_retry_id from public.pipeline_runs r where r.retry_of = p_pipeline_run_id;
+    if found then
+        perform private.raise_error(409, 'pipeline_run_retried', 'The run was retried already. Retry that retry.',
+            jsonb_build_object('pipeline_run_id', v_retry_id));
+    end if;
+    return v_snapshot;
+end;
+$$;
+comment on function private.retried_snapshot(uuid, uuid) is
+    'The snapshot of a run of the submission that can be retried now. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried.';
+grant execute on function private.retried_snapshot(uuid, uuid) to authenticated;
 
 create function private.fill_pipeline_run()
 returns trigger
@@ -113,7 +155,10 @@ begin
     new.org_id := v_submission.org_id;
     new.company_id := v_submission.company_id;
     new.blueprint_id := v_submission.blueprint_id;
-    new.blueprint_snapshot := private.snapshot_blueprint(v_submission.blueprint_id);
+    new.blueprint_snapshot := case
+        when new.retry_of is null then private.snapshot_blueprint(v_submission.blueprint_id)
+        else private.retried_snapshot(new.retry_of, new.submission_id)
+    end;
     new.blueprint_version := (new.blueprint_snapshot ->> 'version')::int;
     new.record_count := v_submission.record_count;
     new.chunk_count := v_submission.chunk_count;
@@ -125,7 +170,7 @@ begin
 end;
 $$;
 comment on function private.fill_pipeline_run() is
-    'Trigger: a new run takes org, company and counts from its submission and the snapshot from its blueprint, whatever the writer said. Raises 404 submission_not_found, blueprint_not_found, 409 submission_receiving, 422 invalid_request.';
+    'Trigger: a new run takes org, company and counts from its submission and the snapshot from its blueprint, or from the run that it retries, whatever the writer said. Raises 404 submission_not_found, blueprint_not_found, pipeline_run_not_found, 409 submission_receiving, pipeline_run_not_retryable, pipeline_run_retried, 422 invalid_request.';
 
 create trigger pipeline_runs_fill before insert on public.pipeline_runs
 for each row execute function private.fill_pipeline_run();
@@ -155,7 +200,7 @@ begin
     if new.status is distinct from old.status then
         if not (
             (old.status = 'queued' and new.status in ('running', 'failed', 'cancelled'))
-            or (old.status = 'running' and new.status in ('succeeded', 'failed', 'cancelled'))
+            or (old.status = 'running' and new.status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled'))
         ) then
             perform private.raise_error(409, 'invalid_transition', format('A run cannot go from %s to %s.', old.status, new.status));
         end if;
@@ -181,11 +226,37 @@ create trigger pipeline_runs_snapshot_immutable before update of blueprint_snaps
 for each row when (new.blueprint_snapshot is distinct from old.blueprint_snapshot)
 execute function private.refuse_change();
 
+create function private.failed_steps_json(p_pipeline_run_id uuid, p_status public.pipeline_run_status)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+    if p_status in ('queued', 'succeeded') then
+        return '[]';
+    end if;
+    return (
+        select coalesce(jsonb_agg(
+            jsonb_build_object('position', sr.position, 'slug', sr.slug, 'code', sr.error -> 'code', 'message', sr.error -> 'message')
+            order by sr.position
+        ), '[]')
+        from public.step_results sr
+        where sr.pipeline_run_id = p_pipeline_run_id and sr.status = 'failed'
+    );
+end;
+$$;
+comment on function private.failed_steps_json(uuid, public.pipeline_run_status) is
+    'Which steps of a run failed and why: [{position, slug, code, message}]. A run of the given status that cannot have any is not looked at.';
+grant execute on function private.failed_steps_json(uuid, public.pipeline_run_status) to authenticated;
+
 -- Views, since security invoker functions cannot read whole rows of a table whose claim_id is not granted.
 create view private.pipeline_runs_readable with (security_invoker = true) as
 select
     r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status,
-    r.error, r.record_count, r.chunk_count, r.dispatched_at is not null as dispatched, r.trigger_run_id,
+    r.error, private.failed_steps_json(r.id, r.status) as failed_steps, r.retry_of,
+    r.record_count, r.chunk_count, r.dispatched_at is not null as dispatched, r.trigger_run_id,
     r.created_by, r.created_at, r.dispatched_at, r.started_at, r.finished_at
 from public.pipeline_runs r;
 comment on view private.pipeline_runs_readable is 'Runs as clients see them in lists, without the snapshot, under the caller''s policies.';
@@ -194,7 +265,8 @@ grant select on private.pipeline_runs_readable to authenticated;
 create view private.pipeline_runs_with_snapshot with (security_invoker = true) as
 select
     r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status,
-    r.error, r.record_count, r.chunk_count, r.dispatched_at is not null as dispatched, r.trigger_run_id,
+    r.error, private.failed_steps_json(r.id, r.status) as failed_steps, r.retry_of,
+    r.record_count, r.chunk_count, r.dispatched_at is not null as dispatched, r.trigger_run_id,
     r.created_by, r.created_at, r.dispatched_at, r.started_at, r.finished_at, r.blueprint_snapshot
 from public.pipeline_runs r;
 comment on view private.pipeline_runs_with_snapshot is 'Runs as clients see one of them, with the snapshot, under the caller''s policies.';

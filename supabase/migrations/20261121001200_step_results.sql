@@ -6,6 +6,9 @@
 create type public.step_result_status as enum ('pending', 'running', 'succeeded', 'failed', 'cancelled', 'skipped');
 comment on type public.step_result_status is 'pending → running → succeeded | failed | cancelled; pending → skipped.';
 
+create type public.skip_reason as enum ('condition', 'run_failed', 'run_cancelled');
+comment on type public.skip_reason is 'Why a step did not run: its run_if was false, or the run ended before its turn.';
+
 create table public.step_results (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null,
@@ -16,6 +19,12 @@ create table public.step_results (
     version text not null,
     execution_mode public.execution_mode not null,
     status public.step_result_status not null default 'pending',
+    skip_reason public.skip_reason,
+    continue_on_error boolean not null default false,
+    input_step_result_id uuid,
+    reused_from uuid,
+    resumed_from uuid,
+    delivery_key text not null check (delivery_key ~ '^[0-9a-f]{32}$'),
     attempt int not null default 0,
     chunk_count int not null,
     chunks_written int not null default 0,
@@ -32,14 +41,30 @@ create table public.step_results (
     unique (org_id, company_id, id),
     foreign key (org_id, company_id, pipeline_run_id)
         references public.pipeline_runs (org_id, company_id, id) on delete cascade,
+    -- All three point into the same submission, and go with it.
+    foreign key (org_id, company_id, input_step_result_id)
+        references public.step_results (org_id, company_id, id) on delete cascade,
+    foreign key (org_id, company_id, reused_from)
+        references public.step_results (org_id, company_id, id) on delete cascade,
+    foreign key (org_id, company_id, resumed_from)
+        references public.step_results (org_id, company_id, id) on delete cascade,
     check (records_in + records_added = records_out + records_rejected + records_dropped),
-    check ((status = 'failed') = (error is not null))
+    check ((status = 'failed') = (error is not null)),
+    check ((status = 'skipped') = (skip_reason is not null)),
+    check (reused_from is null or status = 'succeeded')
 );
 comment on table public.step_results is 'Status, ledger, error and timing of one step in one run.';
 comment on column public.step_results.chunk_count is 'Chunks that the step will have written when it is done: one for each of the submission.';
+comment on column public.step_results.input_step_result_id is 'Whose output chunks are the step''s input, set when it starts; null: the submission''s chunks.';
+comment on column public.step_results.reused_from is 'The step result of an earlier run that did the step: its chunks stand for this one''s own.';
+comment on column public.step_results.resumed_from is 'The step result of an earlier run that had begun the step: this one keeps its input, and begins with a copy of its chunks.';
+comment on column public.step_results.delivery_key is 'What deliveries of the step name themselves by. Retries of the run have the same.';
 comment on column public.step_results.attempt is 'How often a worker has started the step.';
 
 create index step_results_org_id_company_id_idx on public.step_results (org_id, company_id, pipeline_run_id);
+create index step_results_input_idx on public.step_results (org_id, company_id, input_step_result_id) where input_step_result_id is not null;
+create index step_results_reused_from_idx on public.step_results (org_id, company_id, reused_from) where reused_from is not null;
+create index step_results_resumed_from_idx on public.step_results (org_id, company_id, resumed_from) where resumed_from is not null;
 
 create table public.step_result_chunks (
     org_id uuid not null,
@@ -139,6 +164,40 @@ $$;
 comment on function private.step_result_json(public.step_results) is 'Step result as clients and tasks see it.';
 grant execute on function private.step_result_json(public.step_results) to authenticated;
 
+create function private.copy_step_results(p_from_run_id uuid, p_to_run_id uuid)
+returns void
+language sql
+volatile
+security invoker
+set search_path = ''
+as $$
+    insert into public.step_results (
+        org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error, delivery_key,
+        status, skip_reason, input_step_result_id, reused_from, resumed_from,
+        chunks_written, records_in, records_added, records_out, records_rejected, records_dropped, started_at, finished_at
+    )
+    select sr.org_id, sr.company_id, p_to_run_id, sr.position, sr.slug, sr.version, sr.execution_mode, sr.chunk_count,
+        sr.continue_on_error, sr.delivery_key,
+        case
+            when kept.is_done then 'succeeded'
+            when sr.skip_reason = 'condition' then 'skipped'
+            else 'pending'
+        end::public.step_result_status,
+        case when sr.skip_reason = 'condition' then sr.skip_reason end,
+        case when kept.is_done then sr.input_step_result_id end,
+        case when kept.is_done then coalesce(sr.reused_from, sr.id) end,
+        case when not kept.is_done then case when sr.attempt > 0 then sr.id else sr.resumed_from end end,
+        sr.chunks_written * kept.share, sr.records_in * kept.share, sr.records_added * kept.share,
+        sr.records_out * kept.share, sr.records_rejected * kept.share, sr.records_dropped * kept.share,
+        case when kept.is_done then sr.started_at end,
+        case when kept.is_done or sr.skip_reason = 'condition' then sr.finished_at end
+    from public.step_results sr
+    cross join lateral (select sr.status = 'succeeded' as is_done, (sr.status = 'succeeded')::int as share) kept
+    where sr.pipeline_run_id = p_from_run_id;
+$$;
+comment on function private.copy_step_results(uuid, uuid) is
+    'The step results of a retry: what had succeeded has, by reference, and what its condition had skipped stays skipped; the rest is pending, and goes on from what was begun.';
+
 -- Definer: creating a run creates its step results, and no client may write those.
 create function private.create_step_results()
 returns trigger
@@ -147,19 +206,49 @@ security definer
 set search_path = ''
 as $$
 begin
+    if new.retry_of is not null then
+        perform private.copy_step_results(new.retry_of, new.id);
+        return null;
+    end if;
     insert into public.step_results (
-        org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count
+        id, org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error, delivery_key
     )
-    select new.org_id, new.company_id, new.id, (s ->> 'position')::int, s ->> 'slug', s ->> 'version',
-        (s ->> 'execution_mode')::public.execution_mode, new.chunk_count
-    from jsonb_array_elements(new.blueprint_snapshot -> 'steps') s;
+    select named.id, new.org_id, new.company_id, new.id, (s ->> 'position')::int, s ->> 'slug', s ->> 'version',
+        (s ->> 'execution_mode')::public.execution_mode, new.chunk_count, (s ->> 'continue_on_error')::boolean,
+        replace(named.id::text, '-', '')
+    from (
+        select gen_random_uuid() as id, e.value as s from jsonb_array_elements(new.blueprint_snapshot -> 'steps') e
+    ) named;
     return null;
 end;
 $$;
-comment on function private.create_step_results() is 'Trigger: one pending step result for each step of the snapshot.';
+comment on function private.create_step_results() is
+    'Trigger: one pending step result for each step of the snapshot; those of a retry as private.copy_step_results makes them.';
 
 create trigger pipeline_runs_create_step_results after insert on public.pipeline_runs
 for each row execute function private.create_step_results();
+
+create function private.success_of_run(p_pipeline_run_id uuid)
+returns public.pipeline_run_status
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select case
+        when not bool_and(
+            sr.status = 'succeeded'
+            or (sr.status = 'skipped' and sr.skip_reason = 'condition')
+            or (sr.status = 'failed' and sr.continue_on_error)
+        ) then null
+        when bool_or(sr.status = 'failed') then 'succeeded_with_errors'
+        else 'succeeded'
+    end::public.pipeline_run_status
+    from public.step_results sr
+    where sr.pipeline_run_id = p_pipeline_run_id;
+$$;
+comment on function private.success_of_run(uuid) is
+    'How a run whose steps are as they are now succeeds: succeeded, succeeded_with_errors, or null when it does not.';
 
 -- Definer: ending a run ends its steps, and no client may write those.
 create function private.settle_step_results()
@@ -169,13 +258,16 @@ security definer
 set search_path = ''
 as $$
 begin
-    if new.status = 'succeeded' then
-        if exists (select from public.step_results sr where sr.pipeline_run_id = new.id and sr.status <> 'succeeded') then
-            perform private.raise_error(409, 'invalid_transition', 'A run succeeds only when all of its steps have.');
+    if new.status in ('succeeded', 'succeeded_with_errors') then
+        if new.status is distinct from private.success_of_run(new.id) then
+            perform private.raise_error(409, 'invalid_transition',
+                'A run succeeds only when each of its steps has, was skipped by its condition, or may fail; and it succeeds with errors when one did.');
         end if;
         return null;
     end if;
-    update public.step_results set status = 'skipped'
+    update public.step_results
+    set status = 'skipped',
+        skip_reason = case when new.status = 'cancelled' then 'run_cancelled' else 'run_failed' end::public.skip_reason
     where pipeline_run_id = new.id and status = 'pending';
     update public.step_results
     set status = case when new.status = 'cancelled' then 'cancelled' else 'failed' end::public.step_result_status,
@@ -188,8 +280,34 @@ comment on function private.settle_step_results() is
     'Trigger, fail-fast and cancellation: when a run ends otherwise than well, what has not started is skipped and what was running shares its fate. Raises 409 invalid_transition for a success with unfinished steps.';
 
 create trigger pipeline_runs_settle_step_results after update of status on public.pipeline_runs
-for each row when (new.status in ('succeeded', 'failed', 'cancelled') and old.status is distinct from new.status)
+for each row when (new.status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled') and old.status is distinct from new.status)
 execute function private.settle_step_results();
+
+create function private.input_step_result_id(p_step_result public.step_results)
+returns uuid
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select case
+        when p_step_result.resumed_from is not null then (
+            select begun.input_step_result_id from public.step_results begun where begun.id = p_step_result.resumed_from
+        )
+        else (
+            select coalesce(before.reused_from, before.id)
+            from public.step_results before
+            where before.pipeline_run_id = p_step_result.pipeline_run_id and before.position < p_step_result.position
+                and before.status = 'succeeded'
+            order by before.position desc
+            limit 1
+        )
+    end;
+$$;
+comment on function private.input_step_result_id(public.step_results) is
+    'Whose chunks a step that starts now takes: those of the nearest step before it that succeeded, null for the submission''s. A step that an earlier run had begun keeps its input, or it would mix two.';
+
+grant execute on function private.input_step_result_id(public.step_results) to authenticated;
 
 create function private.guard_step_result()
 returns trigger
@@ -199,13 +317,16 @@ set search_path = ''
 as $$
 declare
     v_mutable constant text[] :=
-        '{status,attempt,chunks_written,records_in,records_added,records_out,records_rejected,records_dropped,error,started_at,finished_at}';
+        '{status,skip_reason,input_step_result_id,attempt,chunks_written,records_in,records_added,records_out,records_rejected,records_dropped,error,started_at,finished_at}';
     v_written record;
 begin
     if (to_jsonb(new) - v_mutable) is distinct from (to_jsonb(old) - v_mutable) or old.finished_at is not null then
         perform private.raise_error(409, 'immutable', 'A finished step result, and what any step result belongs to, cannot be changed.');
     end if;
     if new.status is not distinct from old.status then
+        if (new.skip_reason, new.input_step_result_id) is distinct from (old.skip_reason, old.input_step_result_id) then
+            perform private.raise_error(409, 'immutable', 'What a step works on is set when it starts.');
+        end if;
         return new;
     end if;
     if not (
@@ -216,6 +337,7 @@ begin
     end if;
     if new.status = 'running' then
         new.started_at := now();
+        new.input_step_result_id := private.input_step_result_id(new);
         return new;
     end if;
     new.finished_at := now();
@@ -240,7 +362,7 @@ begin
 end;
 $$;
 comment on function private.guard_step_result() is
-    'Trigger: transitions as in step_result_status, terminal states final, and success only with every chunk written and the ledger counted from them. Raises 409 immutable, invalid_transition, step_incomplete.';
+    'Trigger: transitions as in step_result_status, terminal states final, the input set at the start, and success only with every chunk written and the ledger counted from them. Raises 409 immutable, invalid_transition, step_incomplete.';
 
 create trigger step_results_guard before update on public.step_results
 for each row execute function private.guard_step_result();

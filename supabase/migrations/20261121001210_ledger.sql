@@ -16,13 +16,20 @@ begin
     select coalesce(previous.records, submitted.records) into v_records
     from public.step_results sr
     join public.pipeline_runs r on r.id = sr.pipeline_run_id
+    cross join lateral (
+        select case when sr.started_at is null then private.input_step_result_id(sr) else sr.input_step_result_id end as step_result_id
+    ) taken
     left join public.submission_chunks submitted
-        on sr.position = 1 and submitted.submission_id = r.submission_id and submitted.chunk_index = p_chunk_index
-    left join public.step_results before
-        on before.pipeline_run_id = sr.pipeline_run_id and before.position = sr.position - 1
+        on taken.step_result_id is null
+            and submitted.submission_id = r.submission_id and submitted.chunk_index = p_chunk_index
     left join public.step_result_chunks previous
-        on previous.step_result_id = before.id and previous.chunk_index = p_chunk_index
-    where sr.id = p_step_result_id;
+        on previous.step_result_id = taken.step_result_id and previous.chunk_index = p_chunk_index
+    where sr.id = p_step_result_id
+        and (sr.started_at is not null or not exists (
+            select from public.step_results before
+            where before.pipeline_run_id = sr.pipeline_run_id and before.position < sr.position
+                and before.status in ('pending', 'running')
+        ));
     if v_records is null then
         perform private.raise_error(404, 'chunk_not_found', 'This step has no such input chunk.');
     end if;
@@ -30,7 +37,7 @@ begin
 end;
 $$;
 comment on function private.input_chunk(uuid, int) is
-    'Records of a step''s input chunk: the output of the step before, or the submission''s chunk. Raises 404 chunk_not_found.';
+    'Records of the input chunk of a step whose turn it is, or was: the output of the nearest step before it that succeeded, or the submission''s chunk. Raises 404 chunk_not_found.';
 grant execute on function private.input_chunk(uuid, int) to authenticated;
 
 create function private.fill_step_result_chunk()
@@ -40,7 +47,7 @@ security invoker
 set search_path = ''
 as $$
 declare
-    v_input jsonb := private.input_chunk(new.step_result_id, new.chunk_index);
+    v_input jsonb;
     v_status public.step_result_status;
     v_ledger record;
 begin
@@ -49,6 +56,7 @@ begin
     if v_status <> 'running' then
         perform private.raise_error(409, 'invalid_transition', format('The step is %s and takes no chunks.', v_status));
     end if;
+    v_input := private.input_chunk(new.step_result_id, new.chunk_index);
     perform private.check_records(new.records);
     if octet_length(new.records::text) > 8388608 then
         perform private.raise_error(413, 'chunk_too_large', 'What a step makes of one chunk must stay under 8 MB.');

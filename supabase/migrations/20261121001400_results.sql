@@ -48,10 +48,10 @@ declare
     v_data jsonb;
 begin
     for v_chunk in
-        select s.position, s.slug, s.id as step_result_id, c.chunk_index,
+        select s.position, s.slug, c.step_result_id, c.chunk_index,
             case when p_kind = 'dropped' then c.dropped else c.records end as items
         from public.step_results s
-        join public.step_result_chunks c on c.step_result_id = s.id
+        join public.step_result_chunks c on c.step_result_id = coalesce(s.reused_from, s.id)
         where s.pipeline_run_id = p_pipeline_run_id and s.position = any (p_positions)
             and (s.position, c.chunk_index) >= (v_position, v_chunk_index)
         union all
@@ -90,7 +90,7 @@ begin
 end;
 $$;
 comment on function private.page_chunks(uuid, int[], public.record_kind, text, int) is
-    'One page of the records (or dropped records) that the given positions of a run wrote, in order; position 0 is the submission. A page ends early after the chunk with which 8 MB are read. Raises 422 invalid_request, invalid_cursor.';
+    'One page of the records (or dropped records) that the given positions of a run wrote, or reuse, in order; position 0 is the submission. A page ends early after the chunk with which 8 MB are read. Raises 422 invalid_request, invalid_cursor.';
 grant execute on function private.page_chunks(uuid, int[], public.record_kind, text, int) to authenticated;
 
 create function private.page_rejected_records(
@@ -120,9 +120,10 @@ begin
         from public.pipeline_runs r
         join public.rejected_records j
             on j.org_id = r.org_id and j.company_id = r.company_id and j.submission_id = r.submission_id
-        left join public.step_results sr on sr.id = j.step_result_id
+        left join public.step_results sr
+            on sr.pipeline_run_id = r.id and coalesce(sr.reused_from, sr.id) = j.step_result_id
         where r.id = p_pipeline_run_id
-            and (j.step_result_id is null or sr.pipeline_run_id = p_pipeline_run_id)
+            and (j.step_result_id is null or sr.id is not null)
             and coalesce(sr.position, 0) = any (p_positions)
             and (v_after is null or j.id > (v_after ->> 0)::bigint)
         order by j.id
@@ -139,6 +140,39 @@ comment on function private.page_rejected_records(uuid, int[], text, int) is
     'One page of what the given positions of a run refused; position 0 is ingestion. A page ends early after 8 MB. Raises 422 invalid_request, invalid_cursor.';
 grant execute on function private.page_rejected_records(uuid, int[], text, int) to authenticated;
 
+create function private.output_position(p_pipeline_run_id uuid, p_before int default null)
+returns int
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select coalesce(max(sr.position), 0)
+    from public.step_results sr
+    where sr.pipeline_run_id = p_pipeline_run_id and sr.status = 'succeeded'
+        and (p_before is null or sr.position < p_before);
+$$;
+comment on function private.output_position(uuid, int) is
+    'The last step of a run (before a position) that succeeded: whose output is the run''s, or goes into the next step; 0 for the submission.';
+grant execute on function private.output_position(uuid, int) to authenticated;
+
+create function private.accounting_positions(p_pipeline_run_id uuid)
+returns int[]
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select array(
+        select sr.position
+        from public.step_results sr
+        where sr.pipeline_run_id = p_pipeline_run_id and not (sr.status = 'failed' and sr.continue_on_error)
+    );
+$$;
+comment on function private.accounting_positions(uuid) is
+    'The steps whose rejected and dropped records a run has lost: all but those that failed and were gone on without, since what went into them passed on.';
+grant execute on function private.accounting_positions(uuid) to authenticated;
+
 create function public.list_pipeline_run_records(
     p_pipeline_run_id uuid,
     p_kind public.record_kind default 'output',
@@ -154,9 +188,8 @@ as $$
 declare
     v_caller private.caller := private.require_caller();
     v_status public.pipeline_run_status;
-    v_last int;
 begin
-    select r.status, jsonb_array_length(r.blueprint_snapshot -> 'steps') into v_status, v_last
+    select r.status into v_status
     from public.pipeline_runs r
     where r.id = p_pipeline_run_id;
     if not found then
@@ -164,23 +197,25 @@ begin
     end if;
     case p_kind
         when 'output' then
-            if v_status <> 'succeeded' then
+            if v_status not in ('succeeded', 'succeeded_with_errors') then
                 perform private.raise_error(409, 'pipeline_run_not_succeeded',
                     format('The run is %s and has no output; its step results have what was written.', v_status),
                     jsonb_build_object('status', v_status));
             end if;
-            return private.page_chunks(p_pipeline_run_id, array[v_last], 'output', p_cursor, p_limit);
+            return private.page_chunks(
+                p_pipeline_run_id, array[private.output_position(p_pipeline_run_id)], 'output', p_cursor, p_limit
+            );
         when 'input' then
             return private.page_chunks(p_pipeline_run_id, array[0], 'output', p_cursor, p_limit);
         when 'dropped' then
-            return private.page_chunks(p_pipeline_run_id, array(select generate_series(1, v_last)), 'dropped', p_cursor, p_limit);
+            return private.page_chunks(p_pipeline_run_id, private.accounting_positions(p_pipeline_run_id), 'dropped', p_cursor, p_limit);
         else
-            return private.page_rejected_records(p_pipeline_run_id, array(select generate_series(0, v_last)), p_cursor, p_limit);
+            return private.page_rejected_records(p_pipeline_run_id, 0 || private.accounting_positions(p_pipeline_run_id), p_cursor, p_limit);
     end case;
 end;
 $$;
 comment on function public.list_pipeline_run_records(uuid, public.record_kind, text, int) is
-    'Records that came in, that came out at the end, or that were rejected (ingestion included) or dropped on the way. Any caller who can see the run. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_succeeded (output), 422 invalid_request, invalid_cursor.';
+    'Records that came in, that came out at the end, or that were rejected (ingestion included) or dropped on the way; what a step did that failed, and without which the run went on, is left out. Any caller who can see the run. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_succeeded (output), 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_pipeline_run_records(uuid, public.record_kind, text, int) to authenticated;
 
 create function public.list_pipeline_run_fields(p_pipeline_run_id uuid)
@@ -193,9 +228,10 @@ as $$
 declare
     v_caller private.caller := private.require_caller();
     v_submitted text[];
-    v_last int;
+    v_submission_id uuid;
+    v_last int := private.output_position(p_pipeline_run_id);
 begin
-    select s.fields, jsonb_array_length(r.blueprint_snapshot -> 'steps') into v_submitted, v_last
+    select s.fields, s.id into v_submitted, v_submission_id
     from public.pipeline_runs r
     join public.submissions s on s.id = r.submission_id
     where r.id = p_pipeline_run_id;
@@ -207,8 +243,12 @@ begin
         from (
             select distinct unnest(c.fields) as name
             from public.step_results sr
-            join public.step_result_chunks c on c.step_result_id = sr.id
+            join public.step_result_chunks c on c.step_result_id = coalesce(sr.reused_from, sr.id)
             where sr.pipeline_run_id = p_pipeline_run_id and sr.position = v_last
+            union
+            select distinct jsonb_object_keys(r -> 'data')
+            from public.submission_chunks c, jsonb_array_elements(c.records) r
+            where c.submission_id = v_submission_id and v_last = 0
         ) f
         order by array_position(v_submitted, f.name) nulls last, f.name
     ));
@@ -286,8 +326,19 @@ declare
     v_caller private.caller := private.require_caller();
     v_run_id uuid;
     v_position int;
+    v_input_position int;
 begin
-    select sr.pipeline_run_id, sr.position into v_run_id, v_position
+    -- What a step that has started took is known; of the others, what it would take now.
+    select sr.pipeline_run_id, sr.position, case
+            when sr.started_at is null then private.output_position(sr.pipeline_run_id, sr.position)
+            else coalesce((
+                select input.position
+                from public.step_results input
+                where input.pipeline_run_id = sr.pipeline_run_id
+                    and coalesce(input.reused_from, input.id) = sr.input_step_result_id
+            ), 0)
+        end
+    into v_run_id, v_position, v_input_position
     from public.step_results sr
     where sr.id = p_step_result_id;
     if not found then
@@ -295,7 +346,7 @@ begin
     end if;
     case p_kind
         when 'input' then
-            return private.page_chunks(v_run_id, array[v_position - 1], 'output', p_cursor, p_limit);
+            return private.page_chunks(v_run_id, array[v_input_position], 'output', p_cursor, p_limit);
         when 'rejected' then
             return private.page_rejected_records(v_run_id, array[v_position], p_cursor, p_limit);
         else

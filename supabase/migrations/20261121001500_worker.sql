@@ -103,7 +103,10 @@ begin
                 jsonb_build_object(
                     'step_result_id', sr.id, 'position', sr.position, 'slug', sr.slug, 'version', sr.version,
                     'task_id', s -> 'task_id', 'execution_mode', sr.execution_mode, 'config', s -> 'config',
-                    'retry', s -> 'retry', 'status', sr.status
+                    'continue_on_error', sr.continue_on_error, 'timeout_seconds', s -> 'timeout_seconds',
+                    'retry', s -> 'retry', 'run_if', s -> 'run_if', 'concurrency', s -> 'concurrency',
+                    'delivery_key', sr.delivery_key, 'status', sr.status,
+                    'begun', sr.started_at is not null or sr.resumed_from is not null
                 ) order by sr.position
             )
             from public.step_results sr
@@ -146,14 +149,18 @@ volatile
 security definer
 set search_path = ''
 as $$
+declare
+    v_status public.pipeline_run_status;
 begin
     perform private.lock_claimed_run(p_pipeline_run_id, p_claim_id);
-    update public.pipeline_runs set status = 'succeeded' where id = p_pipeline_run_id;
-    return jsonb_build_object('status', 'succeeded');
+    -- Unfinished steps have no success: the trigger refuses this one.
+    v_status := coalesce(private.success_of_run(p_pipeline_run_id), 'succeeded');
+    update public.pipeline_runs set status = v_status where id = p_pipeline_run_id;
+    return jsonb_build_object('status', v_status);
 end;
 $$;
 comment on function worker.finish_pipeline_run(uuid, uuid) is
-    'Ends a run whose steps have all succeeded. service_role. Raises 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+    'Ends a run each of whose steps succeeded, was skipped by its condition, or failed and may; says as succeeded or succeeded_with_errors. service_role. Raises 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
 grant execute on function worker.finish_pipeline_run(uuid, uuid) to service_role;
 
 create function worker.fail_pipeline_run(p_pipeline_run_id uuid, p_claim_id uuid, p_error jsonb)

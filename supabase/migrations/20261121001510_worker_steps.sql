@@ -1,6 +1,57 @@
 -- What the tasks may do with the steps of a run that they have claimed. All are definer, as in all of schema worker: see
 -- …_worker.sql.
 
+create function private.require_turn(p_step_result public.step_results)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+begin
+    if exists (
+        select from public.step_results sr
+        where sr.pipeline_run_id = p_step_result.pipeline_run_id and sr.position < p_step_result.position
+            and not (
+                sr.status = 'succeeded'
+                or (sr.status = 'skipped' and sr.skip_reason = 'condition')
+                or (sr.status = 'failed' and sr.continue_on_error)
+            )
+    ) then
+        perform private.raise_error(409, 'invalid_transition', 'It is not the step''s turn: one before it is not through.');
+    end if;
+end;
+$$;
+comment on function private.require_turn(public.step_results) is
+    'Lets pass when each step before has succeeded, was skipped by its condition, or failed and may. Raises 409 invalid_transition.';
+
+create function private.copy_chunks(p_step_result public.step_results)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+begin
+    insert into public.rejected_records (
+        org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
+    )
+    select j.org_id, j.company_id, j.submission_id, p_step_result.id, j.chunk_index, j.record_id, j.reason, j.message, j.details, j.data
+    from public.rejected_records j
+    join public.step_result_chunks c on c.step_result_id = j.step_result_id and c.chunk_index = j.chunk_index
+    where j.org_id = p_step_result.org_id and j.company_id = p_step_result.company_id
+        and j.step_result_id = p_step_result.resumed_from
+    order by j.id;
+    insert into public.step_result_chunks (step_result_id, chunk_index, records, dropped, content_hash)
+    select p_step_result.id, c.chunk_index, c.records, c.dropped, c.content_hash
+    from public.step_result_chunks c
+    where c.step_result_id = p_step_result.resumed_from
+    order by c.chunk_index;
+end;
+$$;
+comment on function private.copy_chunks(public.step_results) is
+    'Gives a step that has just started what the earlier run had written of it, rejected records included; the ledger is counted anew.';
+
 create function worker.start_step(p_step_result_id uuid, p_claim_id uuid)
 returns jsonb
 language plpgsql
@@ -12,17 +63,14 @@ declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
 begin
     if v_step_result.status in ('pending', 'running') then
-        if exists (
-            select from public.step_results sr
-            where sr.pipeline_run_id = v_step_result.pipeline_run_id
-                and sr.position < v_step_result.position and sr.status <> 'succeeded'
-        ) then
-            perform private.raise_error(409, 'invalid_transition', 'A step starts when all before it have succeeded.');
-        end if;
+        perform private.require_turn(v_step_result);
         update public.step_results
         set status = 'running', attempt = attempt + 1
         where id = p_step_result_id
         returning * into v_step_result;
+        if v_step_result.attempt = 1 and v_step_result.resumed_from is not null then
+            perform private.copy_chunks(v_step_result);
+        end if;
     end if;
     return jsonb_build_object(
         'status', v_step_result.status,
@@ -37,7 +85,7 @@ begin
 end;
 $$;
 comment on function worker.start_step(uuid, uuid) is
-    'Starts a step, or resumes it: says which chunks are written already; status succeeded when nothing is left to do. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt.';
+    'Starts a step, or resumes it, also where an earlier run left it: says which chunks are written already; status succeeded (or skipped, or failed) when nothing is left to do. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt.';
 grant execute on function worker.start_step(uuid, uuid) to service_role;
 
 create function worker.read_chunk(p_step_result_id uuid, p_chunk_index int)
@@ -137,19 +185,26 @@ as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
 begin
+    -- The answer of the first call was lost: the run went on without the step.
+    if v_step_result.status = 'failed' and v_step_result.continue_on_error then
+        return jsonb_build_object('status', 'failed', 'continues', true);
+    end if;
     if v_step_result.status = 'pending' then
         update public.step_results set status = 'running' where id = p_step_result_id;
     end if;
     update public.step_results set status = 'failed', error = p_error where id = p_step_result_id;
+    if v_step_result.continue_on_error then
+        return jsonb_build_object('status', 'failed', 'continues', true);
+    end if;
     update public.pipeline_runs
     set status = 'failed',
         error = p_error || jsonb_build_object('position', v_step_result.position, 'slug', v_step_result.slug)
     where id = v_step_result.pipeline_run_id;
-    return jsonb_build_object('status', 'failed');
+    return jsonb_build_object('status', 'failed', 'continues', false);
 end;
 $$;
 comment on function worker.fail_step(uuid, uuid, jsonb) is
-    'Fails a step with {code, message, details?}, and with it the run; what has not started is skipped. service_role. Raises 404 step_result_not_found, 409 immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+    'Fails a step with {code, message, details?}, and with it the run, unless the blueprint lets it go on (continues); what has not started is skipped. service_role. Raises 404 step_result_not_found, 409 immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
 grant execute on function worker.fail_step(uuid, uuid, jsonb) to service_role;
 
 create function worker.read_secret(p_step_result_id uuid, p_name text)

@@ -56,8 +56,8 @@ class Worker:
         claim = {"claim_id": run["claim_id"]}
         for step in run["steps"]:
             on_step = claim | {"step_result_id": step["step_result_id"]}
-            chunk_count = self.call("start_step", **on_step)["chunk_count"]
-            for index in range(chunk_count):
+            started = self.call("start_step", **on_step)
+            for index in set(range(started["chunk_count"])) - set(started["written_chunks"]):
                 taken = self.call("read_chunk", step_result_id=step["step_result_id"], chunk_index=index)[
                     "records"
                 ]
@@ -73,6 +73,22 @@ class Worker:
                 )
             self.call("finish_step", **on_step)
         self.call("finish_pipeline_run", pipeline_run_id=run_id, **claim)
+
+    def fail_first_step(self, run_id: str, reject: str) -> None:
+        """Writes the first chunk without a rejected record, and fails."""
+        run = self.call("claim_pipeline_run", pipeline_run_id=run_id, trigger_run_id="run_of_the_tests")
+        step = run["steps"][0]
+        on_step = {"claim_id": run["claim_id"], "step_result_id": step["step_result_id"]}
+        self.call("start_step", **on_step)
+        taken = self.call("read_chunk", step_result_id=step["step_result_id"], chunk_index=0)["records"]
+        verdict = {"id": reject, "reason": "not_wanted", "message": "It is not wanted.", "details": {}}
+        kept = [record for record in taken if record["id"] != reject]
+        self.call("write_chunk", **on_step, chunk_index=0, records=kept, rejected=[verdict])
+        self.call("fail_step", **on_step, error={"code": "broken", "message": "It is broken."})
+
+    def end(self, run_id: str) -> None:
+        claim = self.call("claim_pipeline_run", pipeline_run_id=run_id, trigger_run_id="run_of_the_tests")
+        self.call("finish_pipeline_run", pipeline_run_id=run_id, claim_id=claim["claim_id"])
 
     def fail(self, run_id: str) -> None:
         claim = self.call("claim_pipeline_run", pipeline_run_id=run_id, trigger_run_id="run_of_the_tests")

@@ -21,6 +21,7 @@ CLAIMED_CALLS: dict[str, Callable[[Run], Any]] = {
     "write_chunk": lambda run: run.write(1, records(1, 2, 3)),
     "finish_step": lambda run: run.on_step("finish_step", 1),
     "fail_step": lambda run: run.on_step("fail_step", 1, error=ERROR),
+    "skip_step": lambda run: run.on_step("skip_step", 1),
     "finish_pipeline_run": lambda run: run.on_run("finish_pipeline_run"),
     "fail_pipeline_run": lambda run: run.on_run("fail_pipeline_run", error=ERROR),
 }
@@ -76,8 +77,14 @@ def step_of(run: Run, position: int, slug: str, task_id: str, config: Json) -> J
         "task_id": task_id,
         "execution_mode": "inline" if task_id == "run-pipeline" else "task",
         "config": config,
+        "continue_on_error": False,
+        "timeout_seconds": None,
         "retry": None,
+        "run_if": None,
+        "concurrency": None,
+        "delivery_key": run.step_id(position).replace("-", ""),
         "status": "pending",
+        "begun": False,
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from psycopg import errors
 
 from tests.database.client import Client, Connection, refused, signed_in, violates, with_token
-from tests.database.pipeline import INLINE, create_blueprint, create_run, records, submit
+from tests.database.pipeline import INLINE, Run, create_blueprint, create_run, records, submit, verdict
 from tests.tenants import Company, Org, Tenants, create_token, create_user
 
 Call = Callable[[Client, dict[str, Any]], Any]
@@ -19,6 +19,10 @@ Call = Callable[[Client, dict[str, Any]], Any]
 def calls(connection: Connection, worker: Client, org: Org, company: Company) -> dict[str, Call]:
     """Every creating RPC that takes a key, with an argument that makes two calls different."""
     run = create_run(worker, org, company)
+    # A run is retried once, so that each key gets its own.
+    failed = {
+        key: fail_after_a_rejection(create_run(worker, org, company)) for key in ("key", "key-1", "key-2")
+    }
     blueprint_id = run.pipeline_run["blueprint_id"]
     return {
         "create_company": lambda client, key: client.call("create_company", name="A", **key),
@@ -32,7 +36,21 @@ def calls(connection: Connection, worker: Client, org: Org, company: Company) ->
         "create_pipeline_run": lambda client, key: client.call(
             "create_pipeline_run", submission_id=run.submission["id"], **key
         ),
+        "retry_pipeline_run": lambda client, key: client.call(
+            "retry_pipeline_run", pipeline_run_id=failed[key["idempotency_key"]].id, **key
+        ),
+        "retry_rejected_records": lambda client, key: client.call(
+            "retry_rejected_records", pipeline_run_id=failed["key-1"].id, **key
+        ),
     }
+
+
+def fail_after_a_rejection(run: Run) -> Run:
+    run.take()
+    run.start(1)
+    run.write(1, records(1, 2), rejected=[verdict(3)])
+    run.on_step("fail_step", 1, error={"code": "broken", "message": "It broke."})
+    return run
 
 
 CREATING = [
@@ -41,6 +59,8 @@ CREATING = [
     "create_blueprint",
     "create_submission",
     "create_pipeline_run",
+    "retry_pipeline_run",
+    "retry_rejected_records",
 ]
 
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from api import main  # noqa: F401 (imports every request model)
 from api.idempotency import IdempotencyKey
-from api.models.blueprints import CreateBlueprint, Retry
+from api.models.blueprints import Backoff, BlueprintStepInput, CreateBlueprint, Retry
 from api.models.pipeline_runs import ListPipelineRunRecords
 from api.models.requests import PageRequest, RequestModel
 from api.models.step_results import ListStepResultRecords
@@ -39,9 +39,11 @@ TABLES = {
     "SetSecret": "public.secrets",
     "DeleteSecret": "public.secrets",
     "CreateSubmission": "public.submissions",
+    "RetryRejectedRecords": "public.submissions",
     "UploadSubmission": "public.submissions",
     "ListAuditLog": "public.audit_log",
 }
+OTHER_TABLES = {("BlueprintStepInput", "run_if"): "public.blueprint_steps"}
 # Stored nowhere: SQL refuses a cursor by what is in it.
 NOT_A_COLUMN = {"cursor"}
 
@@ -106,8 +108,9 @@ def limits_of_column(connection: Connection, table: str, column: str) -> Limits:
 @pytest.mark.parametrize(("model", "field"), text_fields())
 def test_a_text_field_is_limited_as_its_column_is(connection: Connection, model: str, field: str) -> None:
     assert model in TABLES, f"name the table of {model}, so that its limits can be compared"
-    expected = limits_of_column(connection, TABLES[model], field)
-    assert expected != Limits(), f"{TABLES[model]}.{field} has no check constraint"
+    table = OTHER_TABLES.get((model, field), TABLES[model])
+    expected = limits_of_column(connection, table, field)
+    assert expected != Limits(), f"{table}.{field} has no check constraint"
     assert text_fields()[model, field] == expected
 
 
@@ -138,6 +141,31 @@ def test_a_blueprint_has_as_many_steps_as_there_are_positions(connection: Connec
     steps = CreateBlueprint.model_json_schema()["properties"]["steps"]
     column = limits_of_column(connection, "public.blueprint_steps", "position")
     assert (steps["minItems"], steps["maxItems"]) == (column.least, column.most)
+
+
+@pytest.mark.parametrize("field", ["timeout_seconds", "concurrency"])
+def test_a_number_of_a_step_is_limited_as_its_column_is(connection: Connection, field: str) -> None:
+    (schema, _) = BlueprintStepInput.model_json_schema()["properties"][field]["anyOf"]
+    column = limits_of_column(connection, "public.blueprint_steps", field)
+    assert (schema["minimum"], schema["maximum"]) == (column.least, column.most)
+
+
+@pytest.mark.parametrize("field", list(Backoff.model_fields))
+def test_a_backoff_is_limited_as_sql_limits_it(
+    connection: Connection, worker: Client, org: Org, field: str
+) -> None:
+    schema = Backoff.model_json_schema()["properties"][field]
+    admin = signed_in(connection, org.admin)
+
+    def save(value: float) -> None:
+        retry = {"max_attempts": 2, "backoff": {field: value}}
+        create_blueprint(admin, {"slug": INLINE, "retry": retry}, name=f"{field} {value}")
+
+    for allowed in (schema["minimum"], schema["maximum"]):
+        save(allowed)
+    for too_far in (schema["minimum"] - 0.01, schema["maximum"] + 1):
+        with violates(errors.CheckViolation):
+            save(too_far)
 
 
 def test_a_step_is_tried_as_often_as_sql_allows(connection: Connection, worker: Client, org: Org) -> None:

@@ -13,13 +13,14 @@ from tests.database.client import Client, Connection, denied, refused, signed_in
 from tests.database.pipeline import INLINE, Run, create_run, records
 from tests.tenants import Company, Org
 
-RUN_STATUSES = ("queued", "running", "succeeded", "failed", "cancelled")
-RUN_FINAL = {"succeeded", "failed", "cancelled"}
+RUN_STATUSES = ("queued", "running", "succeeded", "succeeded_with_errors", "failed", "cancelled")
+RUN_FINAL = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
 RUN_ALLOWED = {
     ("queued", "running"),
     ("queued", "failed"),
     ("queued", "cancelled"),
     ("running", "succeeded"),
+    ("running", "succeeded_with_errors"),
     ("running", "failed"),
     ("running", "cancelled"),
 }
@@ -39,7 +40,7 @@ ERROR = {"code": "broken", "message": "It broke."}
 
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
-    return create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE})
+    return create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE, "continue_on_error": True})
 
 
 def test_the_statuses_are_all_there(postgres: Client) -> None:
@@ -48,12 +49,25 @@ def test_the_statuses_are_all_there(postgres: Client) -> None:
     assert postgres.value(labels.format("step_result_status")) == list(STEP_STATUSES)
 
 
+def bring_to_its_end(run: Run, status: str) -> None:
+    """Brings the steps of a running run to where only its own status is missing."""
+    run.pass_through(1)
+    if status == "succeeded":
+        run.pass_through(2)
+    else:
+        run.start(2)
+        run.on_step("fail_step", 2, error=ERROR)
+
+
 def bring_run_to(run: Run, reader: Client, status: str) -> None:
     if status == "succeeded":
         run.succeed()
     elif status != "queued":
         run.take()
-    if status == "failed":
+    if status == "succeeded_with_errors":
+        bring_to_its_end(run, status)
+        run.on_run("finish_pipeline_run")
+    elif status == "failed":
         run.on_run("fail_pipeline_run", error=ERROR)
     elif status == "cancelled":
         reader.call("cancel_pipeline_run", pipeline_run_id=run.id)
@@ -65,9 +79,8 @@ def test_a_run_goes_only_where_it_may(
 ) -> None:
     admin = signed_in(connection, org.admin)
     bring_run_to(run, admin, old)
-    if (old, new) == ("running", "succeeded"):
-        for position in (1, 2):
-            run.pass_through(position)
+    if old == "running" and new in {"succeeded", "succeeded_with_errors"}:
+        bring_to_its_end(run, new)
     statement = """
         update public.pipeline_runs
         set status = %(new)s, claim_id = gen_random_uuid(), lease_expires_at = now()
@@ -104,7 +117,12 @@ def test_a_step_result_goes_only_where_it_may(postgres: Client, run: Run, old: s
     if (old, new) == ("running", "succeeded"):
         run.write(1, records(1, 2, 3))
     error = "'{}'" if new == "failed" else "null"
-    statement = f"update public.step_results set status = %(new)s, error = {error} where id = %(id)s"
+    reason = "'condition'" if new == "skipped" else "skip_reason"
+    statement = f"""
+        update public.step_results
+        set status = %(new)s, error = {error}, skip_reason = {reason}
+        where id = %(id)s
+    """
     if (old, new) in STEP_ALLOWED:
         assert postgres.change(statement, {"new": new, "id": run.step_id(1)}) == 1
     else:

@@ -52,6 +52,8 @@ ENDPOINTS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "/v1/pipeline-runs/list": ("list_pipeline_runs", {}),
     "/v1/pipeline-runs/get": ("get_pipeline_run", {}),
     "/v1/pipeline-runs/cancel": ("cancel_pipeline_run", {}),
+    "/v1/pipeline-runs/retry": ("retry_pipeline_run", {}),
+    "/v1/pipeline-runs/retry-rejected": ("retry_rejected_records", {}),
     "/v1/pipeline-runs/records": ("list_pipeline_run_records", {"kind": "input"}),
     "/v1/pipeline-runs/export": ("list_pipeline_run_records", {"format": "ndjson"}),
     "/v1/step-results/list": ("list_step_results", {}),

@@ -214,6 +214,12 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
             "p_submission_id": named("submissions", "submission_not_found", OF_COMPANY, status=("received",))
         }
     ),
+    "public.retry_pipeline_run": FunctionRules(
+        ids={"p_pipeline_run_id": named("pipeline_runs", RUN, status=("failed",))}
+    ),
+    "public.retry_rejected_records": FunctionRules(
+        ids={"p_pipeline_run_id": named("pipeline_runs", RUN, status=("failed",))}
+    ),
     "public.mark_pipeline_run_dispatched": FunctionRules(
         # Of a run that the caller sees but may not touch, it answers with the run, unchanged.
         ids={"p_pipeline_run_id": named("pipeline_runs", RUN, status=("queued",))},
@@ -272,6 +278,8 @@ WORKER_FUNCTIONS: Mapping[str, WorkerRules] = {
     "worker.finish_pipeline_run": _of_run(p_claim_id=NOT_A_CLAIM),
     "worker.fail_pipeline_run": _of_run(p_claim_id=NOT_A_CLAIM, p_error=ERROR),
     "worker.start_step": _of_step(p_claim_id=NOT_A_CLAIM),
+    "worker.skip_step": _of_step(p_claim_id=NOT_A_CLAIM),
+    "worker.read_condition_input": WorkerRules("404 step_result_not_found", "ok", "p_step_result_id"),
     "worker.finish_step": _of_step(p_claim_id=NOT_A_CLAIM),
     "worker.fail_step": _of_step(p_claim_id=NOT_A_CLAIM, p_error=ERROR),
     "worker.write_chunk": _of_step(p_claim_id=NOT_A_CLAIM, p_chunk_index=0, p_records=[]),

@@ -92,7 +92,12 @@ TABLES: Mapping[str, TableRules] = {
         insert=Rule(ORG, COMPANY, COMPANY, in_own_name=True),
         update=Rule(ORG, COMPANY, OWN, only={"status": ("receiving", "received")}),
         owner="created_by",
-        links={"company_id": "companies", "blueprint_id": "blueprints", "created_by": "users"},
+        links={
+            "company_id": "companies",
+            "blueprint_id": "blueprints",
+            "created_by": "users",
+            "retry_of_run_id": "pipeline_runs",
+        },
     ),
     "submission_chunks": TableRules(
         select=OF_COMPANY,
@@ -108,10 +113,24 @@ TABLES: Mapping[str, TableRules] = {
         owner="created_by",
         withheld=frozenset({"claim_id"}),
         unlinked=OF_PARENT | {"claim_id"},
-        links={"submission_id": "submissions", "blueprint_id": "blueprints", "created_by": "users"},
+        links={
+            "submission_id": "submissions",
+            "blueprint_id": "blueprints",
+            "created_by": "users",
+            "retry_of": "pipeline_runs",
+        },
+        # A run is retried once: a copy of a retry is a run of its own.
+        fresh={"retry_of": None},
     ),
     "step_results": TableRules(
-        select=OF_COMPANY, links={"pipeline_run_id": "pipeline_runs"}, unlinked=OF_PARENT
+        select=OF_COMPANY,
+        links={
+            "pipeline_run_id": "pipeline_runs",
+            "input_step_result_id": "step_results",
+            "reused_from": "step_results",
+            "resumed_from": "step_results",
+        },
+        unlinked=OF_PARENT,
     ),
     "step_result_chunks": TableRules(
         select=OF_COMPANY, links={"step_result_id": "step_results"}, unlinked=OF_PARENT

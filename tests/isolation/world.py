@@ -134,7 +134,7 @@ def _populate(world: World, org: Org) -> None:
 
 
 def _populate_company(world: World, company: Company, blueprint_id: str) -> None:
-    """Of the member and of another one each: a run that waits and an upload under way; and a finished run."""
+    """Of the member and of another one each: a run that waits and an upload under way; two that ended."""
     marker = world.marker_of((company.org_id, company.id))
     company_admin = signed_in(world.connection, company.company_admin)
     for user in company.users:
@@ -154,9 +154,30 @@ def _populate_company(world: World, company: Company, blueprint_id: str) -> None
     finished.on_step("finish_step", 1)
     finished.pass_through(2)
     finished.on_run("finish_pipeline_run")
+    failed = _submit(world, company, company.member, blueprint_id)
+    failed.take()
+    failed.start(1)
+    failed.write(1, kept, rejected=[verdict(2)], dropped=[verdict(3, message=marker)])
+    failed.on_step("fail_step", 1, error={"code": "broken", "message": marker})
+    _retry(world, company, blueprint_id)
     for user in (company.member, company.other_member):
         _submit(world, company, user, blueprint_id)
         _open_upload(signed_in(world.connection, user), company.id, blueprint_id, marker)
+
+
+def _retry(world: World, company: Company, blueprint_id: str) -> None:
+    """A run that was cancelled in its second step, the retry of it, and what it had rejected once more."""
+    member = signed_in(world.connection, company.member)
+    cancelled = _submit(world, company, company.member, blueprint_id)
+    cancelled.take()
+    cancelled.start(1)
+    kept = [{"id": str(number), "data": {}} for number in (1, 3)]
+    cancelled.write(1, kept, rejected=[verdict(2)])
+    cancelled.on_step("finish_step", 1)
+    cancelled.start(2)
+    member.call("cancel_pipeline_run", pipeline_run_id=cancelled.id)
+    member.call("retry_pipeline_run", pipeline_run_id=cancelled.id)
+    member.call("retry_rejected_records", pipeline_run_id=cancelled.id)
 
 
 def _submit(world: World, company: Company, user: User, blueprint_id: str) -> Run:

@@ -46,7 +46,10 @@ def test_every_endpoint_of_the_contract_is_there() -> None:
         *(f"/v1/steps/{verb}" for verb in ("list", "get")),
         *(f"/v1/blueprints/{verb}" for verb in ("create", "list", "get", "update")),
         *(f"/v1/submissions/{verb}" for verb in ("create", "upload", "list", "get")),
-        *(f"/v1/pipeline-runs/{verb}" for verb in ("create", "list", "get", "cancel", "records", "export")),
+        *(
+            f"/v1/pipeline-runs/{verb}"
+            for verb in ("create", "list", "get", "cancel", "retry", "retry-rejected", "records", "export")
+        ),
         *(f"/v1/step-results/{verb}" for verb in ("list", "get", "records")),
         "/v1/audit/list",
     }

@@ -7,6 +7,7 @@ import { env } from "./env";
 import { DataApiUnavailableError, finalError, type RecordedError, RunEndedError, type RunEndedCode } from "./errors";
 import { type Backoff, backoffMs } from "./pipeline/backoff";
 import { type Claim, claimResultSchema } from "./pipeline/claim";
+import type { ConditionInput } from "./pipeline/condition";
 import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
 
 type WorkerFunctions = Database["worker"]["Functions"];
@@ -20,7 +21,15 @@ const startedStepSchema = z.discriminatedUnion("status", [
     written_chunks: z.array(z.int()),
   }),
   z.object({ status: z.literal("succeeded") }),
+  z.object({ status: z.literal("failed") }),
+  z.object({ status: z.literal("skipped") }),
 ]);
+const failedStepSchema = z.object({ continues: z.boolean() });
+const finishedRunSchema = z.object({ status: z.enum(["succeeded", "succeeded_with_errors"]) });
+const conditionInputSchema = z.object({
+  run: z.record(z.string(), z.unknown()),
+  steps: z.array(z.looseObject({ position: z.int(), slug: z.string() })),
+});
 const chunkSchema = z.object({
   records: z.array(z.object({ id: z.string(), data: z.record(z.string(), z.unknown()) })),
 });
@@ -32,6 +41,7 @@ const reconciledSchema = z.object({
 const publishedSchema = z.object({ published: z.int(), unchanged: z.int() });
 const secretSchema = z.object({ value: z.string() });
 
+export type FinishedRun = z.infer<typeof finishedRunSchema>;
 export type StartedStep = z.infer<typeof startedStepSchema>;
 export type Reconciled = z.infer<typeof reconciledSchema>;
 
@@ -99,13 +109,23 @@ export class DataApi {
     await this.#call("finish_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, z.unknown());
   }
 
-  async failStep(stepResultId: string, claimId: string, error: RecordedError): Promise<void> {
+  /** `continues`: the blueprint lets the run go on without the step. */
+  failStep(stepResultId: string, claimId: string, error: RecordedError): Promise<{ continues: boolean }> {
     const args = { p_step_result_id: stepResultId, p_claim_id: claimId, p_error: asJson(error) };
-    await this.#call("fail_step", args, z.unknown());
+    return this.#call("fail_step", args, failedStepSchema);
   }
 
-  async finishPipelineRun({ pipeline_run, claim_id }: Claim): Promise<void> {
-    await this.#call("finish_pipeline_run", { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id }, z.unknown());
+  readConditionInput(stepResultId: string): Promise<ConditionInput> {
+    return this.#call("read_condition_input", { p_step_result_id: stepResultId }, conditionInputSchema);
+  }
+
+  async skipStep(stepResultId: string, claimId: string): Promise<void> {
+    await this.#call("skip_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, z.unknown());
+  }
+
+  finishPipelineRun({ pipeline_run, claim_id }: Claim): Promise<FinishedRun> {
+    const args = { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id };
+    return this.#call("finish_pipeline_run", args, finishedRunSchema);
   }
 
   async failPipelineRun({ pipeline_run, claim_id }: Claim, error: RecordedError): Promise<void> {

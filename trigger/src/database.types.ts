@@ -18,8 +18,10 @@ export type Database = {
       mark_pipeline_run_dispatched: { Args: { p_pipeline_run_id: string; p_trigger_run_id: string }; Returns: Json };
       publish_steps: { Args: { p_steps: Json }; Returns: Json };
       read_chunk: { Args: { p_chunk_index: number; p_step_result_id: string }; Returns: Json };
+      read_condition_input: { Args: { p_step_result_id: string }; Returns: Json };
       read_secret: { Args: { p_name: string; p_step_result_id: string }; Returns: Json };
       reconcile_pipeline_runs: { Args: { p_limit?: number }; Returns: Json };
+      skip_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
       start_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
       write_chunk: {
         Args: {

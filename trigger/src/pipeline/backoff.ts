@@ -3,11 +3,13 @@ import { setTimeout as wait } from "node:timers/promises";
 export interface Backoff {
   baseMs: number;
   maxMs: number;
+  /** How much longer each wait is than the one before: twice as long when it is left out. */
+  factor?: number;
 }
 
-/** Doubles per failure up to `maxMs`; the lower half is fixed and the upper half random, so that workers do not come back together. */
-export function backoffMs(failures: number, { baseMs, maxMs }: Backoff): number {
-  const ceiling = Math.min(maxMs, baseMs * 2 ** (failures - 1));
+/** Grows per failure up to `maxMs`; the lower half is fixed and the upper half random, so that workers do not come back together. */
+export function backoffMs(failures: number, { baseMs, maxMs, factor = 2 }: Backoff): number {
+  const ceiling = Math.min(maxMs, baseMs * factor ** (failures - 1));
   return ceiling / 2 + (Math.random() * ceiling) / 2;
 }
 

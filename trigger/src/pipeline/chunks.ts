@@ -1,6 +1,9 @@
 import type { DataApi } from "../data-api";
 import type { Claim, ClaimedStep } from "./claim";
-import type { AnyStepDefinition, PipelineRecord } from "./step";
+import type { Condition, ConditionInput } from "./condition";
+import { putInPlace } from "./place";
+import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
+import { withinTimeout } from "./timeout";
 
 export interface InputChunk {
   chunkIndex: number;
@@ -13,7 +16,17 @@ export interface StepWork {
   claim: Claim;
   step: ClaimedStep;
   definition: AnyStepDefinition;
+  /** Asked of each record, when it asks of records. */
+  condition: Condition | undefined;
   signal: AbortSignal;
+}
+
+/** What a step brings to each of its chunks. */
+export interface Preparation {
+  config: unknown;
+  state: unknown;
+  /** What its condition may know; undefined when it is not asked of records. */
+  conditionInput: ConditionInput | undefined;
 }
 
 /**
@@ -39,43 +52,89 @@ export async function* readChunks(work: StepWork, chunkIndexes: readonly number[
 }
 
 /**
- * Processes and writes each chunk that is not in `writtenChunks`: a chunk's output is its checkpoint, so a
- * retry or a crash repeats at most the chunk that was under way.
+ * Processes and writes each chunk that is not in `writtenChunks`, as many at a time as the blueprint says: a chunk's
+ * output is its checkpoint, so a retry or a crash repeats at most the chunks that were under way. When one fails,
+ * the others at hand are finished first, so that the next attempt never meets them.
  */
 export async function processChunks(
   work: StepWork,
-  config: unknown,
-  state: unknown,
+  preparation: Preparation,
   chunkCount: number,
   writtenChunks: readonly number[],
   onWritten: () => void,
 ): Promise<void> {
-  const { dataApi, claim, step, definition, signal } = work;
+  const { dataApi, claim, step } = work;
   const written = new Set(writtenChunks);
   const pending = chunkIndexesOf(chunkCount).filter((chunkIndex) => !written.has(chunkIndex));
-  for await (const { chunkIndex, records } of readChunks(work, pending)) {
-    const outcome = await definition.processChunk(records, {
-      config,
-      state,
-      signal,
-      pipelineRun: claim.pipeline_run,
-      stepResultId: step.step_result_id,
-      chunkIndex,
-      readSecret: (name) => dataApi.readSecret(step.step_result_id, name),
-    });
-    // A step that finished its chunk is written even if the run was cancelled meanwhile; SQL decides what counts.
-    await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome);
-    onWritten();
-  }
+  const chunks = readChunks(work, pending);
+  const failures: unknown[] = [];
+  const processInTurn = async () => {
+    try {
+      for (let next = await chunks.next(); !next.done && failures.length === 0; next = await chunks.next()) {
+        const { chunkIndex } = next.value;
+        const outcome = await processChunk(work, preparation, next.value);
+        // A step that finished its chunk is written even if the run was cancelled meanwhile; SQL decides what counts.
+        await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome);
+        onWritten();
+      }
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(step.concurrency ?? 1, pending.length) }, processInTurn));
+  if (failures.length > 0) throw failures[0];
 }
 
-/** The step's view of its whole input, before its first chunk. */
-export async function prepareState(work: StepWork, config: unknown, chunkCount: number): Promise<unknown> {
-  const { definition, signal } = work;
+/** What the step makes of the records that its condition chooses; the others keep their place. */
+async function processChunk(
+  work: StepWork,
+  { config, state, conditionInput }: Preparation,
+  { chunkIndex, records }: InputChunk,
+): Promise<ChunkOutcome> {
+  const { dataApi, claim, step, definition, condition, signal } = work;
+  const context: Omit<StepContext<unknown, unknown>, "signal"> = {
+    config,
+    state,
+    pipelineRun: claim.pipeline_run,
+    deliveryKey: step.delivery_key,
+    chunkIndex,
+    readSecret: (name) => dataApi.readSecret(step.step_result_id, name),
+  };
+  const process = (chosen: PipelineRecord[]) =>
+    withinTimeout(
+      (chunkSignal) => definition.processChunk(chosen, { ...context, signal: chunkSignal }),
+      signal,
+      step.timeout_seconds,
+    );
+  if (condition === undefined || conditionInput === undefined) return process(records);
+  const { chosen, passing, rejected } = condition.divide(records, conditionInput);
+  const outcome = chosen.length > 0 ? await process(chosen) : { records: [], rejected: [], dropped: [] };
+  return {
+    records: putInPlace(records, outcome.records, passing),
+    rejected: [...outcome.rejected, ...rejected],
+    dropped: outcome.dropped,
+  };
+}
+
+/** The step's view of its whole input, before its first chunk: of the records that its condition chooses. */
+export async function prepareState(
+  work: StepWork,
+  { config, conditionInput }: Omit<Preparation, "state">,
+  chunkCount: number,
+): Promise<unknown> {
+  const { definition, condition, signal } = work;
+  const choose = (records: PipelineRecord[]) =>
+    condition === undefined || conditionInput === undefined
+      ? records
+      : condition.divide(records, conditionInput).chosen;
   return definition.prepareBatch?.({
     config,
     signal,
-    readInput: () => readChunks(work, chunkIndexesOf(chunkCount)),
+    async *readInput() {
+      for await (const { chunkIndex, records } of readChunks(work, chunkIndexesOf(chunkCount))) {
+        yield { chunkIndex, records: choose(records) };
+      }
+    },
   });
 }
 

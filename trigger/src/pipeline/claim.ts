@@ -15,6 +15,19 @@ export const pipelineRunSchema: z.ZodType<PipelineRun> = z.object({
   created_at: z.string(),
 });
 
+/** `on`: the codes that are tried again; without it, whatever the step calls retryable. */
+const retrySchema = z.object({
+  max_attempts: z.int().min(1).optional(),
+  backoff: z
+    .object({
+      initial_seconds: z.number().positive().optional(),
+      max_seconds: z.number().positive().optional(),
+      factor: z.number().min(1).optional(),
+    })
+    .nullish(),
+  on: z.array(z.string()).nullish(),
+});
+
 /** One step of the run's blueprint snapshot, with the step result that it fills. */
 const claimedStepSchema = z.object({
   step_result_id: z.guid(),
@@ -22,8 +35,16 @@ const claimedStepSchema = z.object({
   slug: z.string(),
   version: z.string(),
   config: z.unknown(),
-  retry: z.object({ max_attempts: z.int().min(1).optional() }).nullable(),
+  continue_on_error: z.boolean(),
+  timeout_seconds: z.number().positive().nullable(),
+  retry: retrySchema.nullable(),
+  run_if: z.string().nullable(),
+  concurrency: z.int().min(1).nullable(),
+  /** What its deliveries name themselves by: that of the run which this one retries, if it does. */
+  delivery_key: z.string(),
   status: z.string(),
+  /** Whether this run, or the one that it retries, has started it before: its condition was asked then. */
+  begun: z.boolean(),
 });
 
 export const claimResultSchema = z.discriminatedUnion("outcome", [

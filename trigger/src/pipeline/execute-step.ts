@@ -2,13 +2,14 @@ import { logger } from "@trigger.dev/sdk";
 import { z } from "zod";
 
 import { DataApiUnavailableError, finalError, RunEndedError, StepError, summarize, toRecordedError } from "../errors";
-import { backoffMs, sleep } from "./backoff";
-import { prepareState, processChunks, type StepWork } from "./chunks";
+import { type Backoff, backoffMs, sleep } from "./backoff";
+import { type Preparation, prepareState, processChunks, type StepWork } from "./chunks";
 import type { ClaimedStep } from "./claim";
+import { Condition } from "./condition";
 import type { AnyStepDefinition } from "./step";
 
 export const defaultMaxAttempts = 3;
-const backoff = { baseMs: 1_000, maxMs: 60_000 };
+const defaultBackoff = { initial_seconds: 1, max_seconds: 60, factor: 2 };
 const longestRetryAfterMs = 15 * 60_000;
 
 /** What a step's config from the blueprint snapshot becomes, defaults filled in. */
@@ -19,6 +20,23 @@ export function parseConfig(definition: AnyStepDefinition, { slug, config }: Cla
   throw finalError("invalid_step_config", `The config of step ${slug} is not valid: ${sentence(result.error)}.`, {
     details: { issues },
   });
+}
+
+/** The step's `run_if`, if it has one. Throws `invalid_run_if`. */
+export function parseCondition({ run_if }: ClaimedStep): Condition | undefined {
+  return run_if === null ? undefined : Condition.parse(run_if);
+}
+
+function backoffOf({ retry }: ClaimedStep): Backoff {
+  const { initial_seconds, max_seconds, factor } = { ...defaultBackoff, ...retry?.backoff };
+  return { baseMs: initial_seconds * 1_000, maxMs: max_seconds * 1_000, factor };
+}
+
+/** A database that is away is no matter of the step's, and always worth another try. */
+function isWorthAnotherTry(error: unknown, { retry }: ClaimedStep): error is StepError {
+  if (!(error instanceof StepError)) return false;
+  if (error instanceof DataApiUnavailableError || !retry?.on) return error.retryable;
+  return retry.on.includes(error.code);
 }
 
 function sentence(error: z.ZodError): string {
@@ -33,18 +51,26 @@ function sentence(error: z.ZodError): string {
  * chunk, so that one flaky answer in a thousand does not use up a long delivery.
  */
 export async function executeStep(work: StepWork): Promise<void> {
-  const { dataApi, claim, step, signal } = work;
+  const { dataApi, claim, step, condition, signal } = work;
   const config = parseConfig(work.definition, step);
+  const backoff = backoffOf(step);
   const maxAttempts = step.retry?.max_attempts ?? defaultMaxAttempts;
-  let prepared: { state: unknown } | undefined;
+  let prepared: Preparation | undefined;
   let failures = 0;
   for (;;) {
     signal.throwIfAborted();
     try {
       const started = await dataApi.startStep(step.step_result_id, claim.claim_id);
-      if (started.status === "succeeded") return;
-      prepared ??= { state: await prepareState(work, config, started.chunk_count) };
-      await processChunks(work, config, prepared.state, started.chunk_count, started.written_chunks, () => {
+      // An attempt whose last answer was lost had brought it to its end.
+      if (started.status !== "running") return;
+      if (prepared === undefined) {
+        const conditionInput = condition?.asksRecords
+          ? await dataApi.readConditionInput(step.step_result_id)
+          : undefined;
+        const state = await prepareState(work, { config, conditionInput }, started.chunk_count);
+        prepared = { config, state, conditionInput };
+      }
+      await processChunks(work, prepared, started.chunk_count, started.written_chunks, () => {
         failures = 0;
       });
       await dataApi.finishStep(step.step_result_id, claim.claim_id);
@@ -53,7 +79,7 @@ export async function executeStep(work: StepWork): Promise<void> {
       // An aborted step fails in its own way; what ended the run is the reason that counts.
       signal.throwIfAborted();
       failures++;
-      if (!(error instanceof StepError) || !error.retryable || failures >= maxAttempts) throw error;
+      if (!isWorthAnotherTry(error, step) || failures >= maxAttempts) throw error;
       const waitMs = Math.min(error.retryAfterMs ?? backoffMs(failures, backoff), longestRetryAfterMs);
       logger.warn("A step will be tried again", { slug: step.slug, code: error.code, failures, wait_ms: waitMs });
       await sleep(waitMs, signal);
@@ -62,8 +88,8 @@ export async function executeStep(work: StepWork): Promise<void> {
 }
 
 /**
- * `executeStep`, with a failure of the step recorded as the run's. Returns the summary of what was recorded,
- * or undefined when the step succeeded. Throws what is not the step's fault: the run ended, or the Data API is away.
+ * `executeStep`, with a failure of the step recorded as the run's. Returns the summary of what was recorded, or
+ * undefined when the run goes on: the step succeeded, or may fail. Throws what is not the step's fault: the run ended, or the Data API is away.
  */
 export async function executeStepOrFail(work: StepWork): Promise<string | undefined> {
   try {
@@ -74,7 +100,7 @@ export async function executeStepOrFail(work: StepWork): Promise<string | undefi
     if (error instanceof RunEndedError || error instanceof DataApiUnavailableError) throw error;
     const recorded = toRecordedError(error);
     logger.error("A step failed", { slug: work.step.slug, code: recorded.code, error });
-    await work.dataApi.failStep(work.step.step_result_id, work.claim.claim_id, recorded);
-    return summarize(recorded);
+    const { continues } = await work.dataApi.failStep(work.step.step_result_id, work.claim.claim_id, recorded);
+    return continues ? undefined : summarize(recorded);
   }
 }

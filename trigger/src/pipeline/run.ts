@@ -1,6 +1,6 @@
 import { logger } from "@trigger.dev/sdk";
 
-import type { DataApi } from "../data-api";
+import type { DataApi, FinishedRun } from "../data-api";
 import {
   finalError,
   type RecordedError,
@@ -11,7 +11,7 @@ import {
 } from "../errors";
 import type { StepWork } from "./chunks";
 import type { Claim, ClaimedStep, StepTaskPayload } from "./claim";
-import { executeStepOrFail, parseConfig } from "./execute-step";
+import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { queueingLeaseSeconds } from "./limits";
 import type { AnyStepDefinition } from "./step";
@@ -31,9 +31,7 @@ export interface PipelineParts {
  * over, or became someone else's, before this attempt was through; nothing is left to do.
  */
 export type PipelineOutcome =
-  | { status: "succeeded" }
-  | { status: "failed"; message: string }
-  | { status: "ended"; reason: RunEndedCode | "claimed_elsewhere" };
+  FinishedRun | { status: "failed"; message: string } | { status: "ended"; reason: RunEndedCode | "claimed_elsewhere" };
 
 const maxStepTaskStarts = 3;
 
@@ -57,8 +55,7 @@ export async function runPipeline(
   try {
     const failure = await executeSteps(claimed.steps, claim, heartbeat, parts);
     if (failure !== undefined) return { status: "failed", message: failure };
-    await dataApi.finishPipelineRun(claim);
-    return { status: "succeeded" };
+    return await dataApi.finishPipelineRun(claim);
   } catch (error) {
     if (error instanceof RunEndedError) return { status: "ended", reason: error.code };
     throw error;
@@ -78,7 +75,8 @@ async function executeSteps(
   const works: StepWork[] = [];
   for (const step of steps) {
     try {
-      works.push({ dataApi, claim, step, definition: definitionOf(step, parts), signal: heartbeat.signal });
+      const definition = definitionOf(step, parts);
+      works.push({ dataApi, claim, step, definition, condition: parseCondition(step), signal: heartbeat.signal });
     } catch (error) {
       // Found before the first step, so that no work is done for a run that cannot succeed.
       const recorded = { ...toRecordedError(error), position: step.position, slug: step.slug };
@@ -87,12 +85,39 @@ async function executeSteps(
     }
   }
   for (const work of works) {
-    if (work.step.status === "succeeded") continue;
+    if (isThrough(work.step)) continue;
+    const decision = await askOfRun(work);
+    if (decision === "skipped") continue;
+    if (decision !== "go") return decision.failure;
     const inline = work.definition.executionMode === "inline";
     const failure = inline ? await executeStepOrFail(work) : await executeStepTask(work, heartbeat, parts);
     if (failure !== undefined) return failure;
   }
   return undefined;
+}
+
+/** Left from an earlier attempt, or from the run that this one retries. */
+function isThrough({ status, continue_on_error }: ClaimedStep): boolean {
+  return ["succeeded", "skipped"].includes(status) || (status === "failed" && continue_on_error);
+}
+
+/** What the step's condition says of the run, when its turn comes for the first time. */
+async function askOfRun(work: StepWork): Promise<"go" | "skipped" | { failure: string }> {
+  const { dataApi, claim, step, condition } = work;
+  if (condition === undefined || condition.asksRecords || step.begun) return "go";
+  const input = await dataApi.readConditionInput(step.step_result_id);
+  let holds: boolean;
+  try {
+    holds = condition.holdsForRun(input);
+  } catch (error) {
+    const recorded = toRecordedError(error);
+    logger.error("A step's condition failed", { slug: step.slug, code: recorded.code, error });
+    const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
+    return continues ? "skipped" : { failure: summarize(recorded) };
+  }
+  if (holds) return "go";
+  await dataApi.skipStep(step.step_result_id, claim.claim_id);
+  return "skipped";
 }
 
 /** The snapshot says which step, which version and which config; the code says how such a step runs. */
@@ -148,6 +173,6 @@ async function executeStepTask(
     message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times before the step was through.`,
     details: { last: message },
   };
-  await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
-  return summarize(recorded);
+  const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
+  return continues ? undefined : summarize(recorded);
 }

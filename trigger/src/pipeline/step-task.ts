@@ -3,7 +3,7 @@ import { AbortTaskRunError, schemaTask } from "@trigger.dev/sdk";
 import { DataApi } from "../data-api";
 import { RunEndedError } from "../errors";
 import { stepTaskPayloadSchema } from "./claim";
-import { executeStepOrFail } from "./execute-step";
+import { executeStepOrFail, parseCondition } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { outOfMemory, queueingLeaseSeconds } from "./limits";
 import type { StepDefinition } from "./step";
@@ -29,7 +29,8 @@ export function stepTask<Config, State>(definition: StepDefinition<Config, State
       try {
         // Ends the long lease that the parent left, and any work for a run that was cancelled in the queue.
         await dataApi.heartbeat(claim);
-        const failure = await executeStepOrFail({ dataApi, claim, step, definition, signal: heartbeat.signal });
+        const work = { dataApi, claim, step, definition, condition: parseCondition(step), signal: heartbeat.signal };
+        const failure = await executeStepOrFail(work);
         // The failure is recorded; Trigger.dev shall show it too and not try again.
         if (failure !== undefined) throw new AbortTaskRunError(failure);
         await heartbeat.lease(queueingLeaseSeconds);

@@ -41,8 +41,8 @@ export interface StepContext<Config, State> {
   /** Aborts when the run is cancelled or another attempt took it over; pass it to every outside call. */
   signal: AbortSignal;
   pipelineRun: PipelineRun;
-  /** Stable over retries: with the chunk index it names one delivery for the other side's idempotency. */
-  stepResultId: string;
+  /** Stable over attempts, crashes and retries of the run: with the chunk index it names one delivery for the other side's idempotency. */
+  deliveryKey: string;
   chunkIndex: number;
   /** The value of an org's secret that the step's config names as `secret_name`. */
   readSecret(name: string): Promise<string>;

@@ -32,7 +32,7 @@ export function stepContext<Config, State>(
     state,
     signal: new AbortController().signal,
     pipelineRun,
-    stepResultId: "0d6c2f0e-6f3c-4f3e-9a51-1f1f1d6b8a06",
+    deliveryKey: "0d6c2f0e6f3c4f3e9a511f1f1d6b8a06",
     chunkIndex: 0,
     readSecret: (name) => Promise.reject(new Error(`no secret ${name}`)),
     ...rest,

@@ -18,12 +18,18 @@ export interface StepSetup {
   slug: string;
   version?: string;
   config?: unknown;
-  retry?: { max_attempts: number } | null;
+  retry?: { max_attempts: number; backoff?: object; on?: string[] } | null;
+  continue_on_error?: boolean;
+  timeout_seconds?: number | null;
+  run_if?: string | null;
+  concurrency?: number | null;
 }
 
 interface StepResult extends Required<Omit<StepSetup, "config">> {
   id: string;
   config: unknown;
+  delivery_key: string;
+  begun: boolean;
   position: number;
   status: string;
   attempt: number;
@@ -70,8 +76,14 @@ export class WorkerSchema {
       version: "1.0.0",
       config: {},
       retry: null,
+      continue_on_error: false,
+      timeout_seconds: null,
+      run_if: null,
+      concurrency: null,
       ...step,
       id: randomUUID(),
+      delivery_key: randomUUID().replaceAll("-", ""),
+      begun: false,
       position: index + 1,
       status: "pending",
       attempt: 0,
@@ -99,14 +111,15 @@ export class WorkerSchema {
   readonly #functions: Record<string, (args: Arguments) => unknown> = {
     claim_pipeline_run: (args) => {
       const run = this.run(args.p_pipeline_run_id);
-      if (["succeeded", "failed", "cancelled"].includes(run.status)) return { outcome: "finished", status: run.status };
+      if (["succeeded", "succeeded_with_errors", "failed", "cancelled"].includes(run.status))
+        return { outcome: "finished", status: run.status };
       if (run.claimId && run.triggerRunId !== args.p_trigger_run_id) return { outcome: "claimed_elsewhere" };
       run.status = "running";
       run.triggerRunId = String(args.p_trigger_run_id);
       run.claimId = randomUUID();
-      const steps = run.steps.map(({ id, position, slug, version, config, retry, status }) => ({
-        ...{ step_result_id: id, position, slug, version, config, retry, status },
-        ...{ task_id: slug, execution_mode: "inline" },
+      const steps = run.steps.map(({ id, slug, ...step }) => ({
+        ...{ ...step, slug, step_result_id: id, task_id: slug, execution_mode: "inline" },
+        ...{ written: undefined, attempt: undefined, error: undefined },
       }));
       return { outcome: "claimed", claim_id: run.claimId, pipeline_run: run.run, steps };
     },
@@ -117,8 +130,9 @@ export class WorkerSchema {
     },
     start_step: (args) => {
       const { run, step } = this.#claimedStep(args);
-      if (step.status === "succeeded") return { status: "succeeded" };
+      if (!["pending", "running"].includes(step.status)) return { status: step.status };
       step.status = "running";
+      step.begun = true;
       step.attempt += 1;
       const written_chunks = [...step.written.keys()];
       return { status: "running", attempt: step.attempt, chunk_count: run.input.length, written_chunks };
@@ -155,14 +169,44 @@ export class WorkerSchema {
       const { run, step } = this.#claimedStep(args);
       step.status = "failed";
       step.error = args.p_error as RecordedError;
+      if (step.continue_on_error) return { status: "failed", continues: true };
       this.#fail(run, { ...step.error, position: step.position, slug: step.slug });
+      return { status: "failed", continues: false };
+    },
+    read_condition_input: (args) => {
+      const { run, step } = this.#stepOf(args.p_step_result_id);
+      const { record_count, run_number } = run.run;
+      return {
+        run: { record_count, rejected_count: 0, run_number, source: "json" },
+        steps: run.steps.slice(0, step.position - 1).map((before) => {
+          const outcomes = [...before.written.values()];
+          const count = (list: keyof ChunkOutcome) => outcomes.reduce((sum, outcome) => sum + outcome[list].length, 0);
+          return {
+            ...{ position: before.position, slug: before.slug, status: before.status },
+            ...{
+              records_out: count("records"),
+              records_rejected: count("rejected"),
+              records_dropped: count("dropped"),
+            },
+          };
+        }),
+      };
+    },
+    skip_step: (args) => {
+      const { step } = this.#claimedStep(args);
+      if (step.run_if === null || !["pending", "skipped"].includes(step.status)) {
+        throw new Refusal(409, "invalid_transition");
+      }
+      step.status = "skipped";
       return {};
     },
     finish_pipeline_run: (args) => {
       const run = this.#claimed(this.run(args.p_pipeline_run_id), args);
-      if (run.steps.some((step) => step.status !== "succeeded")) throw new Refusal(409, "invalid_transition");
-      run.status = "succeeded";
-      return {};
+      const through = (step: StepResult) =>
+        ["succeeded", "skipped"].includes(step.status) || (step.status === "failed" && step.continue_on_error);
+      if (!run.steps.every(through)) throw new Refusal(409, "invalid_transition");
+      run.status = run.steps.some(({ status }) => status === "failed") ? "succeeded_with_errors" : "succeeded";
+      return { status: run.status };
     },
     fail_pipeline_run: (args) => {
       this.#fail(this.#claimed(this.run(args.p_pipeline_run_id), args), args.p_error as RecordedError);
@@ -225,7 +269,7 @@ export class WorkerSchema {
   }
 
   #input(run: Run, step: StepResult, chunkIndex: number): PipelineRecord[] {
-    const previous = run.steps[step.position - 2];
+    const previous = run.steps.findLast(({ position, status }) => position < step.position && status === "succeeded");
     const records = previous ? previous.written.get(chunkIndex)?.records : run.input[chunkIndex];
     if (!records) throw new Refusal(404, "not_found");
     return records;

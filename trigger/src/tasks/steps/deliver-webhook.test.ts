@@ -87,7 +87,15 @@ describe("deliver-webhook", () => {
     }
   });
 
-  it("names a batch by step result, chunk and place, the same at every try", async () => {
+  it("sends nothing of two chunks at hand again when they are tried again", async () => {
+    const state = new DeliveredMessages();
+    const chunks = [0, 1].map((chunkIndex) => ({ ...contextOf({ batch_size: 5 }, { chunkIndex }), state }));
+    for (const context of [...chunks, ...chunks]) await deliver(tenRecords, context);
+    expect(new Set(receiver.deliveries.map(({ headers }) => headers["webhook-id"])).size).toBe(4);
+    expect(receiver.deliveries).toHaveLength(4);
+  });
+
+  it("names a batch by delivery key, chunk and place, the same at every try", async () => {
     const context = contextOf({ batch_size: 5 }, { chunkIndex: 2 });
     receiver.next(answers(500));
     await deliver(tenRecords, context);
@@ -101,6 +109,7 @@ describe("deliver-webhook", () => {
       first,
       second,
     ]);
+    for (const { headers } of receiver.deliveries) expect(headers["idempotency-key"]).toBe(headers["webhook-id"]);
     const bodies = receiver.deliveries.map(({ body }) => body);
     expect(bodies[1]).toBe(bodies[0]);
     expect(bodies[3]).toBe(bodies[0]);

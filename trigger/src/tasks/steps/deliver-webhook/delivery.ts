@@ -28,19 +28,16 @@ const TRIES = 3;
 const LONGEST_WAIT_MS = 5_000;
 
 /**
- * What this process has delivered of the chunk at hand. The pipeline retries a chunk with the same state, so the
+ * What this process has delivered of the chunks at hand. The pipeline retries a chunk with the same state, so the
  * messages that arrived are not sent again; after a crash they are, with the same ids.
  */
 export class DeliveredMessages {
-  private chunkIndex = -1;
-  private ids = new Set<string>();
+  private readonly idsByChunk = new Map<number, Set<string>>();
 
   ofChunk(chunkIndex: number): Set<string> {
-    if (chunkIndex !== this.chunkIndex) {
-      this.chunkIndex = chunkIndex;
-      this.ids = new Set();
-    }
-    return this.ids;
+    let ids = this.idsByChunk.get(chunkIndex);
+    if (ids === undefined) this.idsByChunk.set(chunkIndex, (ids = new Set()));
+    return ids;
   }
 }
 

@@ -1,4 +1,5 @@
 const OWN_HEADERS = new Set([
+  "idempotency-key",
   "host",
   "content-type",
   "content-length",
@@ -12,7 +13,7 @@ const OWN_HEADERS = new Set([
   "trailer",
 ]);
 
-/** Framing, content type and signature are the delivery's; `webhook-` is reserved by Standard Webhooks. */
+/** Framing, content type, name and signature are the delivery's; `webhook-` is reserved by Standard Webhooks. */
 export function isAllowedHeader(name: string): boolean {
   const lower = name.toLowerCase();
   return !OWN_HEADERS.has(lower) && !lower.startsWith("webhook-") && !lower.startsWith("proxy-");

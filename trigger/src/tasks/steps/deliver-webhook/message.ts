@@ -16,7 +16,7 @@ export interface BatchLimits {
 
 interface Origin {
   pipelineRun: PipelineRun;
-  stepResultId: string;
+  deliveryKey: string;
   chunkIndex: number;
 }
 
@@ -54,8 +54,8 @@ export function composeMessages(
 }
 
 /** No full stop in it: the signed text is joined by them. */
-function messageId({ stepResultId, chunkIndex }: Origin, batchIndex: number): string {
-  return `msg_${stepResultId.replaceAll("-", "")}_${chunkIndex}_${batchIndex}`;
+function messageId({ deliveryKey, chunkIndex }: Origin, batchIndex: number): string {
+  return `msg_${deliveryKey}_${chunkIndex}_${batchIndex}`;
 }
 
 /** `timestamp` is when the event happened, not when it is sent: the body must not change from try to try. */
@@ -92,6 +92,7 @@ export function webhookSigner(secret: string, secretName: string): Signer {
   }
   const webhook = new Webhook(key.toString("base64"));
   return ({ id, body }, sentAt) => ({
+    "idempotency-key": id,
     "webhook-id": id,
     "webhook-timestamp": String(Math.floor(sentAt.getTime() / 1000)),
     "webhook-signature": webhook.sign(id, sentAt, body),

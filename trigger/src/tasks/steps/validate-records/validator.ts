@@ -3,8 +3,8 @@ import addFormats, { type FormatName } from "ajv-formats";
 import { RE2JS } from "re2js";
 
 import { finalError } from "../../../errors";
+import { withinTimeLimit } from "../../../pipeline/time-limit";
 import type { PipelineRecord, Verdict } from "../../../pipeline/step";
-import { withinTimeLimit } from "./time-limit";
 
 export interface ValidateRecordsConfig {
   schema: Record<string, unknown>;
@@ -61,6 +61,7 @@ export function recordValidator(
       withinTimeLimit(
         () => records.map((record) => failureOf(record.data, validate, config.max_errors)),
         MAX_CHUNK_MILLISECONDS,
+        tooSlow,
       );
     validatorsByConfig.set(config, validator);
   }
@@ -92,12 +93,16 @@ function compile(schema: Record<string, unknown>): ValidateFunction {
   });
   addFormats.default(ajv, FORMATS);
   try {
-    return withinTimeLimit(() => {
-      const validate = ajv.compile(schema);
-      // A schema that refers to itself without descending never ends: better to learn it before the first record.
-      validate({});
-      return validate;
-    }, MAX_CHUNK_MILLISECONDS);
+    return withinTimeLimit(
+      () => {
+        const validate = ajv.compile(schema);
+        // A schema that refers to itself without descending never ends: better to learn it before the first record.
+        validate({});
+        return validate;
+      },
+      MAX_CHUNK_MILLISECONDS,
+      tooSlow,
+    );
   } catch (error) {
     throw error instanceof Error && error.name !== "StepError" ? invalidSchema(sentence(error.message)) : error;
   }
@@ -172,6 +177,10 @@ function bounded(text: string): string {
   return text.length <= MAX_TEXT_LENGTH
     ? text
     : `${text.slice(0, MAX_TEXT_LENGTH - 1).replace(/[\ud800-\udbff]$/, "")}…`;
+}
+
+function tooSlow() {
+  return invalidSchema(`The schema takes more than ${MAX_CHUNK_MILLISECONDS / 1000} seconds for one chunk.`);
 }
 
 function invalidSchema(message: string) {

@@ -1,18 +1,12 @@
 import { runInNewContext } from "node:vm";
 
-import { finalError } from "../../../errors";
-
 /** The only way to stop JavaScript that does not yield: V8 ends the call, whatever it is in. */
-export function withinTimeLimit<Result>(work: () => Result, milliseconds: number): Result {
+export function withinTimeLimit<Result>(work: () => Result, milliseconds: number, exceeded: () => Error): Result {
   try {
     return runInNewContext("work()", { work }, { timeout: milliseconds }) as Result;
   } catch (error) {
     if (!isTimeout(error)) throw error;
-    throw finalError(
-      "invalid_step_config",
-      `The schema takes more than ${milliseconds / 1000} seconds for one chunk.`,
-      { details: { field: "schema" } },
-    );
+    throw exceeded();
   }
 }
 

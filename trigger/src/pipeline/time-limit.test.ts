@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+
+import { finalError } from "../errors";
+import { withinTimeLimit } from "./time-limit";
+
+const exceeded = () => finalError("too_slow", "It takes too long.");
+
+describe("the time limit of work that does not yield", () => {
+  it("returns what the work returns", () => {
+    expect(withinTimeLimit(() => [1, 2], 1_000, exceeded)).toEqual([1, 2]);
+  });
+
+  it("passes the work's own error on", () => {
+    expect(() =>
+      withinTimeLimit(
+        () => {
+          throw new RangeError("too deep");
+        },
+        1_000,
+        exceeded,
+      ),
+    ).toThrow(RangeError);
+  });
+
+  it("ends work that does not end, with the error that it is given", () => {
+    let turns = 0;
+    const endless = () => {
+      while (turns >= 0) turns++;
+    };
+    expect(() => withinTimeLimit(endless, 50, exceeded)).toThrow(
+      expect.objectContaining({ code: "too_slow", retryable: false }),
+    );
+    expect(turns).toBeGreaterThan(0);
+  });
+});
