@@ -17,12 +17,14 @@ logger = logging.getLogger(__name__)
 async def dispatch(
     rpc: DataApiCaller, trigger: TriggerClient, run: PipelineRunWithSteps
 ) -> PipelineRunWithSteps:
-    """Starts a queued run and records that; returns the run as it is then.
+    """Starts an admitted, queued run and records that; returns the run as it is then.
+
+    A run whose turn has not come is left to whoever ends one before it.
 
     A run whose start failed, or was not recorded, stays undispatched and the reconciler starts it later:
     Trigger.dev takes the same run only once.
     """
-    if run.dispatched or run.status is not PipelineRunStatus.QUEUED:
+    if run.dispatched or not run.admitted or run.status is not PipelineRunStatus.QUEUED:
         return run
     try:
         trigger_run_id = await trigger.start_run_pipeline(str(run.id), str(run.org_id))

@@ -89,7 +89,11 @@ def create_tenants(connection: psycopg.Connection[Any]) -> Tenants:
 def create_org(connection: psycopg.Connection[Any], name: str = "acme") -> Org:
     """An org with an org_admin and two companies, each with a company_admin and two members."""
     org_id, slug = str(uuid4()), f"{name}-{uuid4().hex[:12]}"
-    connection.execute("insert into public.orgs (id, name, slug) values (%s, %s, %s)", (org_id, name, slug))
+    # Many tests share an org, and leave runs unfinished.
+    connection.execute(
+        "insert into public.orgs (id, name, slug, max_runs_in_flight) values (%s, %s, %s, 100)",
+        (org_id, name, slug),
+    )
     return Org(
         id=org_id,
         name=name,

@@ -11,7 +11,7 @@ export default defineConfig({
   ignorePatterns: ["**/*.test.ts"],
   logLevel: "info",
   // Seconds of work of one task run, waiting excluded. A pipeline run that is stopped by it is started again by the
-  // reconciler and goes on, up to five times; a step's own task by its pipeline run, up to three times.
+  // reconciler and goes on, up to five times; a step's own task by its pipeline run, as long as each one gets on.
   maxDuration: 3600,
   // A fresh process costs most of a second, more than a small run.
   processKeepAlive: { enabled: true, maxExecutionsPerProcess: 50, devMaxPoolSize: 10 },

@@ -92,10 +92,14 @@ class PipelineRun(ResultModel):
     ]
     retry_of: Annotated[UUID | None, Field(description="The run that this one takes up where it failed.")]
     record_count: int
+    admitted: Annotated[
+        bool, Field(description="False: it waits its turn, since other runs of the org are in flight.")
+    ]
     dispatched: Annotated[bool, Field(description="Whether Trigger.dev has taken the run.")]
     trigger_run_id: str | None
     created_by: UUID | None
     created_at: datetime
+    admitted_at: datetime | None
     dispatched_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
@@ -114,7 +118,10 @@ class PipelineRunDetail(PipelineRunWithSteps):
 class PipelineRunCreated(ResultModel):
     pipeline_run: PipelineRunWithSteps
     dispatched: Annotated[
-        bool, Field(description="False: Trigger.dev could not be reached; the run starts by itself later.")
+        bool,
+        Field(
+            description="False: it waits its turn, or Trigger.dev could not be reached; it starts by itself."
+        ),
     ]
 
 

@@ -111,5 +111,8 @@ class ChunkAppended(ResultModel):
 
 class SubmissionAccepted(SubmissionCreated):
     dispatched: Annotated[
-        bool, Field(description="False: Trigger.dev could not be reached; the run starts by itself later.")
+        bool,
+        Field(
+            description="False: it waits its turn, or Trigger.dev could not be reached; it starts by itself."
+        ),
     ]

@@ -5,10 +5,12 @@ create table public.orgs (
     name text not null check (length(btrim(name)) between 1 and 200),
     slug text not null unique check (slug ~ '^[a-z0-9](-?[a-z0-9])*$' and length(slug) <= 63),
     disabled_at timestamptz,
+    max_runs_in_flight int not null default 10 check (max_runs_in_flight between 1 and 100),
     created_at timestamptz not null default now()
 );
 comment on table public.orgs is 'A tenant. Everything else belongs to exactly one org.';
 comment on column public.orgs.disabled_at is 'Set: every credential of the org is refused with org_disabled.';
+comment on column public.orgs.max_runs_in_flight is 'How many of its runs are admitted at once. 100 is what the queue of run-pipeline lets through for one org.';
 
 alter table public.orgs enable row level security;
 

@@ -24,11 +24,15 @@ create table public.pipeline_runs (
     lease_expires_at timestamptz,
     restart_count int not null default 0,
     retry_of uuid,
+    lost_start_count int not null default 0,
     created_by uuid default private.caller_user_id(),
     created_at timestamptz not null default now(),
+    admitted_at timestamptz,
+    start_taken_at timestamptz,
     dispatched_at timestamptz,
     started_at timestamptz,
     finished_at timestamptz,
+    trigger_cancelled_at timestamptz,
     unique (org_id, company_id, id),
     unique (submission_id, run_number),
     foreign key (org_id, company_id, submission_id)
@@ -39,14 +43,18 @@ create table public.pipeline_runs (
     foreign key (org_id, company_id, retry_of)
         references public.pipeline_runs (org_id, company_id, id) on delete cascade,
     check ((status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled')) = (finished_at is not null)),
-    check (status <> 'running' or (claim_id is not null and lease_expires_at is not null))
+    check (status <> 'running' or (claim_id is not null and lease_expires_at is not null and admitted_at is not null))
 );
 comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
 comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it, as far as known.';
 comment on column public.pipeline_runs.claim_id is 'Fencing token of the worker that owns the run: writes with an older one are refused.';
 comment on column public.pipeline_runs.lease_expires_at is 'Until when the claim holds without another heartbeat.';
+comment on column public.pipeline_runs.admitted_at is 'When its turn came; null while it waits for it, and is not started: see …_run_admission.sql.';
+comment on column public.pipeline_runs.start_taken_at is 'When somebody last took it upon themselves to start it.';
 comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it.';
 comment on column public.pipeline_runs.retry_of is 'The run that this one takes up where it failed: with the same snapshot, and without doing again what it had done.';
+comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run.';
+comment on column public.pipeline_runs.trigger_cancelled_at is 'Since when nothing of the run, cancelled or given up here, is alive at Trigger.dev.';
 comment on column public.pipeline_runs.restart_count is 'How often another Trigger.dev run took the run over after its worker was lost.';
 
 create index pipeline_runs_org_id_created_at_idx on public.pipeline_runs (org_id, created_at desc, id desc);
@@ -94,7 +102,7 @@ with check (
 grant select (
     id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version, blueprint_snapshot, status,
     error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, created_by, created_at,
-    dispatched_at, started_at, finished_at
+    admitted_at, dispatched_at, started_at, finished_at
 ), insert (submission_id, retry_of), update (status, trigger_run_id)
 on public.pipeline_runs to authenticated;
 
@@ -163,6 +171,7 @@ begin
     new.record_count := v_submission.record_count;
     new.chunk_count := v_submission.chunk_count;
     new.status := 'queued';
+    new.admitted_at := null;
     select coalesce(max(r.run_number), 0) + 1 into new.run_number
     from public.pipeline_runs r
     where r.submission_id = new.submission_id;
@@ -183,17 +192,19 @@ set search_path = ''
 as $$
 declare
     v_mutable constant text[] :=
-        '{status,error,trigger_run_id,claim_id,lease_expires_at,restart_count,dispatched_at,started_at,finished_at}';
+        '{status,error,trigger_run_id,claim_id,lease_expires_at,restart_count,lost_start_count,admitted_at,start_taken_at,dispatched_at,started_at,finished_at,trigger_cancelled_at}';
     v_old public.pipeline_runs := old;
     v_new public.pipeline_runs := new;
 begin
     -- The snapshot has a trigger of its own: it can be large, and every heartbeat passes here.
     v_old.blueprint_snapshot := null;
     v_new.blueprint_snapshot := null;
-    if (to_jsonb(v_new) - v_mutable) is distinct from (to_jsonb(v_old) - v_mutable) then
+    if (to_jsonb(v_new) - v_mutable) is distinct from (to_jsonb(v_old) - v_mutable)
+        or (old.admitted_at is not null and new.admitted_at is distinct from old.admitted_at) then
         perform private.raise_error(409, 'immutable', 'The version and origin of a run cannot be changed.');
     end if;
-    if old.finished_at is not null and to_jsonb(v_new) is distinct from to_jsonb(v_old) then
+    if old.finished_at is not null
+        and (to_jsonb(v_new) - 'trigger_cancelled_at') is distinct from (to_jsonb(v_old) - 'trigger_cancelled_at') then
         perform private.raise_error(409, 'pipeline_run_finished', format('The run is %s, which is final.', old.status),
             jsonb_build_object('status', old.status));
     end if;
@@ -256,8 +267,8 @@ create view private.pipeline_runs_readable with (security_invoker = true) as
 select
     r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status,
     r.error, private.failed_steps_json(r.id, r.status) as failed_steps, r.retry_of,
-    r.record_count, r.chunk_count, r.dispatched_at is not null as dispatched, r.trigger_run_id,
-    r.created_by, r.created_at, r.dispatched_at, r.started_at, r.finished_at
+    r.record_count, r.chunk_count, r.admitted_at is not null as admitted, r.dispatched_at is not null as dispatched, r.trigger_run_id,
+    r.created_by, r.created_at, r.admitted_at, r.dispatched_at, r.started_at, r.finished_at
 from public.pipeline_runs r;
 comment on view private.pipeline_runs_readable is 'Runs as clients see them in lists, without the snapshot, under the caller''s policies.';
 grant select on private.pipeline_runs_readable to authenticated;
@@ -266,8 +277,8 @@ create view private.pipeline_runs_with_snapshot with (security_invoker = true) a
 select
     r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status,
     r.error, private.failed_steps_json(r.id, r.status) as failed_steps, r.retry_of,
-    r.record_count, r.chunk_count, r.dispatched_at is not null as dispatched, r.trigger_run_id,
-    r.created_by, r.created_at, r.dispatched_at, r.started_at, r.finished_at, r.blueprint_snapshot
+    r.record_count, r.chunk_count, r.admitted_at is not null as admitted, r.dispatched_at is not null as dispatched, r.trigger_run_id,
+    r.created_by, r.created_at, r.admitted_at, r.dispatched_at, r.started_at, r.finished_at, r.blueprint_snapshot
 from public.pipeline_runs r;
 comment on view private.pipeline_runs_with_snapshot is 'Runs as clients see one of them, with the snapshot, under the caller''s policies.';
 grant select on private.pipeline_runs_with_snapshot to authenticated;
@@ -363,13 +374,14 @@ declare
 begin
     if v_id is null then
         insert into public.pipeline_runs (submission_id) values (p_submission_id) returning id into v_id;
+        set constraints public.pipeline_runs_admit immediate;
         perform private.remember_result('create_pipeline_run', p_idempotency_key, jsonb_build_object('id', v_id));
     end if;
     return public.get_pipeline_run(v_id);
 end;
 $$;
 comment on function public.create_pipeline_run(uuid, text, text) is
-    'Creates a queued run of a received submission, with a fresh snapshot. Any caller who can see the company. Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
+    'Creates a queued run of a received submission, with a fresh snapshot; it is to be started if it is admitted. Any caller who can see the company. Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
 grant execute on function public.create_pipeline_run(uuid, text, text) to authenticated;
 
 create function public.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text)
@@ -384,12 +396,12 @@ declare
 begin
     update public.pipeline_runs
     set trigger_run_id = p_trigger_run_id
-    where id = p_pipeline_run_id and status = 'queued';
+    where id = p_pipeline_run_id and status = 'queued' and admitted_at is not null;
     return public.get_pipeline_run(p_pipeline_run_id);
 end;
 $$;
 comment on function public.mark_pipeline_run_dispatched(uuid, text) is
-    'Notes that Trigger.dev took a queued run; a run that has started already is left as it is. Its creator and admins. Raises 404 pipeline_run_not_found. Safe to repeat.';
+    'Notes that Trigger.dev took an admitted, queued run; one that waits or has started already is left as it is. Its creator and admins. Raises 404 pipeline_run_not_found. Safe to repeat.';
 grant execute on function public.mark_pipeline_run_dispatched(uuid, text) to authenticated;
 
 create function public.cancel_pipeline_run(p_pipeline_run_id uuid)

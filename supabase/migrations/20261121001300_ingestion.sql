@@ -17,6 +17,7 @@ begin
     set status = 'received', fields = coalesce(p_fields, fields)
     where id = v_submission.id;
     insert into public.pipeline_runs (submission_id) values (v_submission.id) returning id into v_run_id;
+    set constraints public.pipeline_runs_admit immediate;
     return jsonb_build_object('submission_id', v_submission.id, 'pipeline_run_id', v_run_id);
 end;
 $$;

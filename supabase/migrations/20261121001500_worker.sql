@@ -60,7 +60,7 @@ end;
 $$;
 comment on function private.lock_claimed_step_result(uuid, uuid) is 'The step result, locked, if the claim on its run holds. Raises 404 step_result_not_found and what lock_claimed_run raises.';
 
-create function worker.claim_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text)
+create function worker.claim_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_contract int default null)
 returns jsonb
 language plpgsql
 volatile
@@ -76,6 +76,10 @@ begin
     end if;
     if v_run.finished_at is not null then
         return jsonb_build_object('outcome', 'finished', 'status', v_run.status);
+    end if;
+    perform private.check_contract(p_contract);
+    if v_run.admitted_at is null then
+        return jsonb_build_object('outcome', 'not_admitted');
     end if;
     if v_run.status = 'running' and v_run.trigger_run_id is distinct from p_trigger_run_id
         and v_run.lease_expires_at > now() then
@@ -116,9 +120,9 @@ begin
     );
 end;
 $$;
-comment on function worker.claim_pipeline_run(uuid, text) is
-    'Takes a run for the given Trigger.dev run: outcome claimed (with claim_id and what to do), finished, or claimed_elsewhere. The same Trigger.dev run may claim again at once, another one when the lease has expired. service_role. Raises 404 pipeline_run_not_found. A repeat fences off the claim before it.';
-grant execute on function worker.claim_pipeline_run(uuid, text) to service_role;
+comment on function worker.claim_pipeline_run(uuid, text, int) is
+    'Takes a run for the given Trigger.dev run: outcome claimed (with claim_id and what to do), finished, not_admitted (its turn has not come), or claimed_elsewhere. The worker says in p_contract which contract it was built for; null is for calls by hand. The same Trigger.dev run may claim again at once, another one when the lease has expired. service_role. Raises 404 pipeline_run_not_found, 409 worker_outdated, database_outdated. A repeat fences off the claim before it.';
+grant execute on function worker.claim_pipeline_run(uuid, text, int) to service_role;
 
 create function worker.heartbeat(p_pipeline_run_id uuid, p_claim_id uuid, p_lease_seconds int default 60)
 returns jsonb

@@ -232,3 +232,18 @@ $$;
 comment on function worker.read_secret(uuid, text) is
     'The secret that a running step''s config names as secret_name. service_role. Raises 404 secret_not_found.';
 grant execute on function worker.read_secret(uuid, text) to service_role;
+
+create function worker.step_progress(p_step_result_id uuid)
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object('chunks_written', count(*))
+    from public.step_result_chunks c
+    where c.step_result_id = p_step_result_id;
+$$;
+comment on function worker.step_progress(uuid) is
+    'How many chunks a step has written: what tells a step''s own task that died on its way from one that never gets on. service_role.';
+grant execute on function worker.step_progress(uuid) to service_role;

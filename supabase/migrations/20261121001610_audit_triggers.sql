@@ -153,12 +153,12 @@ create trigger submissions_audit_update after update on public.submissions
 for each row when ((old.status, old.name) is distinct from (new.status, new.name))
 execute function private.audit_change('{fields,record_count,rejected_count,chunk_count}');
 
--- Leases move with every heartbeat and every write of the worker, and dispatched_at while a run waits its turn.
+-- Leases move with every heartbeat and every write of the worker, and the rest while a run waits its turn and its start.
 create trigger pipeline_runs_audit after insert or delete on public.pipeline_runs
-for each row execute function private.audit_change('{blueprint_snapshot,claim_id,lease_expires_at,dispatched_at}');
+for each row execute function private.audit_change('{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}');
 create trigger pipeline_runs_audit_update after update on public.pipeline_runs
 for each row when (
     (old.status, old.error, old.trigger_run_id, old.restart_count)
     is distinct from (new.status, new.error, new.trigger_run_id, new.restart_count)
 )
-execute function private.audit_change('{blueprint_snapshot,claim_id,lease_expires_at,dispatched_at}');
+execute function private.audit_change('{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}');

@@ -233,3 +233,45 @@ end;
 $$;
 comment on function ops.enable_org(text, boolean) is
     'Enables a disabled org: its users and API tokens work again, but for those that were deactivated, revoked or have expired. Operators. Raises 404 org_not_found. Safe to repeat.';
+
+create function ops.set_org_limits(p_org_slug text, p_max_runs_in_flight int, dry_run boolean default true)
+returns setof ops.report
+language plpgsql
+volatile
+security invoker
+set search_path = ''
+as $$
+declare
+    v_org public.orgs := private.operated_org(p_org_slug);
+    v_in_flight bigint;
+    v_waiting bigint;
+    v_now bigint;
+begin
+    if p_max_runs_in_flight is null or p_max_runs_in_flight not between 1 and 100 then
+        perform private.raise_error(422, 'invalid_request', 'p_max_runs_in_flight must be between 1 and 100.');
+    end if;
+    begin
+        update public.orgs set max_runs_in_flight = p_max_runs_in_flight where id = v_org.id;
+        select count(*) filter (where r.admitted_at is not null), count(*) filter (where r.admitted_at is null)
+        into v_in_flight, v_waiting
+        from public.pipeline_runs r
+        where r.org_id = v_org.id and r.finished_at is null;
+        perform private.admit_pipeline_runs();
+        select count(*) into v_now
+        from public.pipeline_runs r
+        where r.org_id = v_org.id and r.finished_at is null and r.admitted_at is not null;
+        return next row(private.report_action('set', 'set', dry_run), 'max_runs_in_flight of org ' || v_org.slug,
+            format('%s; it was %s.', p_max_runs_in_flight, v_org.max_runs_in_flight))::ops.report;
+        return next row(private.report_action('admit', 'admitted', dry_run), private.counted(v_now - v_in_flight, 'waiting run'),
+            format('They start within a minute. In flight: %s; waiting: %s.', v_now, v_waiting - (v_now - v_in_flight)))::ops.report;
+        perform private.undo_dry_run(dry_run);
+    exception when sqlstate 'DRYRN' then
+        null;
+    end;
+    perform private.audit_operation(array[v_org.id], 'set_org_limits', jsonb_build_object(
+        'org_slug', p_org_slug, 'max_runs_in_flight', p_max_runs_in_flight, 'dry_run', dry_run
+    ));
+end;
+$$;
+comment on function ops.set_org_limits(text, int, boolean) is
+    'Sets how many runs of an org are in flight at most. A lower limit takes nothing back: fewer are admitted until it holds. Operators. Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';

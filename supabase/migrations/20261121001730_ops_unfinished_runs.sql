@@ -23,7 +23,11 @@ select
                 when r.restart_count < private.most_restarts() then 'The reconciler starts it again within a minute. To start counting anew: ops.requeue_runs.'
                 else 'The reconciler fails it within a minute, as lost too often. To give it another chance: ops.requeue_runs.'
             end
-        else 'A worker has it until ' || private.in_utc(r.lease_expires_at) || ', unless it renews the lease.'
+        else case
+            when r.admitted_at is null then
+                'It waits its turn: the org, or all together, have as many runs in flight as they may. To let more of the org go at once: ops.set_org_limits.'
+            else 'A worker has it until ' || private.in_utc(r.lease_expires_at) || ', unless it renews the lease.'
+        end
     end as what_happens
 from public.pipeline_runs r
 join public.orgs o on o.id = r.org_id
@@ -31,20 +35,21 @@ join public.companies c on c.org_id = r.org_id and c.id = r.company_id
 cross join lateral (
     select
         case
+            when r.admitted_at is null then null
             when r.status = 'queued' and r.trigger_run_id is null then 'never dispatched'
             when r.status = 'queued' and r.dispatched_at is null then 'requeued'
             when r.status = 'queued' then 'dispatched, not claimed'
             when r.lease_expires_at < now() then 'lost its worker'
         end as problem,
         case
-            when r.status = 'queued' then coalesce(r.dispatched_at, r.created_at)
+            when r.status = 'queued' then coalesce(r.dispatched_at, r.admitted_at, r.created_at)
             when r.lease_expires_at < now() then r.lease_expires_at
             else r.started_at
         end as since
 ) found
 where r.status in ('queued', 'running');
 comment on view ops.unfinished_runs is
-    'Every queued and running run, with what keeps it from going on (problem; null while a worker has it), since how long, and what happens next.';
+    'Every queued and running run, with what keeps it from going on (problem; null while it waits its turn or a worker has it), since how long, and what happens next.';
 
 create view ops.stuck_runs with (security_invoker = true) as
 select u.*

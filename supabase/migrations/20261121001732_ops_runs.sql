@@ -111,7 +111,7 @@ declare
 begin
     begin
         for v_run in
-            select r.id, r.status, r.finished_at, r.restart_count, r.lease_expires_at, o.slug, c.name as company
+            select r.id, r.status, r.finished_at, r.restart_count, r.lease_expires_at, r.admitted_at, r.dispatched_at, o.slug, c.name as company
             from public.pipeline_runs r
             join public.orgs o on o.id = r.org_id
             join public.companies c on c.org_id = r.org_id and c.id = r.company_id
@@ -128,6 +128,9 @@ begin
             -- new claim fences it off, so that a worker that is alive after all stops at its next write.
             update public.pipeline_runs
             set dispatched_at = case when v_run.status = 'queued' then null else dispatched_at end,
+                start_taken_at = null,
+                -- Under another key: what Trigger.dev holds of it may be dead.
+                lost_start_count = lost_start_count + (v_run.status = 'queued' and v_run.dispatched_at is not null)::int,
                 claim_id = case when v_run.status = 'running' then gen_random_uuid() end,
                 lease_expires_at = case when v_run.status = 'running' then now() end,
                 restart_count = 0
@@ -140,7 +143,7 @@ begin
                         when v_run.lease_expires_at > now() then 'it was running, and is taken from its worker.'
                         else format('its worker was lost, after %s.', private.counted(v_run.restart_count, 'restart'))
                     end
-                    || ' It starts within a minute.'
+                    || case when v_run.admitted_at is null then ' It starts when its turn comes.' else ' It starts within a minute.' end
             )::ops.report;
         end loop;
         perform private.undo_dry_run(dry_run);
@@ -209,7 +212,7 @@ begin
             return next row(
                 private.report_action('create', 'created', dry_run),
                 'run' || case when dry_run is not distinct from false then ' ' || v_new.id else '' end,
-                format('run %s of the same submission, on the blueprint as it is now. It starts within a minute.', v_new.run_number)
+                format('run %s of the same submission, on the blueprint as it is now. It starts within a minute, or when its turn comes.', v_new.run_number)
             )::ops.report;
         end loop;
         perform private.undo_dry_run(dry_run);

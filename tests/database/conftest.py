@@ -23,6 +23,8 @@ def shared_connection(supabase: StackEnvironment) -> Iterator[Connection]:
 def connection(shared_connection: Connection) -> Iterator[Connection]:
     """Logged in as postgres; whatever the test does is rolled back."""
     with shared_connection.transaction(force_rollback=True):
+        # As at the end of each request: here none commits.
+        shared_connection.execute("set constraints all immediate")
         yield shared_connection
 
 

@@ -150,6 +150,36 @@ def test_of_a_cancel_and_a_finish_at_once_the_first_wins(
     assert run.statuses(member)[0] == "succeeded"
 
 
+@pytest.mark.parametrize(
+    "complete",
+    [
+        lambda run: run.on_step("finish_step", 2),
+        lambda run: run.on_step("fail_step", 2, error={"code": "late", "message": "Too late."}),
+        lambda run: run.on_run("finish_pipeline_run"),
+        lambda run: run.on_run("fail_pipeline_run", error={"code": "late", "message": "Too late."}),
+        lambda run: run.on_run("heartbeat"),
+    ],
+    ids=["finish_step", "fail_step", "finish_pipeline_run", "fail_pipeline_run", "heartbeat"],
+)
+def test_a_cancel_never_loses_to_what_comes_while_it_is_made(
+    first: Connection, second: Connection, org: Org, run: Run, complete: Callable[[Run], Any]
+) -> None:
+    run.take()
+    run.pass_through(1)
+    run.start(2)
+    run.write(2, records(1, 2, 3))
+    member, other = signed_in(first, org.first.member), same_run(second, run)
+    _, late = overlap(
+        first,
+        lambda: member.call("cancel_pipeline_run", pipeline_run_id=run.id),
+        second,
+        lambda: complete(other),
+    )
+    with refused(409, "pipeline_run_cancelled"):
+        late.result()
+    assert run.statuses(member) == ("cancelled", ["succeeded", "cancelled"])
+
+
 def test_two_runs_of_one_submission_at_once_have_different_numbers(
     first: Connection, second: Connection, org: Org, run: Run
 ) -> None:

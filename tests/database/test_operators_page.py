@@ -154,6 +154,8 @@ class Scene:
             """,
         ):
             self.postgres.change(statement, {"id": submission_id, "run_id": run_id, "ada": ADA})
+        if "created_at" in ago:
+            ago |= {"admitted_at": ago["created_at"]}
         if ago:
             self.set_times("pipeline_runs", f"id = '{run_id}'", **ago)
         shown = self.ada.call("get_pipeline_run", pipeline_run_id=run_id)

@@ -64,6 +64,11 @@ CASES = {
         {"public.orgs"},
         ["enabled", "admitted", "admitted"],
     ),
+    "set_org_limits": Case(
+        lambda scene: {"org_slug": scene.org.slug, "max_runs_in_flight": 3},
+        {"public.orgs"},
+        ["set", "admitted"],
+    ),
     "revoke_api_tokens": Case(
         lambda scene: {"org_slug": scene.org.slug},
         {"public.api_tokens"},
@@ -81,7 +86,7 @@ CASES = {
     ),
     "retry_runs": Case(
         lambda scene: {"run_ids": scene.failed.id},
-        {"public.pipeline_runs", "public.step_results"},
+        {"public.pipeline_runs", "public.step_results", "private.run_turns"},
         ["retried", "created"],
     ),
     "purge_org_data": Case(
@@ -208,7 +213,15 @@ def test_a_call_for_one_org_touches_no_other(
 
 @pytest.mark.parametrize(
     "function",
-    ["invite_admin", "add_company", "disable_org", "enable_org", "revoke_api_tokens", "purge_org_data"],
+    [
+        "invite_admin",
+        "add_company",
+        "disable_org",
+        "enable_org",
+        "set_org_limits",
+        "revoke_api_tokens",
+        "purge_org_data",
+    ],
 )
 def test_an_org_that_does_not_exist_is_an_error(postgres: Client, scene: Scene, function: str) -> None:
     arguments = CASES[function].arguments(scene) | {"org_slug": "no-such-org"}

@@ -39,10 +39,10 @@ def problem(postgres: Client, run: Run, older_than: str = "10 minutes") -> str |
 
 
 def test_a_run_is_stuck_when_it_has_waited_for_long_enough(postgres: Client, run: Run) -> None:
-    set_times(run, created_at="599 seconds")
+    set_times(run, created_at="1 hour", admitted_at="599 seconds")
     assert problem(postgres, run) is None
     assert problem(postgres, run, "9 minutes") == "never dispatched"
-    set_times(run, created_at="10 minutes")
+    set_times(run, admitted_at="10 minutes")
     assert problem(postgres, run) == "never dispatched"
 
 
@@ -93,7 +93,7 @@ def test_what_happens_next_is_what_the_reconciler_does(
 def test_listing_is_in_the_log_of_the_orgs_that_it_showed(
     postgres: Client, worker: Client, org: Org, run: Run
 ) -> None:
-    set_times(run, created_at="100 days")
+    set_times(run, admitted_at="100 days")
     since = last_audit_id(postgres)
     operate(postgres, "list_stuck_runs", older_than="99 days")
     rows = operations_since(postgres, since)
@@ -120,12 +120,12 @@ def test_a_finished_run_is_left_alone(postgres: Client, run: Run) -> None:
     assert now(postgres, run, "status") == "succeeded"
 
 
-def test_a_requeued_queued_run_is_due_at_once_under_the_same_key(postgres: Client, run: Run) -> None:
+def test_a_requeued_queued_run_is_due_at_once_under_another_key(postgres: Client, run: Run) -> None:
     mark(run, "run_1")
     set_times(run, created_at="1 minute")
     assert reconcile(run)["starts"] == []
     operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
-    assert reconcile(run)["starts"] == start_of(run)
+    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:start:1")
     (row,) = postgres.rows("select * from ops.unfinished_runs where pipeline_run_id = %(id)s", {"id": run.id})
     assert row["problem"] == "requeued"
 

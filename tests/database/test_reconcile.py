@@ -43,8 +43,34 @@ def set_times(run: Run, **ago: str) -> None:
 
 
 def start_of(run: Run, key: str | None = None) -> list[dict[str, str]]:
+    """The start of a run that nobody dispatched, or with a key of its own of one that was lost."""
     start = {"pipeline_run_id": run.id, "org_id": run.pipeline_run["org_id"]}
-    return [start | {"idempotency_key": key or run.id}]
+    is_lost = key is not None and ":start:" not in key
+    return [
+        start | {"idempotency_key": key or run.id, "repair": "restarted" if is_lost else "not_dispatched"}
+    ]
+
+
+def suspects(run: Run) -> list[dict[str, Any]]:
+    answer: dict[str, Any] = run.worker.call("worker.reconcile_pipeline_runs", limit=None)
+    return [suspect for suspect in answer["suspects"] if suspect["pipeline_run_id"] == run.id]
+
+
+def repair(run: Run, trigger_run_id: str | None, finding: str) -> dict[str, Any]:
+    answer: dict[str, Any] = run.worker.call(
+        "worker.repair_pipeline_run", pipeline_run_id=run.id, trigger_run_id=trigger_run_id, finding=finding
+    )
+    return answer
+
+
+def repairs_of(run: Run) -> list[str]:
+    """Those that the audit log has of the run."""
+    rows = run.worker.connection.execute(
+        "select after ->> 'repair' from public.audit_log "
+        "where entity = 'pipeline_runs' and entity_id = %s and action = 'reconciled' order by id",
+        (run.id,),
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def test_a_fresh_run_is_left_to_whoever_created_it(run: Run) -> None:
@@ -52,18 +78,119 @@ def test_a_fresh_run_is_left_to_whoever_created_it(run: Run) -> None:
 
 
 def test_a_run_that_nobody_dispatched_is_due_after_ten_seconds(run: Run) -> None:
-    set_times(run, created_at="11 seconds")
+    set_times(run, start_taken_at="11 seconds")
+    assert reconcile(run)["starts"] == start_of(run)
+    # Whoever took it has ten seconds for it.
+    assert reconcile(run)["starts"] == []
+    set_times(run, start_taken_at="11 seconds")
     assert reconcile(run)["starts"] == start_of(run)
     assert mark(run, "run_1")
+    set_times(run, start_taken_at="1 hour")
     assert reconcile(run)["starts"] == []
 
 
-def test_a_dispatched_run_that_never_began_is_due_after_two_minutes_with_the_same_key(run: Run) -> None:
+@pytest.mark.parametrize(("finding", "kind"), [("unknown", "start_unknown"), ("ended", "start_ended")])
+def test_a_start_that_trigger_has_lost_is_made_again_under_another_key(
+    run: Run, finding: str, kind: str
+) -> None:
     mark(run, "run_1")
-    set_times(run, created_at="10 minutes", dispatched_at="119 seconds")
-    assert reconcile(run)["starts"] == []
+    set_times(run, dispatched_at="119 seconds")
+    assert suspects(run) == []
+    assert repair(run, "run_1", finding) == {"repair": None, "start": None}
     set_times(run, dispatched_at="121 seconds")
-    assert reconcile(run)["starts"] == start_of(run)
+    expected = {"pipeline_run_id": run.id, "trigger_run_id": "run_1", "ended": False}
+    assert suspects(run) == [expected]
+    assert repair(run, "run_other", finding) == {"repair": None, "start": None}
+    repaired = repair(run, "run_1", finding)
+    assert (repaired["repair"], repaired["start"]["idempotency_key"]) == (kind, f"{run.id}:start:1")
+    assert repair(run, "run_1", finding) == {"repair": None, "start": None}
+    assert suspects(run) == []
+    assert mark(run, "run_2")
+    assert repairs_of(run) == [kind]
+    assert run.take("run_2")["outcome"] == "claimed"
+
+
+def test_a_suspect_that_was_claimed_meanwhile_is_left_alone(run: Run) -> None:
+    mark(run, "run_1")
+    set_times(run, dispatched_at="3 minutes")
+    run.take("run_1")
+    assert repair(run, "run_1", "ended") == {"repair": None, "start": None}
+    run.on_run("heartbeat")
+    assert repairs_of(run) == []
+
+
+def test_a_run_left_to_a_task_that_has_ended_is_lost_at_once(run: Run) -> None:
+    run.take("run_1")
+    assert suspects(run) == []
+    run.on_run("heartbeat", lease_seconds=1860)
+    assert suspects(run) == [{"pipeline_run_id": run.id, "trigger_run_id": "run_1", "ended": False}]
+    set_times(run, dispatched_at="5 minutes")
+    repaired = repair(run, "run_1", "ended")
+    assert (repaired["repair"], repaired["start"]["idempotency_key"]) == ("ended_unfinished", f"{run.id}:1")
+    assert repair(run, "run_1", "ended") == {"repair": None, "start": None}
+    assert repairs_of(run) == ["ended_unfinished"]
+    assert run.take("run_2")["outcome"] == "claimed"
+
+
+@pytest.mark.parametrize(("finding", "noted"), [("stopped", ["stopped"]), ("quiet", [])])
+def test_a_cancelled_run_is_asked_about_until_nothing_of_it_is_alive(
+    connection: Connection, run: Run, company: Company, finding: str, noted: list[str]
+) -> None:
+    run.take("run_1")
+    signed_in(connection, company.member).call("cancel_pipeline_run", pipeline_run_id=run.id)
+    assert suspects(run) == []
+    set_times(run, finished_at="11 seconds")
+    assert suspects(run) == [{"pipeline_run_id": run.id, "trigger_run_id": "run_1", "ended": True}]
+    assert repair(run, "run_1", "ended") == {"repair": None, "start": None}
+    for _ in range(2):
+        repair(run, "run_1", finding)
+    assert suspects(run) == []
+    assert repairs_of(run) == noted
+
+
+def test_what_never_started_or_succeeded_has_nothing_to_stop(run: Run) -> None:
+    run.succeed()
+    set_times(run, finished_at="1 hour")
+    assert suspects(run) == []
+    assert repair(run, "run_first", "stopped") == {"repair": None, "start": None}
+
+
+@pytest.mark.parametrize("finding", ["", "fine", None])
+def test_a_finding_is_one_of_four(run: Run, finding: str | None) -> None:
+    with refused(422, "invalid_request"):
+        run.worker.call(
+            "worker.repair_pipeline_run", pipeline_run_id=run.id, trigger_run_id="r", finding=finding
+        )
+
+
+def test_a_start_that_trigger_answers_with_a_dead_run_is_replaced_once(run: Run) -> None:
+    def replace(key: str) -> Any:  # noqa: ANN401
+        return run.worker.call("worker.replace_start", pipeline_run_id=run.id, idempotency_key=key)["start"]
+
+    assert replace("another") is None
+    start = replace(run.id)
+    assert start["idempotency_key"] == f"{run.id}:start:1"
+    assert replace(run.id) is None
+    run.take("run_1")
+    assert replace(f"{run.id}:1:start:1") is None
+    set_times(run, lease_expires_at="1 second")
+    assert replace(f"{run.id}:1:start:1")["idempotency_key"] == f"{run.id}:1:start:2"
+    assert repairs_of(run) == ["start_ended", "start_ended"]
+
+
+def test_a_repair_is_in_the_audit_log_once_trigger_took_the_start(run: Run) -> None:
+    def mark_repaired(kind: str) -> None:
+        run.worker.call(
+            "worker.mark_pipeline_run_dispatched", pipeline_run_id=run.id, trigger_run_id="r", repair=kind
+        )
+
+    mark_repaired("not_dispatched")
+    mark_repaired("of no kind")
+    run.take("r")
+    mark_repaired("restarted")
+    set_times(run, lease_expires_at="1 second")
+    mark_repaired("restarted")
+    assert repairs_of(run) == ["not_dispatched", "restarted"]
 
 
 def test_a_run_with_a_lease_is_alive(run: Run) -> None:
@@ -99,7 +226,7 @@ def test_reconciling_twice_changes_nothing(run: Run, postgres: Client) -> None:
     set_times(run, dispatched_at="70 seconds", lease_expires_at="1 second")
     before = postgres.rows("select * from public.pipeline_runs where id = %(id)s", {"id": run.id})
     first = reconcile(run)
-    assert reconcile(run) == {**first, "failed": 0, "expired_submissions": 0}
+    assert reconcile(run) == {**first, "admitted": 0, "failed": 0, "expired_submissions": 0}
     assert postgres.rows("select * from public.pipeline_runs where id = %(id)s", {"id": run.id}) == before
 
 
@@ -114,13 +241,13 @@ def test_a_restart_counts_when_it_begins_however_often_it_was_dispatched(run: Ru
     assert restarts(postgres, run) == 1
 
 
-def test_what_nobody_was_told_of_comes_before_what_waits_in_a_queue(
+def test_what_nobody_was_told_of_comes_before_what_was_lost(
     worker: Client, org: Org, company: Company, run: Run
 ) -> None:
-    mark(run, "run_1")
-    set_times(run, created_at="1 hour", dispatched_at="10 minutes")
+    run.take("run_1")
+    set_times(run, dispatched_at="10 minutes", lease_expires_at="5 minutes")
     newer = create_run(worker, org, company)
-    set_times(newer, created_at="1 minute")
+    set_times(newer, start_taken_at="1 minute")
     starts = worker.call("worker.reconcile_pipeline_runs", limit=None)["starts"]
     due = [start["pipeline_run_id"] for start in starts]
     assert [run_id for run_id in due if run_id in (run.id, newer.id)] == [newer.id, run.id]
@@ -152,6 +279,7 @@ def test_a_run_that_is_lost_after_its_last_restart_fails(
     assert (now["status"], now["error"]["code"]) == ("failed", "worker_lost")
     assert [step["status"] for step in now["steps"]] == ["failed"]
     assert reconcile(run)["failed"] == 0
+    assert repairs_of(run) == ["given_up"]
 
 
 def test_a_last_restart_that_may_still_begin_is_not_failed_yet(run: Run, postgres: Client) -> None:
@@ -179,7 +307,7 @@ def test_finished_runs_are_no_business_of_the_reconciler(
 def test_the_oldest_are_named_first_up_to_the_limit(worker: Client, org: Org, company: Company) -> None:
     runs = [create_run(worker, org, company) for _ in range(3)]
     for hours, run in zip((101, 103, 102), runs, strict=True):
-        set_times(run, created_at=f"{hours} hours")
+        set_times(run, admitted_at=f"{hours} hours", start_taken_at="1 hour")
     starts = worker.call("worker.reconcile_pipeline_runs", limit=2)["starts"]
     assert [start["pipeline_run_id"] for start in starts] == [runs[1].id, runs[2].id]
 

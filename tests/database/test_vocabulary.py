@@ -74,14 +74,27 @@ def test_the_codes_that_end_a_worker_are_raised_by_sql() -> None:
     assert codes <= set(re.findall(r"raise_error\(409, '(\w+)'", sql))
 
 
+def test_the_worker_was_built_for_the_contract_of_the_database(postgres: Client) -> None:
+    (constant,) = re.findall(r"^export const workerContract = (\d+);$", typescript(), re.MULTILINE)
+    assert int(constant) == postgres.value("select private.contract_version()")
+
+
+def test_the_codes_of_the_contract_are_those_of_the_database() -> None:
+    (union,) = re.findall(r"^export type ContractCode = (.+);$", typescript(), re.MULTILINE)
+    sql = "\n".join(migration_sources().values())
+    (check,) = re.findall(r"create function private.check_contract\(.+?\n\$\$;", sql, re.DOTALL)
+    assert set(re.findall(r'"(\w+)"', union)) == set(re.findall(r"raise_error\(409, '(\w+)'", check))
+
+
 def test_the_api_and_the_tasks_name_the_pipeline_task_and_its_tags_alike() -> None:
     tasks = {path.name: path.read_text() for path in TRIGGER.glob("tasks/*.ts")}
     defined = set(re.findall(r'\bid: "([\w-]+)"', tasks["run-pipeline.ts"]))
-    triggered = set(re.findall(r'\.triggerTask\("([\w-]+)"', tasks["reconcile-runs.ts"]))
+    tasks["starts.ts"] = (TRIGGER / "pipeline" / "starts.ts").read_text()
+    triggered = set(re.findall(r'\.triggerTask\("([\w-]+)"', tasks["starts.ts"]))
     assert defined == triggered == {RUN_PIPELINE_TASK}
     python = inspect.getsource(trigger_client)
     prefixes = set(re.findall(r'f"([a-z_]+:)\{', python))
     assert prefixes == {"pipeline_run:", "org:"}
-    for name in ("run-pipeline.ts", "reconcile-runs.ts"):
+    for name in ("run-pipeline.ts", "starts.ts"):
         (tags,) = re.findall(r"\btags: \[(.+)\]", tasks[name])
         assert set(re.findall(r"`([a-z_]+:)\$\{", tags)) == prefixes, name

@@ -292,5 +292,15 @@ WORKER_FUNCTIONS: Mapping[str, WorkerRules] = {
         "ok", "ok", "p_pipeline_run_id", {"p_trigger_run_id": "run_attacked"}
     ),
     "worker.reconcile_pipeline_runs": WorkerRules("ok", "ok"),
+    "worker.take_starts": WorkerRules("ok", "ok"),
+    # Null for a run that does not exist, or that stands otherwise than it was said to.
+    "worker.replace_start": WorkerRules(
+        "ok", "ok", "p_pipeline_run_id", {"p_idempotency_key": "run_attacked"}
+    ),
+    "worker.repair_pipeline_run": WorkerRules(
+        "ok", "ok", "p_pipeline_run_id", {"p_trigger_run_id": "run_attacked", "p_finding": "ended"}
+    ),
+    "worker.step_progress": WorkerRules("ok", "ok", "p_step_result_id"),
+    "worker.contract": WorkerRules("ok", "ok"),
     "worker.publish_steps": WorkerRules("ok", "ok", arguments={"p_steps": []}),
 }

@@ -103,6 +103,8 @@ def pipeline_run(**values: object) -> dict[str, Any]:
         "failed_steps": [],
         "retry_of": None,
         "record_count": 2,
+        "admitted": True,
+        "admitted_at": "2026-01-01T00:00:00+00:00",
         "dispatched": False,
         "trigger_run_id": None,
         "created_by": USER_ID,

@@ -131,6 +131,7 @@ def test_start_that_could_not_be_recorded_counts_as_undispatched(
     [
         ({"dispatched": True, "trigger_run_id": "run_earlier"}, True),
         ({"status": "running", "dispatched": True}, True),
+        ({"admitted": False, "admitted_at": None}, False),
         ({"status": "cancelled"}, False),
     ],
 )

@@ -4,10 +4,19 @@ import { z } from "zod";
 
 import type { Database, Json } from "./database.types";
 import { env } from "./env";
-import { DataApiUnavailableError, finalError, type RecordedError, RunEndedError, type RunEndedCode } from "./errors";
+import {
+  type ContractCode,
+  ContractError,
+  DataApiUnavailableError,
+  finalError,
+  type RecordedError,
+  RunEndedError,
+  type RunEndedCode,
+} from "./errors";
 import { type Backoff, backoffMs } from "./pipeline/backoff";
 import { type Claim, claimResultSchema } from "./pipeline/claim";
 import type { ConditionInput } from "./pipeline/condition";
+import { workerContract } from "./pipeline/contract";
 import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
 
 type WorkerFunctions = Database["worker"]["Functions"];
@@ -33,17 +42,38 @@ const conditionInputSchema = z.object({
 const chunkSchema = z.object({
   records: z.array(z.object({ id: z.string(), data: z.record(z.string(), z.unknown()) })),
 });
+const startSchema = z.object({
+  pipeline_run_id: z.guid(),
+  org_id: z.guid(),
+  idempotency_key: z.string().min(1),
+  /** What the start repairs, if it does: for the audit log. */
+  repair: z.string().optional(),
+});
+const suspectSchema = z.object({
+  pipeline_run_id: z.guid(),
+  trigger_run_id: z.string().nullable(),
+  /** The run has ended here: nothing of it shall be alive there. */
+  ended: z.boolean(),
+});
 const reconciledSchema = z.object({
-  starts: z.array(z.object({ pipeline_run_id: z.guid(), org_id: z.guid(), idempotency_key: z.string().min(1) })),
+  starts: z.array(startSchema),
+  suspects: z.array(suspectSchema),
+  admitted: z.int(),
   failed: z.int(),
   expired_submissions: z.int(),
 });
 const publishedSchema = z.object({ published: z.int(), unchanged: z.int() });
+const repairedSchema = z.object({ repair: z.string().nullable(), start: startSchema.nullable() });
+const startsSchema = z.object({ starts: z.array(startSchema) });
+const progressSchema = z.object({ chunks_written: z.int() });
 const secretSchema = z.object({ value: z.string() });
 
 export type FinishedRun = z.infer<typeof finishedRunSchema>;
 export type StartedStep = z.infer<typeof startedStepSchema>;
 export type Reconciled = z.infer<typeof reconciledSchema>;
+export type Repaired = z.infer<typeof repairedSchema>;
+export type Start = z.infer<typeof startSchema>;
+export type Suspect = z.infer<typeof suspectSchema>;
 
 export interface DataApiOptions {
   timeoutMs?: number;
@@ -74,8 +104,13 @@ export class DataApi {
   }
 
   claimPipelineRun(pipelineRunId: string, triggerRunId: string) {
-    const args = { p_pipeline_run_id: pipelineRunId, p_trigger_run_id: triggerRunId };
+    const args = { p_pipeline_run_id: pipelineRunId, p_trigger_run_id: triggerRunId, p_contract: workerContract };
     return this.#call("claim_pipeline_run", args, claimResultSchema);
+  }
+
+  /** Rejects with a ContractError if the database does not fit this worker. */
+  async checkContract(): Promise<void> {
+    await this.#call("contract", { p_contract: workerContract }, z.unknown());
   }
 
   /** `leaseSeconds`: how long the claim holds without the next beat; the database's default is a minute. */
@@ -137,12 +172,40 @@ export class DataApi {
     return (await this.#call("read_secret", { p_step_result_id: stepResultId, p_name: name }, secretSchema)).value;
   }
 
+  /** How many chunks the step has written. */
+  async stepProgress(stepResultId: string): Promise<number> {
+    return (await this.#call("step_progress", { p_step_result_id: stepResultId }, progressSchema)).chunks_written;
+  }
+
+  async takeStarts(): Promise<Start[]> {
+    return (await this.#call("take_starts", {}, startsSchema)).starts;
+  }
+
+  /** Another start for one that Trigger.dev has ended already; null if the run needs none any more. */
+  async replaceStart({ pipeline_run_id, idempotency_key }: Start): Promise<Start | null> {
+    const args = { p_pipeline_run_id: pipeline_run_id, p_idempotency_key: idempotency_key };
+    return (await this.#call("replace_start", args, repairedSchema)).start;
+  }
+
+  repairPipelineRun(
+    { pipeline_run_id, trigger_run_id }: Suspect,
+    finding: "unknown" | "ended" | "stopped" | "quiet",
+  ): Promise<Repaired> {
+    const args = { p_pipeline_run_id: pipeline_run_id, p_trigger_run_id: trigger_run_id as string, p_finding: finding };
+    return this.#call("repair_pipeline_run", args, repairedSchema);
+  }
+
   reconcilePipelineRuns(limit: number): Promise<Reconciled> {
     return this.#call("reconcile_pipeline_runs", { p_limit: limit }, reconciledSchema);
   }
 
-  async markPipelineRunDispatched(pipelineRunId: string, triggerRunId: string): Promise<void> {
-    const args = { p_pipeline_run_id: pipelineRunId, p_trigger_run_id: triggerRunId };
+  /** `repair`: what the start was for, if the reconciler made it. */
+  async markPipelineRunDispatched(pipelineRunId: string, triggerRunId: string, repair?: string): Promise<void> {
+    const args = {
+      p_pipeline_run_id: pipelineRunId,
+      p_trigger_run_id: triggerRunId,
+      ...(repair && { p_repair: repair }),
+    };
     await this.#call("mark_pipeline_run_dispatched", args, z.unknown());
   }
 
@@ -192,10 +255,17 @@ function isRunEndedCode(code: string): code is RunEndedCode {
   return runEndedCodes.includes(code);
 }
 
+const contractCodes: readonly string[] = ["worker_outdated", "database_outdated"] satisfies ContractCode[];
+
+function isContractCode(code: string): code is ContractCode {
+  return contractCodes.includes(code);
+}
+
 /** PT4xx errors carry a stable code in `hint`; anything else is a defect whose database text stays out of the run. */
 function refusal(name: WorkerFunction, status: number, error: PostgrestError): Error {
   if (/^PT\d{3}$/.test(error.code) && error.hint) {
     if (isRunEndedCode(error.hint)) return new RunEndedError(error.hint, error.message);
+    if (isContractCode(error.hint)) return new ContractError(error.hint, error.message);
     return finalError(error.hint, error.message, { details: parseDetails(error.details), cause: error });
   }
   if (status === 401 || status === 403) {

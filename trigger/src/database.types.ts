@@ -9,20 +9,34 @@ export type Database = {
       [_ in never]: never;
     };
     Functions: {
-      claim_pipeline_run: { Args: { p_pipeline_run_id: string; p_trigger_run_id: string }; Returns: Json };
+      claim_pipeline_run: {
+        Args: { p_contract?: number; p_pipeline_run_id: string; p_trigger_run_id: string };
+        Returns: Json;
+      };
+      contract: { Args: { p_contract?: number }; Returns: Json };
       fail_pipeline_run: { Args: { p_claim_id: string; p_error: Json; p_pipeline_run_id: string }; Returns: Json };
       fail_step: { Args: { p_claim_id: string; p_error: Json; p_step_result_id: string }; Returns: Json };
       finish_pipeline_run: { Args: { p_claim_id: string; p_pipeline_run_id: string }; Returns: Json };
       finish_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
       heartbeat: { Args: { p_claim_id: string; p_lease_seconds?: number; p_pipeline_run_id: string }; Returns: Json };
-      mark_pipeline_run_dispatched: { Args: { p_pipeline_run_id: string; p_trigger_run_id: string }; Returns: Json };
+      mark_pipeline_run_dispatched: {
+        Args: { p_pipeline_run_id: string; p_repair?: string; p_trigger_run_id: string };
+        Returns: Json;
+      };
       publish_steps: { Args: { p_steps: Json }; Returns: Json };
       read_chunk: { Args: { p_chunk_index: number; p_step_result_id: string }; Returns: Json };
       read_condition_input: { Args: { p_step_result_id: string }; Returns: Json };
       read_secret: { Args: { p_name: string; p_step_result_id: string }; Returns: Json };
       reconcile_pipeline_runs: { Args: { p_limit?: number }; Returns: Json };
       skip_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
+      repair_pipeline_run: {
+        Args: { p_finding: string; p_pipeline_run_id: string; p_trigger_run_id: string };
+        Returns: Json;
+      };
+      replace_start: { Args: { p_idempotency_key: string; p_pipeline_run_id: string }; Returns: Json };
       start_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
+      step_progress: { Args: { p_step_result_id: string }; Returns: Json };
+      take_starts: { Args: { p_limit?: number }; Returns: Json };
       write_chunk: {
         Args: {
           p_chunk_index: number;

@@ -74,6 +74,20 @@ export class RunEndedError extends Error {
   }
 }
 
+export type ContractCode = "worker_outdated" | "database_outdated";
+
+/** This worker and the database were not built for each other. The run is left as it is, for a worker that fits. */
+export class ContractError extends Error {
+  override readonly name = "ContractError";
+
+  constructor(
+    readonly code: ContractCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /**
  * The stored form of any thrown value. The text of an unknown error may hold a record or a secret and
  * the run's error is read by a whole company, so only its name is kept; the log has the rest.

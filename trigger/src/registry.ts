@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { AnyStepDefinition } from "./pipeline/step";
+import { type AnyStepDefinition, taskIdOf } from "./pipeline/step";
 import { dedupeRecords } from "./tasks/steps/dedupe-records";
 import { deliverWebhook } from "./tasks/steps/deliver-webhook";
 import { normalizeCompany } from "./tasks/steps/normalize-company";
@@ -29,7 +29,7 @@ export function describeStep(definition: AnyStepDefinition) {
     title,
     description,
     execution_mode: executionMode,
-    task_id: executionMode === "task" ? slug : "run-pipeline",
+    task_id: taskIdOf(definition),
     // What a blueprint's author writes: fields with a default may be left out.
     config_schema: z.toJSONSchema(definition.configSchema, { io: "input" }),
     input_schema: z.toJSONSchema(definition.inputSchema, { io: "input" }),

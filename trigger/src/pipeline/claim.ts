@@ -34,6 +34,8 @@ const claimedStepSchema = z.object({
   position: z.int(),
   slug: z.string(),
   version: z.string(),
+  task_id: z.string(),
+  execution_mode: z.enum(["inline", "task"]),
   config: z.unknown(),
   continue_on_error: z.boolean(),
   timeout_seconds: z.number().positive().nullable(),
@@ -56,6 +58,7 @@ export const claimResultSchema = z.discriminatedUnion("outcome", [
   }),
   z.object({ outcome: z.literal("finished"), status: z.string() }),
   z.object({ outcome: z.literal("claimed_elsewhere") }),
+  z.object({ outcome: z.literal("not_admitted") }),
 ]);
 
 /** What the pipeline task hands to the task of a step: the claim travels along, so the child is fenced with its parent. */

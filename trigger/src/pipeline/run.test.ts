@@ -91,6 +91,12 @@ describe("what the worker cannot run is refused before the first step", () => {
   test.each([
     ["a slug that the worker does not have", { slug: "absent" }, "unknown_step"],
     ["another major version", { slug: "strict", version: "2.0.0", config: { field: "a" } }, "step_version_unsupported"],
+    [
+      "a step that the snapshot gives a task of its own",
+      { slug: "strict", execution_mode: "task" },
+      "step_task_mismatch",
+    ],
+    ["a step that the snapshot has in another task", { slug: "strict", task_id: "elsewhere" }, "step_task_mismatch"],
     ["a config that the schema refuses", { slug: "strict", config: { field: 7 } }, "invalid_step_config"],
   ])("%s", async (_, step, code) => {
     const { run, steps } = server.schema.addRun(chunksOf(1), [{ slug: "keep" }, step]);
@@ -123,6 +129,14 @@ describe("a run that is not this worker's", () => {
     added.status = "cancelled";
     const outcome = await runOn(server, added.run.id, [stepOf("keep")]);
     expect(outcome).toEqual({ status: "ended", reason: "pipeline_run_finished" });
+    expect(server.calls).toHaveLength(1);
+  });
+
+  test("a run whose turn has not come is left alone", async () => {
+    const added = server.schema.addRun(chunksOf(1), [{ slug: "keep" }]);
+    added.status = "waiting";
+    const outcome = await runOn(server, added.run.id, [stepOf("keep")]);
+    expect(outcome).toEqual({ status: "ended", reason: "not_admitted" });
     expect(server.calls).toHaveLength(1);
   });
 

@@ -14,7 +14,7 @@ import type { Claim, ClaimedStep, StepTaskPayload } from "./claim";
 import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { queueingLeaseSeconds } from "./limits";
-import type { AnyStepDefinition } from "./step";
+import { type AnyStepDefinition, taskIdOf } from "./step";
 
 /** How a step's own task ended. `message` is set when Trigger.dev says that it failed, crashed or expired. */
 export type StepTaskResult = { ok: true } | { ok: false; message: string };
@@ -31,8 +31,11 @@ export interface PipelineParts {
  * over, or became someone else's, before this attempt was through; nothing is left to do.
  */
 export type PipelineOutcome =
-  FinishedRun | { status: "failed"; message: string } | { status: "ended"; reason: RunEndedCode | "claimed_elsewhere" };
+  | FinishedRun
+  | { status: "failed"; message: string }
+  | { status: "ended"; reason: RunEndedCode | "claimed_elsewhere" | "not_admitted" };
 
+/** In a row, without a chunk more: a delivery of hours outlives many task runs. */
 const maxStepTaskStarts = 3;
 
 /**
@@ -47,7 +50,9 @@ export async function runPipeline(
 ): Promise<PipelineOutcome> {
   const { dataApi } = parts;
   const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
-  if (claimed.outcome === "claimed_elsewhere") return { status: "ended", reason: "claimed_elsewhere" };
+  if (claimed.outcome === "claimed_elsewhere" || claimed.outcome === "not_admitted") {
+    return { status: "ended", reason: claimed.outcome };
+  }
   if (claimed.outcome === "finished") return { status: "ended", reason: "pipeline_run_finished" };
 
   const claim: Claim = { pipeline_run: claimed.pipeline_run, claim_id: claimed.claim_id };
@@ -89,7 +94,7 @@ async function executeSteps(
     const decision = await askOfRun(work);
     if (decision === "skipped") continue;
     if (decision !== "go") return decision.failure;
-    const inline = work.definition.executionMode === "inline";
+    const inline = work.step.execution_mode === "inline";
     const failure = inline ? await executeStepOrFail(work) : await executeStepTask(work, heartbeat, parts);
     if (failure !== undefined) return failure;
   }
@@ -120,7 +125,7 @@ async function askOfRun(work: StepWork): Promise<"go" | "skipped" | { failure: s
   return "skipped";
 }
 
-/** The snapshot says which step, which version and which config; the code says how such a step runs. */
+/** The snapshot says which step, which version, which config and where it runs; the code must have just that. */
 function definitionOf(step: ClaimedStep, parts: PipelineParts): AnyStepDefinition {
   const definition = parts.findStep(step.slug);
   if (!definition) throw finalError("unknown_step", `The worker has no step ${step.slug}.`);
@@ -131,8 +136,20 @@ function definitionOf(step: ClaimedStep, parts: PipelineParts): AnyStepDefinitio
       { details: { version: step.version, worker_version: definition.version } },
     );
   }
+  const taskId = taskIdOf(definition);
+  if (step.execution_mode !== definition.executionMode || step.task_id !== taskId) {
+    throw finalError(
+      "step_task_mismatch",
+      `The blueprint has ${step.slug} run ${modeOf(step.execution_mode, step.task_id)}; the worker runs it ${modeOf(definition.executionMode, taskId)}.`,
+      { details: { task_id: step.task_id, worker_task_id: taskId } },
+    );
+  }
   parseConfig(definition, step);
   return definition;
+}
+
+function modeOf(executionMode: string, taskId: string): string {
+  return executionMode === "inline" ? "inline" : `as task ${taskId}`;
 }
 
 function majorOf(version: string): string | undefined {
@@ -141,7 +158,8 @@ function majorOf(version: string): string | undefined {
 
 /**
  * A step in its own task. The child works under this claim, and records its step's success or failure
- * itself. A child that ended without either (its process died, it never left the queue) is started again.
+ * itself. A child that ended without either (its process died, its hour was over, it never left the queue) is started
+ * again; `maxStepTaskStarts` counts those in a row that wrote no chunk.
  * The key holds the claim: a later attempt of this run fences the old child off and starts its own.
  */
 async function executeStepTask(
@@ -151,7 +169,9 @@ async function executeStepTask(
 ): Promise<string | undefined> {
   const { dataApi, claim, step } = work;
   let message = "";
-  for (let start = 1; start <= maxStepTaskStarts; start++) {
+  let written = 0;
+  let failures = 0;
+  for (let start = 1; failures < maxStepTaskStarts; start++) {
     await heartbeat.lease(queueingLeaseSeconds);
     const idempotencyKey = `${step.step_result_id}:${claim.claim_id}:${start}`;
     const result = await parts.runStepTask({ ...claim, step }, idempotencyKey);
@@ -166,11 +186,14 @@ async function executeStepTask(
     heartbeat.resume();
     if (result.ok) return undefined;
     message = result.message;
-    logger.warn("The task of a step ended before its step", { slug: step.slug, start, message });
+    const writtenNow = await dataApi.stepProgress(step.step_result_id);
+    failures = writtenNow > written ? 1 : failures + 1;
+    written = writtenNow;
+    logger.warn("The task of a step ended before its step", { slug: step.slug, start, failures, message });
   }
   const recorded: RecordedError = {
     code: "step_task_failed",
-    message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times before the step was through.`,
+    message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times in a row without getting on.`,
     details: { last: message },
   };
   const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);

@@ -46,10 +46,10 @@ async function runChild(payload: StepTaskPayload): Promise<StepTaskResult> {
   }
 }
 
-function addRun(url: unknown = "http://receiver.example") {
-  return server.schema.addRun(chunksOf(3), [
+function addRun(url: unknown = "http://receiver.example", chunks = 3) {
+  return server.schema.addRun(chunksOf(chunks), [
     { slug: "first" },
-    { slug: "delivers", config: { url } },
+    { slug: "delivers", config: { url }, execution_mode: "task" },
     { slug: "last" },
   ]);
 }
@@ -143,6 +143,42 @@ describe("a step in its own task", () => {
       code: "step_task_failed",
       details: { last: "The run expired." },
     });
+  });
+
+  test("a delivery that needs many task runs does not fail while each of them gets on", async () => {
+    const { run, steps } = addRun(undefined, 7);
+    let starts = 0;
+    const outcome = await runParent(run.id, async ({ claim_id, step }) => {
+      // Its hour is over after one chunk more.
+      const api = server.client();
+      const started = await api.startStep(step.step_result_id, claim_id);
+      const records = await api.readChunk(step.step_result_id, starts);
+      await api.writeChunk(step.step_result_id, claim_id, starts++, keep(records));
+      if (started.status === "running" && starts === 7) {
+        await api.finishStep(step.step_result_id, claim_id);
+        return { ok: true };
+      }
+      return { ok: false, message: "Run exceeded maximum compute time." };
+    });
+    expect(outcome).toEqual({ status: "succeeded" });
+    expect(starts).toBe(7);
+    expect(steps[1]?.written.size).toBe(7);
+  });
+
+  test("a child that got on and then dies three times in a row fails the run", async () => {
+    const { run } = addRun();
+    let starts = 0;
+    const outcome = await runParent(run.id, async ({ claim_id, step }) => {
+      if (starts++ === 0) {
+        const api = server.client();
+        await api.startStep(step.step_result_id, claim_id);
+        await api.writeChunk(step.step_result_id, claim_id, 0, keep(await api.readChunk(step.step_result_id, 0)));
+      }
+      return { ok: false, message: "The process exited with code 137." };
+    });
+    expect(outcome.status).toBe("failed");
+    expect(starts).toBe(3);
+    expect(server.schema.run(run.id).error?.code).toBe("step_task_failed");
   });
 
   test("a parent that is started again fences the old child and starts its own", async () => {

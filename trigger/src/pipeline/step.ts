@@ -75,6 +75,11 @@ export interface StepDefinition<Config, State> {
   processChunk(records: PipelineRecord[], context: StepContext<Config, State>): Promise<ChunkOutcome> | ChunkOutcome;
 }
 
+/** The Trigger.dev task that executes the step: its own, or the pipeline's. */
+export function taskIdOf({ executionMode, slug }: Pick<AnyStepDefinition, "executionMode" | "slug">): string {
+  return executionMode === "task" ? slug : "run-pipeline";
+}
+
 /** A step of any config and state: what the registry and the pipeline hold. */
 export type AnyStepDefinition = StepDefinition<unknown, unknown>;
 

@@ -39,6 +39,37 @@ test("a run that was cancelled before it started is no failure", async () => {
   expect(outcome).toEqual({ status: "ended", reason: "pipeline_run_finished" });
 });
 
+test.each([
+  ["worker_outdated", { oldestContract: 1_000 }],
+  ["database_outdated", { contractVersion: 0 }],
+])("%s: the run is left for a worker that fits, and no hook judges it", async (code, contract) => {
+  const { run } = addRun();
+  const payload = { pipeline_run_id: run.id };
+  const { oldestContract, contractVersion } = server.schema;
+  Object.assign(server.schema, contract);
+  const error = await attempt("run-pipeline", payload).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(AbortTaskRunError);
+  expect((error as Error).message).toMatch(new RegExp(`^${code}: `));
+  await callHook("failure", "run-pipeline", payload, error);
+  expect(server.schema.run(run.id)).toMatchObject({ status: "queued", error: undefined });
+  Object.assign(server.schema, { oldestContract, contractVersion });
+  expect(await attempt("run-pipeline", payload)).toEqual({ status: "succeeded" });
+});
+
+test("whoever ends a run asks what may start now, however the run ended", async () => {
+  for (const slug of ["normalize-company", "no-such-step"]) {
+    server.calls.length = 0;
+    await attempt("run-pipeline", { pipeline_run_id: addRun(slug).run.id }).catch(() => undefined);
+    expect(server.calls.at(-1)?.name).toBe("take_starts");
+  }
+});
+
+test("a run that has succeeded is not failed by what comes after it", async () => {
+  const { run } = addRun();
+  server.failNext("take_starts", { status: 403 });
+  expect(await attempt("run-pipeline", { pipeline_run_id: run.id })).toEqual({ status: "succeeded" });
+});
+
 test("a payload without a run's id is refused", async () => {
   await expect(attempt("run-pipeline", { pipeline_run_id: "17" })).rejects.toThrow();
 });

@@ -2,10 +2,12 @@ import { AbortTaskRunError, idempotencyKeys, logger, schemaTask, tasks } from "@
 import { z } from "zod";
 
 import { DataApi } from "../data-api";
-import { DataApiUnavailableError, type RecordedError, toRecordedError } from "../errors";
+import { ContractError, DataApiUnavailableError, type RecordedError, toRecordedError } from "../errors";
 import type { StepTaskPayload } from "../pipeline/claim";
+import { checkContract } from "../pipeline/contract";
 import { outOfMemory, stepTaskTtlSeconds } from "../pipeline/limits";
 import { runPipeline, type StepTaskResult } from "../pipeline/run";
+import { startNext } from "../pipeline/starts";
 import { findStep } from "../registry";
 
 const payloadSchema = z.object({ pipeline_run_id: z.guid() });
@@ -14,13 +16,23 @@ export const runPipelineTask = schemaTask({
   id: "run-pipeline",
   description: "Executes the steps of one pipeline run in order.",
   schema: payloadSchema,
-  // Per org: whoever starts a run passes the org as the concurrency key.
-  queue: { concurrencyLimit: 10 },
+  // Per org: whoever starts a run passes the org as the concurrency key. How many are started at all is decided by admission in
+  // SQL; this is the most that an operator can set there.
+  queue: { concurrencyLimit: 100 },
   // Another attempt claims the run again at once and goes on at the first chunk that is not written.
   retry: { maxAttempts: 3, minTimeoutInMs: 2_000, maxTimeoutInMs: 30_000, factor: 3, randomize: true, outOfMemory },
   run: async ({ pipeline_run_id }, { ctx, signal }) => {
     const dataApi = DataApi.fromEnv();
-    const outcome = await runPipeline(pipeline_run_id, ctx.run.id, signal, { dataApi, findStep, runStepTask });
+    const checked = checkContract(dataApi);
+    const outcome = await runPipeline(pipeline_run_id, ctx.run.id, signal, { dataApi, findStep, runStepTask }).catch(
+      (error: unknown) => {
+        // No try of this worker's would go better. The run stays for one that fits, and the reconciler starts it again.
+        if (error instanceof ContractError) throw new AbortTaskRunError(`${error.code}: ${error.message}`);
+        throw error;
+      },
+    );
+    await checked;
+    await startNext(dataApi);
     // The failure is recorded; Trigger.dev shall show it too and not try again.
     if (outcome.status === "failed") throw new AbortTaskRunError(outcome.message);
     if (outcome.status === "ended") logger.info("The pipeline run needs no more work here", outcome);
@@ -43,13 +55,20 @@ export const runPipelineTask = schemaTask({
 /** Hooks run apart from the attempt and have no claim; claiming again fences the attempt off and tells whether anything is left to record. */
 async function failUnrecorded(pipelineRunId: string, triggerRunId: string, error: RecordedError): Promise<void> {
   const dataApi = DataApi.fromEnv();
-  const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
-  if (claimed.outcome === "claimed") await dataApi.failPipelineRun(claimed, error);
+  try {
+    const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
+    if (claimed.outcome === "claimed") await dataApi.failPipelineRun(claimed, error);
+  } catch (refused) {
+    // It never worked on the run, and is not to judge it.
+    if (refused instanceof ContractError) return;
+    throw refused;
+  }
+  await startNext(dataApi);
 }
 
 async function runStepTask(payload: StepTaskPayload, idempotencyKey: string): Promise<StepTaskResult> {
   const { id, org_id } = payload.pipeline_run;
-  const result = await tasks.triggerAndWait(payload.step.slug, payload, {
+  const result = await tasks.triggerAndWait(payload.step.task_id, payload, {
     // Global scope: the key names the claim itself, so it needs nothing of this Trigger.dev run.
     idempotencyKey: await idempotencyKeys.create(idempotencyKey, { scope: "global" }),
     concurrencyKey: org_id,

@@ -23,6 +23,8 @@ export interface StepSetup {
   timeout_seconds?: number | null;
   run_if?: string | null;
   concurrency?: number | null;
+  execution_mode?: "inline" | "task";
+  task_id?: string;
 }
 
 interface StepResult extends Required<Omit<StepSetup, "config">> {
@@ -56,7 +58,12 @@ export class WorkerSchema {
   readonly published = new Map<string, unknown>();
   readonly secrets = new Map<string, string>();
   readonly dispatched: { pipelineRunId: string; triggerRunId: string }[] = [];
-  starts: { pipeline_run_id: string; org_id: string; idempotency_key: string }[] = [];
+  /** What `reconcile_pipeline_runs` and `take_starts` answer. */
+  starts: { pipeline_run_id: string; org_id: string; idempotency_key: string; repair?: string }[] = [];
+  suspects: { pipeline_run_id: string; trigger_run_id: string | null; ended: boolean }[] = [];
+  readonly repaired: { pipelineRunId: string; finding: string }[] = [];
+  oldestContract = 0;
+  contractVersion = Infinity;
 
   /** A queued run of `input` (its chunks) with `steps` as its blueprint. */
   addRun(input: PipelineRecord[][], steps: StepSetup[]): Run {
@@ -80,6 +87,8 @@ export class WorkerSchema {
       timeout_seconds: null,
       run_if: null,
       concurrency: null,
+      execution_mode: "inline" as const,
+      task_id: step.execution_mode === "task" ? step.slug : "run-pipeline",
       ...step,
       id: randomUUID(),
       delivery_key: randomUUID().replaceAll("-", ""),
@@ -111,14 +120,16 @@ export class WorkerSchema {
   readonly #functions: Record<string, (args: Arguments) => unknown> = {
     claim_pipeline_run: (args) => {
       const run = this.run(args.p_pipeline_run_id);
+      this.#checkContract(args);
+      if (run.status === "waiting") return { outcome: "not_admitted" };
       if (["succeeded", "succeeded_with_errors", "failed", "cancelled"].includes(run.status))
         return { outcome: "finished", status: run.status };
       if (run.claimId && run.triggerRunId !== args.p_trigger_run_id) return { outcome: "claimed_elsewhere" };
       run.status = "running";
       run.triggerRunId = String(args.p_trigger_run_id);
       run.claimId = randomUUID();
-      const steps = run.steps.map(({ id, slug, ...step }) => ({
-        ...{ ...step, slug, step_result_id: id, task_id: slug, execution_mode: "inline" },
+      const steps = run.steps.map(({ id, ...step }) => ({
+        ...{ ...step, step_result_id: id },
         ...{ written: undefined, attempt: undefined, error: undefined },
       }));
       return { outcome: "claimed", claim_id: run.claimId, pipeline_run: run.run, steps };
@@ -219,6 +230,10 @@ export class WorkerSchema {
     },
     reconcile_pipeline_runs: (args) => ({
       starts: this.starts.slice(0, Number(args.p_limit)),
+      suspects: this.suspects.filter(
+        ({ pipeline_run_id }) => !this.repaired.some((r) => r.pipelineRunId === pipeline_run_id),
+      ),
+      admitted: 0,
       failed: 0,
       expired_submissions: 0,
     }),
@@ -229,6 +244,31 @@ export class WorkerSchema {
       });
       return {};
     },
+    take_starts: () => ({ starts: this.starts.splice(0) }),
+    replace_start: (args) => {
+      const start = this.starts.find(({ pipeline_run_id }) => pipeline_run_id === args.p_pipeline_run_id);
+      if (!start || start.idempotency_key !== args.p_idempotency_key) return { repair: null, start: null };
+      start.idempotency_key = `${String(args.p_idempotency_key)}:another`;
+      return { repair: "start_ended", start };
+    },
+    repair_pipeline_run: (args) => {
+      const [pipelineRunId, finding] = [String(args.p_pipeline_run_id), String(args.p_finding)];
+      if (this.repaired.some((r) => r.pipelineRunId === pipelineRunId)) return { repair: null, start: null };
+      this.repaired.push({ pipelineRunId, finding });
+      if (finding === "quiet") return { repair: null, start: null };
+      if (finding === "stopped") return { repair: "stopped", start: null };
+      const start = {
+        pipeline_run_id: pipelineRunId,
+        org_id: randomUUID(),
+        idempotency_key: `${pipelineRunId}:start:1`,
+      };
+      return { repair: finding === "ended" ? "start_ended" : "start_unknown", start };
+    },
+    contract: (args) => {
+      this.#checkContract(args);
+      return { version: 1, oldest: 1 };
+    },
+    step_progress: (args) => ({ chunks_written: this.#stepOf(args.p_step_result_id).step.written.size }),
     publish_steps: (args) => {
       const steps = args.p_steps as { slug: string; version: string }[];
       const unknown = steps.filter(({ slug, version }) => !this.published.has(`${slug}@${version}`));
@@ -245,6 +285,11 @@ export class WorkerSchema {
     const run = this.runs.get(String(id));
     if (!run) throw new Refusal(404, "pipeline_run_not_found");
     return run;
+  }
+
+  #checkContract(args: Arguments): void {
+    if (Number(args.p_contract) < this.oldestContract) throw new Refusal(409, "worker_outdated");
+    if (Number(args.p_contract) > this.contractVersion) throw new Refusal(409, "database_outdated");
   }
 
   #stepOf(stepResultId: unknown): { run: Run; step: StepResult } {

@@ -1,0 +1,26 @@
+import { logger } from "@trigger.dev/sdk";
+
+import type { DataApi } from "../data-api";
+import { ContractError } from "../errors";
+
+/**
+ * The version of the contract with the database that this code was built for. Raise it together with
+ * `private.contract_version()` whenever the worker begins to call, send or read something new.
+ */
+export const workerContract = 1;
+
+let checked: Promise<void> | undefined;
+
+/**
+ * Asks the database once in a process whether the two fit, and says so in the log if they do not. Nothing is decided
+ * here: a claim by a worker that does not fit is refused.
+ */
+export function checkContract(dataApi: DataApi): Promise<void> {
+  checked ??= dataApi.checkContract().catch((error: unknown) => {
+    // The next run asks again: what was missing may be deployed by then.
+    checked = undefined;
+    if (error instanceof ContractError) logger.error("This worker can execute no run", { code: error.code, error });
+    else logger.warn("The database could not be asked for its contract", { error });
+  });
+  return checked;
+}
