@@ -237,52 +237,6 @@ create trigger pipeline_runs_snapshot_immutable before update of blueprint_snaps
 for each row when (new.blueprint_snapshot is distinct from old.blueprint_snapshot)
 execute function private.refuse_change();
 
-create function private.failed_steps_json(p_pipeline_run_id uuid, p_status public.pipeline_run_status)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-begin
-    if p_status in ('queued', 'succeeded') then
-        return '[]';
-    end if;
-    return (
-        select coalesce(jsonb_agg(
-            jsonb_build_object('position', sr.position, 'slug', sr.slug, 'code', sr.error -> 'code', 'message', sr.error -> 'message')
-            order by sr.position
-        ), '[]')
-        from public.step_results sr
-        where sr.pipeline_run_id = p_pipeline_run_id and sr.status = 'failed'
-    );
-end;
-$$;
-comment on function private.failed_steps_json(uuid, public.pipeline_run_status) is
-    'Which steps of a run failed and why: [{position, slug, code, message}]. A run of the given status that cannot have any is not looked at.';
-grant execute on function private.failed_steps_json(uuid, public.pipeline_run_status) to authenticated;
-
--- Views, since security invoker functions cannot read whole rows of a table whose claim_id is not granted.
-create view private.pipeline_runs_readable with (security_invoker = true) as
-select
-    r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status,
-    r.error, private.failed_steps_json(r.id, r.status) as failed_steps, r.retry_of,
-    r.record_count, r.chunk_count, r.admitted_at is not null as admitted, r.dispatched_at is not null as dispatched, r.trigger_run_id,
-    r.created_by, r.created_at, r.admitted_at, r.dispatched_at, r.started_at, r.finished_at
-from public.pipeline_runs r;
-comment on view private.pipeline_runs_readable is 'Runs as clients see them in lists, without the snapshot, under the caller''s policies.';
-grant select on private.pipeline_runs_readable to authenticated;
-
-create view private.pipeline_runs_with_snapshot with (security_invoker = true) as
-select
-    r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status,
-    r.error, private.failed_steps_json(r.id, r.status) as failed_steps, r.retry_of,
-    r.record_count, r.chunk_count, r.admitted_at is not null as admitted, r.dispatched_at is not null as dispatched, r.trigger_run_id,
-    r.created_by, r.created_at, r.admitted_at, r.dispatched_at, r.started_at, r.finished_at, r.blueprint_snapshot
-from public.pipeline_runs r;
-comment on view private.pipeline_runs_with_snapshot is 'Runs as clients see one of them, with the snapshot, under the caller''s policies.';
-grant select on private.pipeline_runs_with_snapshot to authenticated;
-
 create function public.list_pipeline_runs(
     p_company_id uuid default null,
     p_submission_id uuid default null,

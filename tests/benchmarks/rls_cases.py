@@ -25,6 +25,8 @@ Parameters = dict[str, Any]
 Indexes = frozenset[str]
 
 PAGE = 50
+# One more, to know whether there is a next page, and the steps of those that failed.
+RPC_PAGE = 2 * (PAGE + 1)
 SCHEMA = "by_hand"
 
 _LISTED = (
@@ -123,7 +125,7 @@ def cases(connection: Connection) -> list[Case]:
         run = _some_run(connection, caller)
         cases += [
             _read(f"get, {who}", caller, _WHOLE, "id = %(id)s", {"id": run.id}, _BY_ID, 1),
-            _call(f"get, {who}", caller, "get_pipeline_run", {"p_pipeline_run_id": run.id}, _BY_ID, 3),
+            _call(f"get, {who}", caller, "get_pipeline_run", {"p_pipeline_run_id": run.id}, _BY_ID, 5),
         ]
     for caller, who in (
         (admin, "org_admin"),
@@ -141,11 +143,11 @@ def cases(connection: Connection) -> list[Case]:
             indexes |= _BY_ORG  # which has next to nothing but this company's runs
         cases += [
             _read(f"newest 50, {who}", caller, _LISTED, f"{own} {_NEWEST}", of_caller, indexes, PAGE),
-            _call(f"newest 50, {who}", caller, "list_pipeline_runs", {}, indexes, PAGE + 1),
+            _call(f"newest 50, {who}", caller, "list_pipeline_runs", {}, indexes, RPC_PAGE),
         ]
     run = _some_run(connection, admin)
     cases += [
-        _call("next 50, org_admin", admin, "list_pipeline_runs", {"p_cursor": run.cursor}, _BY_ORG, PAGE + 1),
+        _call("next 50, org_admin", admin, "list_pipeline_runs", {"p_cursor": run.cursor}, _BY_ORG, RPC_PAGE),
         _call(
             "failed 50, org_admin",
             admin,
@@ -160,7 +162,7 @@ def cases(connection: Connection) -> list[Case]:
         *cases,
         _call(
             "of a submission, member", member, "list_pipeline_runs", {"p_submission_id": run.submission_id},
-            _BY_SUBMISSION, 4,
+            _BY_SUBMISSION, 8,
         ),
     ]  # fmt: skip
 

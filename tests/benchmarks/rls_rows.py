@@ -139,10 +139,12 @@ _ROWS = (
     """
     insert into public.step_results (
         id, org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, status, attempt,
-        chunk_count, chunks_written, records_in, records_out, started_at, finished_at, created_at
+        chunk_count, chunks_written, records_in, records_out, started_at, finished_at, created_at,
+        delivery_key
     )
     select pg_temp.id('step result', s.s, r, p::int), s.org_id, s.company_id, pg_temp.id('run', s.s, r), p,
-        slug, '1.0.0', 'inline', 'succeeded', 1, 1, 1, 100, 100, s.created_at, s.created_at, s.created_at
+        slug, '1.0.0', 'inline', 'succeeded', 1, 1, 1, 100, 100, s.created_at, s.created_at, s.created_at,
+        md5(s.s || ' ' || r || ' ' || p)
     from new_submissions s
     cross join generate_series(1, {runs_per_submission}) r
     cross join unnest(array['normalize-names', 'drop-duplicates']) with ordinality named (slug, p)

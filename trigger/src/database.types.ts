@@ -28,12 +28,12 @@ export type Database = {
       read_condition_input: { Args: { p_step_result_id: string }; Returns: Json };
       read_secret: { Args: { p_name: string; p_step_result_id: string }; Returns: Json };
       reconcile_pipeline_runs: { Args: { p_limit?: number }; Returns: Json };
-      skip_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
       repair_pipeline_run: {
         Args: { p_finding: string; p_pipeline_run_id: string; p_trigger_run_id: string };
         Returns: Json;
       };
       replace_start: { Args: { p_idempotency_key: string; p_pipeline_run_id: string }; Returns: Json };
+      skip_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
       start_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
       step_progress: { Args: { p_step_result_id: string }; Returns: Json };
       take_starts: { Args: { p_limit?: number }; Returns: Json };
