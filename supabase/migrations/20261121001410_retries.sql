@@ -30,6 +30,7 @@ begin
         insert into public.pipeline_runs (submission_id, retry_of)
         values (v_submission_id, p_pipeline_run_id)
         returning id into v_id;
+        set constraints public.pipeline_runs_admit immediate;
         perform private.remember_result('retry_pipeline_run', p_idempotency_key, jsonb_build_object('id', v_id));
     end if;
     return public.get_pipeline_run(v_id);
