@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.database.audit import Since
 from tests.database.client import Client, Connection, connect, owner, service, signed_in
 from tests.database.pipeline import create_blueprint, publish_steps
-from tests.stack import StackEnvironment
-from tests.tenants import Company, Org, Tenants
+from tests.stack import StackEnvironment, stack_for_tests
+from tests.tenants import Company, Org, Tenants, create_tenants
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
+    """A database of their own: on the full stack's the worker and the reconciler write as well."""
+    with stack_for_tests(tmp_path_factory.mktemp("database"), "supabase") as environment:
+        yield environment
+
+
+@pytest.fixture(scope="package")
+def tenants(supabase: StackEnvironment) -> Tenants:
+    """Two orgs that all of these tests share."""
+    with psycopg.connect(supabase.database_url) as connection:
+        return create_tenants(connection)
+
+
+@pytest.fixture(scope="package")
 def shared_connection(supabase: StackEnvironment) -> Iterator[Connection]:
     with connect(supabase) as connection:
         yield connection
