@@ -74,6 +74,8 @@ COMPANY_DATA = [
     ("pipeline-runs/records", ("pipeline_run_id",), "pipeline_run_not_found"),
     ("pipeline-runs/export", ("pipeline_run_id",), "pipeline_run_not_found"),
     ("pipeline-runs/create", ("submission_id",), "submission_not_found"),
+    ("pipeline-runs/retry", ("pipeline_run_id",), "pipeline_run_not_found"),
+    ("pipeline-runs/retry-rejected", ("pipeline_run_id",), "pipeline_run_not_found"),
     ("step-results/list", ("pipeline_run_id",), "pipeline_run_not_found"),
     ("step-results/get", ("step_result_id",), "step_result_not_found"),
     ("step-results/records", ("step_result_id",), "step_result_not_found"),

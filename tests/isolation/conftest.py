@@ -12,9 +12,10 @@ from tests.isolation.world import World, passing_world
 from tests.stack import StackEnvironment, stack_for_tests
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """A stack of their own: on the full one the reconciler starts what the world has queued."""
+    """A stack for each module: on the full one the reconciler starts what the world has queued, and what was
+    tried over HTTP stays, to be in the way of what is tried afterwards."""
     with stack_for_tests(tmp_path_factory.mktemp("isolation"), "supabase") as environment:
         yield environment
 
