@@ -98,6 +98,8 @@ TABLES: Mapping[str, TableRules] = {
             "created_by": "users",
             "retry_of_run_id": "pipeline_runs",
         },
+        # A link of its own to the company would stand in for the one that is tried.
+        fresh={"retry_of_run_id": None},
     ),
     "submission_chunks": TableRules(
         select=OF_COMPANY,
