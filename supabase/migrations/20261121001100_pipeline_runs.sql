@@ -258,7 +258,7 @@ declare
     v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
     v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
 begin
-    return private.page(
+    return private.with_failed_steps(private.page(
         array(
             select to_jsonb(r)
             from private.pipeline_runs_readable r
@@ -275,7 +275,7 @@ begin
             limit v_limit + 1
         ),
         v_limit, 'created_at', 'id'
-    );
+    ));
 end;
 $$;
 comment on function public.list_pipeline_runs(uuid, uuid, public.pipeline_run_status, int, text) is

@@ -1,7 +1,21 @@
 -- Pipeline runs as clients see them: with the steps that failed, and why.
 --
--- Views, since security invoker functions cannot read whole rows of a table whose claim_id is not granted. The steps are asked
--- in a subquery and not by a function, so that a list asks the policies once and not for each run.
+-- Views, since security invoker functions cannot read whole rows of a table whose claim_id is not granted.
+
+create function private.failed_step_json(p_step_result public.step_results)
+returns jsonb
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'position', p_step_result.position, 'slug', p_step_result.slug,
+        'code', p_step_result.error -> 'code', 'message', p_step_result.error -> 'message'
+    );
+$$;
+comment on function private.failed_step_json(public.step_results) is 'One of a run''s failed_steps: {position, slug, code, message}.';
+grant execute on function private.failed_step_json(public.step_results) to authenticated;
 
 create view private.pipeline_runs_with_snapshot with (security_invoker = true) as
 select
@@ -9,10 +23,7 @@ select
     case
         when r.status in ('queued', 'succeeded') then '[]'
         else (
-            select coalesce(jsonb_agg(
-                jsonb_build_object('position', sr.position, 'slug', sr.slug, 'code', sr.error -> 'code', 'message', sr.error -> 'message')
-                order by sr.position
-            ), '[]')
+            select coalesce(jsonb_agg(private.failed_step_json(sr) order by sr.position), '[]')
             from public.step_results sr
             where sr.pipeline_run_id = r.id and sr.status = 'failed'
         )
@@ -28,8 +39,46 @@ grant select on private.pipeline_runs_with_snapshot to authenticated;
 create view private.pipeline_runs_readable with (security_invoker = true) as
 select
     r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status, r.error,
-    r.failed_steps, r.retry_of, r.record_count, r.chunk_count, r.admitted, r.dispatched, r.trigger_run_id, r.created_by,
-    r.created_at, r.admitted_at, r.dispatched_at, r.started_at, r.finished_at
+    r.retry_of, r.record_count, r.chunk_count, r.admitted, r.dispatched, r.trigger_run_id, r.created_by, r.created_at,
+    r.admitted_at, r.dispatched_at, r.started_at, r.finished_at
 from private.pipeline_runs_with_snapshot r;
-comment on view private.pipeline_runs_readable is 'Runs as clients see them in lists, without the snapshot, under the caller''s policies.';
+comment on view private.pipeline_runs_readable is
+    'Runs as lists read them, without the snapshot, under the caller''s policies. private.with_failed_steps adds failed_steps.';
 grant select on private.pipeline_runs_readable to authenticated;
+
+-- A statement of its own and not a subquery of the view: a list then plans under the policies of one table, and asks
+-- those of the other once, if at all.
+create function private.with_failed_steps(p_page jsonb)
+returns jsonb
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_ids uuid[] := array(
+        select (i ->> 'id')::uuid
+        from jsonb_array_elements(p_page -> 'items') i
+        where i ->> 'status' not in ('queued', 'succeeded')
+    );
+    v_failed jsonb := '{}';
+begin
+    if v_ids <> '{}' then
+        -- Run by run, or the planner takes the org's steps for few and reads them all.
+        select jsonb_object_agg(v.id, failed.steps) into v_failed
+        from unnest(v_ids) v (id)
+        cross join lateral (
+            select coalesce(jsonb_agg(private.failed_step_json(sr) order by sr.position), '[]') as steps
+            from public.step_results sr
+            where sr.pipeline_run_id = v.id and sr.status = 'failed'
+        ) failed;
+    end if;
+    return jsonb_set(p_page, '{items}', coalesce((
+        select jsonb_agg(i.item || jsonb_build_object('failed_steps', coalesce(v_failed -> (i.item ->> 'id'), '[]')) order by i.place)
+        from jsonb_array_elements(p_page -> 'items') with ordinality i (item, place)
+    ), '[]'));
+end;
+$$;
+comment on function private.with_failed_steps(jsonb) is
+    'A page of runs, each with its failed_steps as the caller''s policies show them; a run that cannot have any is not looked at.';
+grant execute on function private.with_failed_steps(jsonb) to authenticated;
