@@ -251,11 +251,12 @@ def test_the_timeline_of_a_run_has_every_state_in_order(postgres: Client, run: R
     run.on_step("fail_step", 2, error={"code": "webhook_rejected", "message": "It said no."})
     events = explain(postgres, run)
     assert [event for event, _ in events] == [
-        "created", "dispatched", "claimed", "step 1 started", "step 1 succeeded", "step 2 started",
+        "created", "admitted", "dispatched", "claimed", "step 1 started", "step 1 succeeded", "step 2 started",
         "step 2 failed", "failed",
     ]  # fmt: skip
     details = dict(events)
     assert company.member.email in details["created"]
+    assert details["admitted"] == "at once"
     assert "run_0" in details["dispatched"]
     assert "2 attempts" in details["step 1 started"]
     assert "3 in, 3 out" in details["step 1 succeeded"]
