@@ -4,6 +4,7 @@ import type { Condition, ConditionInput } from "./condition";
 import { putInPlace } from "./place";
 import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
 import { withinTimeout } from "./timeout";
+import type { StepTimings } from "./timings";
 
 export interface InputChunk {
   chunkIndex: number;
@@ -19,6 +20,7 @@ export interface StepWork {
   /** Asked of each record, when it asks of records. */
   condition: Condition | undefined;
   signal: AbortSignal;
+  timings: StepTimings;
 }
 
 /** What a step brings to each of its chunks. */
@@ -63,18 +65,19 @@ export async function processChunks(
   writtenChunks: readonly number[],
   onWritten: () => void,
 ): Promise<void> {
-  const { dataApi, claim, step } = work;
+  const { dataApi, claim, step, timings } = work;
   const written = new Set(writtenChunks);
   const pending = chunkIndexesOf(chunkCount).filter((chunkIndex) => !written.has(chunkIndex));
   const chunks = readChunks(work, pending);
   const failures: unknown[] = [];
+  const nextChunk = () => timings.reading(() => chunks.next());
   const processInTurn = async () => {
     try {
-      for (let next = await chunks.next(); !next.done && failures.length === 0; next = await chunks.next()) {
-        const { chunkIndex } = next.value;
-        const outcome = await processChunk(work, preparation, next.value);
+      for (let next = await nextChunk(); !next.done && failures.length === 0; next = await nextChunk()) {
+        const chunk = next.value;
+        const outcome = await timings.processing(() => processChunk(work, preparation, chunk));
         // A step that finished its chunk is written even if the run was cancelled meanwhile; SQL decides what counts.
-        await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome);
+        await timings.writing(() => dataApi.writeChunk(step.step_result_id, claim.claim_id, chunk.chunkIndex, outcome));
         onWritten();
       }
     } catch (error) {
@@ -122,20 +125,24 @@ export async function prepareState(
   { config, conditionInput }: Omit<Preparation, "state">,
   chunkCount: number,
 ): Promise<unknown> {
-  const { definition, condition, signal } = work;
+  const { definition, condition, signal, timings } = work;
   const choose = (records: PipelineRecord[]) =>
     condition === undefined || conditionInput === undefined
       ? records
       : condition.divide(records, conditionInput).chosen;
-  return definition.prepareBatch?.({
+  const batch = {
     config,
     signal,
     async *readInput() {
-      for await (const { chunkIndex, records } of readChunks(work, chunkIndexesOf(chunkCount))) {
+      const chunks = readChunks(work, chunkIndexesOf(chunkCount));
+      const nextChunk = () => timings.reading(() => chunks.next());
+      for (let next = await nextChunk(); !next.done; next = await nextChunk()) {
+        const { chunkIndex, records } = next.value;
         yield { chunkIndex, records: choose(records) };
       }
     },
-  });
+  };
+  return timings.preparing(async () => definition.prepareBatch?.(batch));
 }
 
 function chunkIndexesOf(chunkCount: number): number[] {
