@@ -60,6 +60,39 @@ end;
 $$;
 comment on function private.lock_claimed_step_result(uuid, uuid) is 'The step result, locked, if the claim on its run holds. Raises 404 step_result_not_found and what lock_claimed_run raises.';
 
+create function private.work_of(p_run public.pipeline_runs)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'pipeline_run', jsonb_build_object(
+            'id', p_run.id, 'org_id', p_run.org_id, 'company_id', p_run.company_id, 'submission_id', p_run.submission_id,
+            'run_number', p_run.run_number, 'blueprint_id', p_run.blueprint_id, 'blueprint_version', p_run.blueprint_version,
+            'chunk_count', p_run.chunk_count, 'record_count', p_run.record_count, 'created_at', p_run.created_at
+        ),
+        'steps', (
+            select jsonb_agg(
+                jsonb_build_object(
+                    'step_result_id', sr.id, 'position', sr.position, 'slug', sr.slug, 'version', sr.version,
+                    'task_id', s -> 'task_id', 'execution_mode', sr.execution_mode, 'config', s -> 'config',
+                    'continue_on_error', sr.continue_on_error, 'timeout_seconds', s -> 'timeout_seconds',
+                    'retry', s -> 'retry', 'run_if', s -> 'run_if', 'concurrency', s -> 'concurrency',
+                    'delivery_key', sr.delivery_key, 'status', sr.status,
+                    'begun', sr.started_at is not null or sr.resumed_from is not null
+                ) order by sr.position
+            )
+            from public.step_results sr
+            join jsonb_array_elements(p_run.blueprint_snapshot -> 'steps') s on (s ->> 'position')::int = sr.position
+            where sr.pipeline_run_id = p_run.id
+        )
+    );
+$$;
+comment on function private.work_of(public.pipeline_runs) is
+    'What whoever executes the run has to know of it: {pipeline_run, steps}, the steps as the snapshot has them, each with the step result that it fills.';
+
 create function worker.claim_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_contract int default null)
 returns jsonb
 language plpgsql
@@ -94,30 +127,7 @@ begin
     where id = p_pipeline_run_id
     returning * into v_run;
 
-    return jsonb_build_object(
-        'outcome', 'claimed',
-        'claim_id', v_run.claim_id,
-        'pipeline_run', jsonb_build_object(
-            'id', v_run.id, 'org_id', v_run.org_id, 'company_id', v_run.company_id, 'submission_id', v_run.submission_id,
-            'run_number', v_run.run_number, 'blueprint_id', v_run.blueprint_id, 'blueprint_version', v_run.blueprint_version,
-            'chunk_count', v_run.chunk_count, 'record_count', v_run.record_count, 'created_at', v_run.created_at
-        ),
-        'steps', (
-            select jsonb_agg(
-                jsonb_build_object(
-                    'step_result_id', sr.id, 'position', sr.position, 'slug', sr.slug, 'version', sr.version,
-                    'task_id', s -> 'task_id', 'execution_mode', sr.execution_mode, 'config', s -> 'config',
-                    'continue_on_error', sr.continue_on_error, 'timeout_seconds', s -> 'timeout_seconds',
-                    'retry', s -> 'retry', 'run_if', s -> 'run_if', 'concurrency', s -> 'concurrency',
-                    'delivery_key', sr.delivery_key, 'status', sr.status,
-                    'begun', sr.started_at is not null or sr.resumed_from is not null
-                ) order by sr.position
-            )
-            from public.step_results sr
-            join jsonb_array_elements(v_run.blueprint_snapshot -> 'steps') s on (s ->> 'position')::int = sr.position
-            where sr.pipeline_run_id = v_run.id
-        )
-    );
+    return jsonb_build_object('outcome', 'claimed', 'claim_id', v_run.claim_id) || private.work_of(v_run);
 end;
 $$;
 comment on function worker.claim_pipeline_run(uuid, text, int) is

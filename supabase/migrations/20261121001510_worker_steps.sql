@@ -100,6 +100,17 @@ $$;
 comment on function worker.read_chunk(uuid, int) is 'A step''s input chunk. service_role. Raises 404 chunk_not_found.';
 grant execute on function worker.read_chunk(uuid, int) to service_role;
 
+create function private.content_hash(p_records jsonb, p_rejected jsonb, p_dropped jsonb)
+returns bytea
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select sha256(convert_to(p_records::text || p_rejected::text || p_dropped::text, 'utf8'));
+$$;
+comment on function private.content_hash(jsonb, jsonb, jsonb) is 'SHA-256 of what a step made of a chunk, as the database writes it: step_result_chunks.content_hash.';
+
 create function worker.write_chunk(
     p_step_result_id uuid,
     p_claim_id uuid,
@@ -116,7 +127,7 @@ set search_path = ''
 as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
-    v_hash bytea := sha256(convert_to(p_records::text || p_rejected::text || p_dropped::text, 'utf8'));
+    v_hash bytea := private.content_hash(p_records, p_rejected, p_dropped);
     v_written bytea;
     v_repeated text[];
 begin
