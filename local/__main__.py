@@ -10,7 +10,9 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from uuid import UUID
 
+from local import replay
 from local.console import Console
 from local.environment import as_dotenv
 from local.errors import StackError
@@ -73,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     command("env", _env, "Print the stack's variables as dotenv lines.")
     logs = command("logs", _logs, "Print the log of one process.")
     logs.add_argument("name", metavar="NAME", help="as `status` lists them")
+    replayed = command("replay", _replay, "Execute a finished run's steps again and compare every chunk.")
+    replayed.add_argument("run_id", metavar="RUN", type=UUID, help="the pipeline run's id")
     commands.add_parser("demo", help="Send a sample export through everything.", add_help=False)
     return parser
 
@@ -193,6 +197,10 @@ def _logs(options: argparse.Namespace) -> int:
         raise StackError(f"There is no log of {options.name}. There are: {names}.")
     sys.stdout.write(path.read_text(errors="replace"))
     return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    return replay.main(options.directory, options.run_id)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ const retrySchema = z.object({
 });
 
 /** One step of the run's blueprint snapshot, with the step result that it fills. */
-const claimedStepSchema = z.object({
+export const claimedStepSchema = z.object({
   step_result_id: z.guid(),
   position: z.int(),
   slug: z.string(),

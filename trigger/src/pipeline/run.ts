@@ -129,7 +129,7 @@ async function askOfRun(work: StepWork): Promise<"go" | "skipped" | { failure: s
 }
 
 /** The snapshot says which step, which version, which config and where it runs; the code must have just that. */
-function definitionOf(step: ClaimedStep, parts: PipelineParts): AnyStepDefinition {
+export function definitionOf(step: ClaimedStep, parts: Pick<PipelineParts, "findStep">): AnyStepDefinition {
   const definition = parts.findStep(step.slug);
   if (!definition) throw finalError("unknown_step", `The worker has no step ${step.slug}.`);
   if (majorOf(definition.version) !== majorOf(step.version)) {
