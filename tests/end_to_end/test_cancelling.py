@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from tests.end_to_end.product import Product, statuses
 from tests.end_to_end.receiver import Receiver
 from tests.end_to_end.samples import CLEAN, companies
 from tests.end_to_end.stack_processes import StackProcesses
 from tests.end_to_end.trigger_api import TriggerApi, all_have_status
 from tests.tenants import Org
+
+LONGEST_CANCEL_SECONDS = 5
 
 
 async def run_another_to_its_end(member: Product, company_id: str, blueprint_id: str) -> None:
@@ -71,6 +76,35 @@ async def test_a_run_that_is_cancelled_in_the_middle_of_a_delivery_stops_there(
     assert {name: after[name] for name in cancelled} == cancelled
     assert await member.step_records(after["steps"][1]["id"]) == []
     assert await member.cancel(run_id) == cancelled
+
+
+async def test_a_task_that_nobody_tells_stops_within_five_seconds(
+    member: Product,
+    admin: Product,
+    org: Org,
+    receiver: Receiver,
+    trigger: TriggerApi,
+    processes: StackProcesses,
+) -> None:
+    """Trigger.dev is away: the task's heartbeat finds the cancellation, and breaks off the call under way."""
+    blueprint_id = await admin.blueprint(receiver.step(batch_size=1), CLEAN)
+    receiver.hold(after=1)
+    accepted = await member.submit(org.first.id, blueprint_id, companies(4))
+    run_id = accepted["pipeline_run"]["id"]
+    held = await receiver.held(run_id)
+
+    with processes.frozen("trigger-platform"):
+        started = time.monotonic()
+        cancelling = asyncio.create_task(member.cancel(run_id))
+        await processes.disconnected(held.client_port)
+        assert time.monotonic() - started < LONGEST_CANCEL_SECONDS
+        cancelled = await cancelling
+        assert statuses(cancelled) == ["cancelled", "skipped"]
+    receiver.release()
+    # Once it is back, nothing of the run is left there either.
+    await trigger.runs_when(run_id, lambda runs: all(run["isCompleted"] for run in runs), seconds=120)
+    assert (await member.run(run_id))["status"] == "cancelled"
+    assert len(receiver.of(run_id)) == 2
 
 
 async def test_a_finished_run_cannot_be_cancelled(member: Product, admin: Product, org: Org) -> None:
