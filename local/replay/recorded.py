@@ -53,7 +53,8 @@ _CHUNK = """
         select %(records)s::jsonb as records, %(rejected)s::jsonb as rejected, %(dropped)s::jsonb as dropped
     )
     select
-        encode(c.content_hash, 'hex'), encode(private.content_hash(p.records, p.rejected, p.dropped), 'hex'),
+        encode(c.content_hash, 'hex'),
+        encode(private.content_hash(p.records::text, p.rejected::text, p.dropped::text), 'hex'),
         c.records::text, p.records::text, c.dropped::text, p.dropped::text,
         (
             select coalesce(jsonb_agg(jsonb_build_object(
