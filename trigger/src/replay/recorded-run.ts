@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { DataApi, type StartedStep } from "../data-api";
+import { DataApi, type StartedStep, type StepEnding } from "../data-api";
 import { claimedStepSchema, pipelineRunSchema } from "../pipeline/claim";
 import type { ConditionInput } from "../pipeline/condition";
 import type { ChunkOutcome, PipelineRecord } from "../pipeline/step";
@@ -50,7 +50,7 @@ export class RecordedDataApi extends DataApi {
     const { chunk_count, recorded_chunks } = this.#step;
     const recorded = new Set(recorded_chunks);
     const others = Array.from({ length: chunk_count }, (_, index) => index).filter((index) => !recorded.has(index));
-    return Promise.resolve({ status: "running", attempt: 1, chunk_count, written_chunks: others });
+    return Promise.resolve({ status: "running", attempt: 1, chunk_count, written_chunks: others, next_chunk: null });
   }
 
   override readChunk(_stepResultId: string, chunkIndex: number, signal?: AbortSignal): Promise<PipelineRecord[]> {
@@ -71,8 +71,9 @@ export class RecordedDataApi extends DataApi {
     return Promise.resolve();
   }
 
-  override finishStep(): Promise<void> {
-    return Promise.resolve();
+  override endStep(_stepResultId: string, _claimId: string, { lastChunk }: StepEnding): Promise<undefined> {
+    if (lastChunk) this.#onChunk(lastChunk.chunkIndex, lastChunk.outcome);
+    return Promise.resolve(undefined);
   }
 
   override readSecret(): Promise<string> {
