@@ -18,6 +18,7 @@ import { type Claim, claimResultSchema } from "./pipeline/claim";
 import type { ConditionInput } from "./pipeline/condition";
 import { workerContract } from "./pipeline/contract";
 import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
+import { type RunTrace, traceparentOf } from "./pipeline/trace";
 
 type WorkerFunctions = Database["worker"]["Functions"];
 type WorkerFunction = keyof WorkerFunctions & string;
@@ -87,8 +88,11 @@ export class DataApi {
   readonly #client: PostgrestClient<Database, { PostgrestVersion: "13" }, "worker">;
   readonly #tries: number;
   readonly #backoff: Backoff;
+  readonly #made: [supabaseUrl: string, secretKey: string, options: DataApiOptions];
+  #run: RunTrace | undefined;
 
   constructor(supabaseUrl: string, secretKey: string, options: DataApiOptions = {}) {
+    this.#made = [supabaseUrl, secretKey, options];
     this.#client = new PostgrestClient(`${supabaseUrl}/rest/v1`, {
       headers: { apikey: secretKey },
       schema: "worker",
@@ -101,6 +105,13 @@ export class DataApi {
   static fromEnv(): DataApi {
     const { SUPABASE_URL, SUPABASE_SECRET_KEY } = env();
     return new DataApi(SUPABASE_URL, SUPABASE_SECRET_KEY);
+  }
+
+  /** The same for the work on one run: each call names the request and the trace that it is part of. */
+  forRun(run: RunTrace): DataApi {
+    const dataApi = new DataApi(...this.#made);
+    dataApi.#run = run;
+    return dataApi;
   }
 
   claimPipelineRun(pipelineRunId: string, triggerRunId: string) {
@@ -219,7 +230,12 @@ export class DataApi {
     resultSchema: z.ZodType<Result>,
   ): Promise<Result> {
     for (let failures = 1; ; failures++) {
-      const { data, error, status } = await this.#client.rpc(name, args);
+      const request = this.#client.rpc(name, args);
+      if (this.#run) {
+        request.setHeader("traceparent", traceparentOf(this.#run));
+        if (this.#run.request_id !== null) request.setHeader("x-request-id", this.#run.request_id);
+      }
+      const { data, error, status } = await request;
       if (error === null) return parseResult(name, data, resultSchema);
       // Status 0 is postgrest-js's word for no answer: refused, reset or timed out.
       const unavailable = status === 0 || status === 408 || status === 429 || status >= 500;

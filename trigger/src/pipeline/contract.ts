@@ -7,7 +7,7 @@ import { ContractError } from "../errors";
  * The version of the contract with the database that this code was built for. Raise it together with
  * `private.contract_version()` whenever the worker begins to call, send or read something new.
  */
-export const workerContract = 1;
+export const workerContract = 2;
 
 let checked: Promise<void> | undefined;
 

@@ -48,17 +48,17 @@ export async function runPipeline(
   taskSignal: AbortSignal,
   parts: PipelineParts,
 ): Promise<PipelineOutcome> {
-  const { dataApi } = parts;
-  const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
+  const claimed = await parts.dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
   if (claimed.outcome === "claimed_elsewhere" || claimed.outcome === "not_admitted") {
     return { status: "ended", reason: claimed.outcome };
   }
   if (claimed.outcome === "finished") return { status: "ended", reason: "pipeline_run_finished" };
 
   const claim: Claim = { pipeline_run: claimed.pipeline_run, claim_id: claimed.claim_id };
+  const dataApi = parts.dataApi.forRun(claim.pipeline_run);
   const heartbeat = new Heartbeat(dataApi, claim, taskSignal);
   try {
-    const failure = await executeSteps(claimed.steps, claim, heartbeat, parts);
+    const failure = await executeSteps(claimed.steps, claim, heartbeat, { ...parts, dataApi });
     if (failure !== undefined) return { status: "failed", message: failure };
     return await dataApi.finishPipelineRun(claim);
   } catch (error) {

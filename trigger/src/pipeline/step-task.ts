@@ -24,7 +24,7 @@ export function stepTask<Config, State>(definition: StepDefinition<Config, State
     // Well under the claim's minute: nobody beats between two attempts.
     retry: { maxAttempts: 3, minTimeoutInMs: 1_000, maxTimeoutInMs: 10_000, factor: 2, randomize: true, outOfMemory },
     run: async ({ step, ...claim }, { signal }) => {
-      const dataApi = DataApi.fromEnv();
+      const dataApi = DataApi.fromEnv().forRun(claim.pipeline_run);
       const heartbeat = new Heartbeat(dataApi, claim, signal);
       try {
         // Ends the long lease that the parent left, and any work for a run that was cancelled in the queue.

@@ -57,7 +57,7 @@ async function failUnrecorded(pipelineRunId: string, triggerRunId: string, error
   const dataApi = DataApi.fromEnv();
   try {
     const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
-    if (claimed.outcome === "claimed") await dataApi.failPipelineRun(claimed, error);
+    if (claimed.outcome === "claimed") await dataApi.forRun(claimed.pipeline_run).failPipelineRun(claimed, error);
   } catch (refused) {
     // It never worked on the run, and is not to judge it.
     if (refused instanceof ContractError) return;
