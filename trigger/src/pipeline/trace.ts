@@ -13,6 +13,12 @@ export function traceparentOf({ trace_id, trace_sampled }: RunTrace): string {
   return `00-${trace_id}-${newSpanId()}-${trace_sampled ? "01" : "00"}`;
 }
 
+/** What one request that is made for the run says of it. */
+export function traceHeaders(run: RunTrace): Record<string, string> {
+  const traceparent = traceparentOf(run);
+  return run.request_id === null ? { traceparent } : { traceparent, "x-request-id": run.request_id };
+}
+
 /** Eight random bytes in hexadecimal digits; all zeros would be none. */
 function newSpanId(): string {
   for (;;) {
