@@ -110,6 +110,7 @@ class PipelineRun(ResultModel):
 
 
 class PipelineRunWithSteps(PipelineRun):
+    progress: Annotated[float, Field(ge=0, le=1, description="How much is done; each step counts alike.")]
     steps: list[StepResult]
 
 

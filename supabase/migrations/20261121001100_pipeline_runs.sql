@@ -303,13 +303,21 @@ declare
     v_caller private.caller := private.require_caller();
     v_run jsonb;
 begin
-    select to_jsonb(r) || jsonb_build_object('steps', coalesce((
-        select jsonb_agg(private.step_result_json(sr) order by sr.position)
-        from public.step_results sr
-        where sr.pipeline_run_id = r.id
-    ), '[]'))
+    select to_jsonb(r) || jsonb_build_object(
+        'progress', case
+            when r.status in ('succeeded', 'succeeded_with_errors') then 1
+            else trunc(coalesce(done.progress, 0), 4)
+        end,
+        'steps', coalesce(done.steps, '[]')
+    )
     into v_run
     from private.pipeline_runs_with_snapshot r
+    cross join lateral (
+        select avg(private.share_done(sr)) as progress,
+            jsonb_agg(private.step_result_json(sr) order by sr.position) as steps
+        from public.step_results sr
+        where sr.pipeline_run_id = r.id
+    ) done
     where r.id = p_pipeline_run_id;
     if v_run is null then
         perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
@@ -317,7 +325,7 @@ begin
     return v_run;
 end;
 $$;
-comment on function public.get_pipeline_run(uuid) is 'One run with its snapshot and step results. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
+comment on function public.get_pipeline_run(uuid) is 'One run with its snapshot, its step results, and how much of it is done, 0 to 1: each step counts alike. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
 grant execute on function public.get_pipeline_run(uuid) to authenticated;
 
 create function public.create_pipeline_run(

@@ -114,6 +114,7 @@ def pipeline_run(**values: object) -> dict[str, Any]:
         "dispatched_at": None,
         "started_at": None,
         "finished_at": None,
+        "progress": 0,
         "steps": [],
     }
     return run | values

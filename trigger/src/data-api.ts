@@ -16,6 +16,7 @@ import { type Claim, claimResultSchema } from "./pipeline/claim";
 import type { ConditionInput } from "./pipeline/condition";
 import { workerContract } from "./pipeline/contract";
 import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
+import { roundedTimings, type StepTimings } from "./pipeline/timings";
 import { type RunTrace, traceHeaders } from "./pipeline/trace";
 import { callRpc, type RpcError } from "./rpc";
 
@@ -160,13 +161,28 @@ export class DataApi {
     await this.#call("write_chunk", args, z.unknown(), signal);
   }
 
-  async finishStep(stepResultId: string, claimId: string): Promise<void> {
-    await this.#call("finish_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, z.unknown());
+  async finishStep(stepResultId: string, claimId: string, timings?: StepTimings): Promise<void> {
+    const args = {
+      p_step_result_id: stepResultId,
+      p_claim_id: claimId,
+      ...(timings && { p_timings: roundedTimings(timings) }),
+    };
+    await this.#call("finish_step", args, z.unknown());
   }
 
   /** `continues`: the blueprint lets the run go on without the step. */
-  failStep(stepResultId: string, claimId: string, error: RecordedError): Promise<{ continues: boolean }> {
-    const args = { p_step_result_id: stepResultId, p_claim_id: claimId, p_error: asJson(error) };
+  failStep(
+    stepResultId: string,
+    claimId: string,
+    error: RecordedError,
+    timings?: StepTimings,
+  ): Promise<{ continues: boolean }> {
+    const args = {
+      p_step_result_id: stepResultId,
+      p_claim_id: claimId,
+      p_error: asJson(error),
+      ...(timings && { p_timings: roundedTimings(timings) }),
+    };
     return this.#call("fail_step", args, failedStepSchema);
   }
 
