@@ -3,6 +3,7 @@ import { delayedAbort } from "./abort";
 import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-room";
 import type { Claim, ClaimedStep } from "./claim";
 import type { Condition, ConditionInput } from "./condition";
+import { logOfStep } from "./log";
 import { putInPlace } from "./place";
 import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
 import { withinTimeout } from "./timeout";
@@ -89,6 +90,12 @@ export async function processChunks(
   const room = new ChunkRoom(chunksAhead + atOnce + chunksBehind, mostBytes);
   const chunks = readChunks(work, pending, room);
   const failures: unknown[] = [];
+  const log = logOfStep(work);
+  const fail = (chunkIndex: number | undefined, error: unknown) => {
+    failures.push(error);
+    // Of an aborted run each chunk at hand fails; what ended the run is told by whoever notices it.
+    if (!signal.aborted) log.about({ chunk_index: chunkIndex }).warn("A chunk failed", { error });
+  };
 
   // A step that finished its chunk is written even if the run was cancelled meanwhile; SQL decides what counts.
   const writingSignal = delayedAbort(signal, writeGraceMs);
@@ -96,8 +103,9 @@ export async function processChunks(
     try {
       await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome, writingSignal);
       onWritten();
+      log.about({ chunk_index: chunkIndex }).debug("A chunk was written");
     } catch (error) {
-      failures.push(error);
+      fail(chunkIndex, error);
     } finally {
       room.release(chunkIndex);
     }
@@ -111,15 +119,19 @@ export async function processChunks(
 
   const nextChunk = () => timings.reading(() => chunks.next());
   const processInTurn = async () => {
+    // The chunk that is processed now.
+    let at: number | undefined;
     try {
       for (let next = await nextChunk(); !next.done && failures.length === 0; next = await nextChunk()) {
         const chunk = next.value;
+        at = chunk.chunkIndex;
         const outcome = await timings.processing(() => processChunk(work, preparation, chunk));
+        at = undefined;
         room.weigh(chunk.chunkIndex, outcome);
         await timings.writing(() => writeBehind(chunk.chunkIndex, outcome));
       }
     } catch (error) {
-      failures.push(error);
+      fail(at, error);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, processInTurn));

@@ -1,4 +1,3 @@
-import { logger } from "@trigger.dev/sdk";
 import { z } from "zod";
 
 import { DataApiUnavailableError, finalError, RunEndedError, StepError, summarize, toRecordedError } from "../errors";
@@ -6,7 +5,9 @@ import { type Backoff, backoffMs, sleep } from "./backoff";
 import { type Preparation, prepareState, processChunks, type StepWork } from "./chunks";
 import type { ClaimedStep } from "./claim";
 import { Condition } from "./condition";
+import { logOfStep } from "./log";
 import type { AnyStepDefinition } from "./step";
+import { roundedTimings } from "./timings";
 
 export const defaultMaxAttempts = 3;
 const defaultBackoff = { initial_seconds: 1, max_seconds: 60, factor: 2 };
@@ -55,6 +56,7 @@ export async function executeStep(work: StepWork): Promise<void> {
   const config = parseConfig(work.definition, step);
   const backoff = backoffOf(step);
   const maxAttempts = step.retry?.max_attempts ?? defaultMaxAttempts;
+  let log = logOfStep(work);
   let prepared: Preparation | undefined;
   let failures = 0;
   for (;;) {
@@ -63,6 +65,7 @@ export async function executeStep(work: StepWork): Promise<void> {
       const started = await dataApi.startStep(step.step_result_id, claim.claim_id);
       // An attempt whose last answer was lost had brought it to its end.
       if (started.status !== "running") return;
+      log = log.about({ attempt: started.attempt });
       if (prepared === undefined) {
         const conditionInput = condition?.asksRecords
           ? await dataApi.readConditionInput(step.step_result_id)
@@ -73,7 +76,8 @@ export async function executeStep(work: StepWork): Promise<void> {
       await processChunks(work, prepared, started.chunk_count, started.written_chunks, () => {
         failures = 0;
       });
-      await dataApi.finishStep(step.step_result_id, claim.claim_id);
+      await dataApi.finishStep(step.step_result_id, claim.claim_id, work.timings);
+      log.info("A step succeeded", roundedTimings(work.timings));
       return;
     } catch (error) {
       // An aborted step fails in its own way; what ended the run is the reason that counts.
@@ -81,7 +85,7 @@ export async function executeStep(work: StepWork): Promise<void> {
       failures++;
       if (!isWorthAnotherTry(error, step) || failures >= maxAttempts) throw error;
       const waitMs = Math.min(error.retryAfterMs ?? backoffMs(failures, backoff), longestRetryAfterMs);
-      logger.warn("A step will be tried again", { slug: step.slug, code: error.code, failures, wait_ms: waitMs });
+      log.warn("A step will be tried again", { code: error.code, failures, wait_ms: Math.round(waitMs), error });
       await sleep(waitMs, signal);
     }
   }
@@ -99,8 +103,9 @@ export async function executeStepOrFail(work: StepWork): Promise<string | undefi
     work.signal.throwIfAborted();
     if (error instanceof RunEndedError || error instanceof DataApiUnavailableError) throw error;
     const recorded = toRecordedError(error);
-    logger.error("A step failed", { slug: work.step.slug, code: recorded.code, error });
-    const { continues } = await work.dataApi.failStep(work.step.step_result_id, work.claim.claim_id, recorded);
+    const { dataApi, step, claim, timings } = work;
+    logOfStep(work).error("A step failed", { code: recorded.code, error, ...roundedTimings(timings) });
+    const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded, timings);
     return continues ? undefined : summarize(recorded);
   }
 }
