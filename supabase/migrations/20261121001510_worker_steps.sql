@@ -52,6 +52,26 @@ $$;
 comment on function private.copy_chunks(public.step_results) is
     'Gives a step that has just started what the earlier run had written of it, rejected records included; the ledger is counted anew.';
 
+create function private.next_chunk(p_step_result public.step_results)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select jsonb_build_object('chunk_index', first.chunk_index, 'records', private.input_chunk(p_step_result.id, first.chunk_index))
+    from (
+        select min(i) as chunk_index
+        from generate_series(0, p_step_result.chunk_count - 1) i
+        where not exists (
+            select from public.step_result_chunks c where c.step_result_id = p_step_result.id and c.chunk_index = i
+        )
+    ) first
+    where p_step_result.status = 'running' and first.chunk_index is not null;
+$$;
+comment on function private.next_chunk(public.step_results) is
+    'The first input chunk that a running step has not written, as worker.read_chunk gives it; null when there is none. Raises 404 chunk_not_found.';
+
 create function worker.start_step(p_step_result_id uuid, p_claim_id uuid)
 returns jsonb
 language plpgsql
@@ -80,12 +100,13 @@ begin
             select coalesce(jsonb_agg(c.chunk_index order by c.chunk_index), '[]')
             from public.step_result_chunks c
             where c.step_result_id = p_step_result_id
-        )
+        ),
+        'next_chunk', private.next_chunk(v_step_result)
     );
 end;
 $$;
 comment on function worker.start_step(uuid, uuid) is
-    'Starts a step, or resumes it, also where an earlier run left it: says which chunks are written already; status succeeded (or skipped, or failed) when nothing is left to do. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt.';
+    'Starts a step, or resumes it, also where an earlier run left it: says which chunks are written already, and gives the first that is not, which saves a call of read_chunk; status succeeded (or skipped, or failed) when nothing is left to do. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt.';
 grant execute on function worker.start_step(uuid, uuid) to service_role;
 
 create function worker.read_chunk(p_step_result_id uuid, p_chunk_index int)
@@ -116,7 +137,8 @@ set search_path = ''
 as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
-    v_hash bytea := sha256(convert_to(p_records::text || p_rejected::text || p_dropped::text, 'utf8'));
+    v_text text := p_records::text;
+    v_hash bytea := sha256(convert_to(v_text || p_rejected::text || p_dropped::text, 'utf8'));
     v_written bytea;
     v_repeated text[];
 begin
@@ -130,6 +152,10 @@ begin
         return jsonb_build_object('written', false);
     end if;
 
+    -- Here and not in a trigger: to write a chunk out once more takes as long as counting its ledger.
+    if octet_length(v_text) > 8388608 then
+        perform private.raise_error(413, 'chunk_too_large', 'What a step makes of one chunk must stay under 8 MB.');
+    end if;
     perform private.check_verdicts(p_rejected);
     perform private.check_verdicts(p_dropped);
     v_repeated := array(select j ->> 'id' from jsonb_array_elements(p_rejected) j group by j ->> 'id' having count(*) > 1 limit 5);
@@ -137,14 +163,16 @@ begin
         perform private.raise_error(422, 'ledger_unbalanced', 'A record can be rejected only once.',
             jsonb_build_object('repeated', v_repeated));
     end if;
-    insert into public.rejected_records (
-        org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
-    )
-    select v_step_result.org_id, v_step_result.company_id, r.submission_id, p_step_result_id, p_chunk_index,
-        j.id, j.reason, j.message, coalesce(j.details, '{}'), i.value -> 'data'
-    from jsonb_to_recordset(p_rejected) j (id text, reason text, message text, details jsonb)
-    join public.pipeline_runs r on r.id = v_step_result.pipeline_run_id
-    left join jsonb_array_elements(private.input_chunk(p_step_result_id, p_chunk_index)) i on i ->> 'id' = j.id;
+    if p_rejected <> '[]' then
+        insert into public.rejected_records (
+            org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
+        )
+        select v_step_result.org_id, v_step_result.company_id, r.submission_id, p_step_result_id, p_chunk_index,
+            j.id, j.reason, j.message, coalesce(j.details, '{}'), i.value -> 'data'
+        from jsonb_to_recordset(p_rejected) j (id text, reason text, message text, details jsonb)
+        join public.pipeline_runs r on r.id = v_step_result.pipeline_run_id
+        left join jsonb_array_elements(private.input_chunk(p_step_result_id, p_chunk_index)) i on i ->> 'id' = j.id;
+    end if;
 
     insert into public.step_result_chunks (step_result_id, chunk_index, records, dropped, content_hash)
     values (p_step_result_id, p_chunk_index, p_records, p_dropped, v_hash);
@@ -178,6 +206,34 @@ $$;
 comment on function worker.finish_step(uuid, uuid, jsonb) is
     'Ends a step that wrote every chunk; the ledger is counted again from them. p_timings says what the worker''s time went into: {reading_ms, processing_ms, writing_ms}. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
 grant execute on function worker.finish_step(uuid, uuid, jsonb) to service_role;
+
+create function worker.end_step(
+    p_step_result_id uuid,
+    p_claim_id uuid,
+    p_last_chunk jsonb default null,
+    p_next_step_result_id uuid default null,
+    p_timings jsonb default null
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+    if p_last_chunk is not null then
+        perform worker.write_chunk(p_step_result_id, p_claim_id, (p_last_chunk ->> 'chunk_index')::int,
+            p_last_chunk -> 'records', p_last_chunk -> 'rejected', p_last_chunk -> 'dropped');
+    end if;
+    perform worker.finish_step(p_step_result_id, p_claim_id, p_timings);
+    return jsonb_build_object(
+        'next', case when p_next_step_result_id is not null then worker.start_step(p_next_step_result_id, p_claim_id) end
+    );
+end;
+$$;
+comment on function worker.end_step(uuid, uuid, jsonb, uuid, jsonb) is
+    'In one call, so that a small step costs no more: write_chunk of the last chunk {chunk_index, records, rejected, dropped} if it is given, finish_step with p_timings, and start_step of the next step if that is given, whose answer is in next. service_role. Raises what those raise, and then has done none of them. Repeating it changes nothing but the next step''s attempts.';
+grant execute on function worker.end_step(uuid, uuid, jsonb, uuid, jsonb) to service_role;
 
 create function worker.fail_step(p_step_result_id uuid, p_claim_id uuid, p_error jsonb, p_timings jsonb default null)
 returns jsonb

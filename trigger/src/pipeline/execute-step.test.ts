@@ -31,7 +31,7 @@ function flakyStep(failures: (chunkIndex: number) => number, processed: number[]
 
 describe("what the time went into", () => {
   test.each([
-    ["finish_step", 2],
+    ["end_step", 2],
     ["fail_step", 9],
   ])("is told with %s, over all attempts", async (name, failures) => {
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "flaky" }]);
@@ -40,7 +40,6 @@ describe("what the time went into", () => {
     const timings = call?.args.p_timings as Record<string, number>;
     expect(Object.keys(timings).sort()).toEqual(["processing_ms", "reading_ms", "writing_ms"]);
     for (const ms of Object.values(timings)) expect(ms).toSatisfy(Number.isInteger);
-    expect(timings.reading_ms).toBeGreaterThan(0);
   });
 
   test("is never negative, since a run is not to fail of how it was measured", () => {

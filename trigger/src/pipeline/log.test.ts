@@ -144,7 +144,7 @@ describe("records stay out of the log", () => {
     ["a condition that fails at the run", { run_if: "steps[7].records_out > 1" }, () => undefined],
     ["a refused write of the database's", {}, () => server.failNext("write_chunk", refusal("23505", null))],
     ["a refused write of ours", {}, () => server.failNext("write_chunk", refusal("23514", null))],
-    ["an answer that is none", {}, () => server.failNext("finish_step", { status: 200, body: `{"${secret}` })],
+    ["an answer that is none", {}, () => server.failNext("end_step", { status: 200, body: `{"${secret}` })],
   ])("%s", async (_, setup, processChunk) => {
     await runWith(setup, processChunk).finished;
     expect(lines.length).toBeGreaterThan(0);

@@ -42,7 +42,7 @@ describe("the calls to the Data API", () => {
     const [claim, ...calls] = server.calls;
     expect(claim?.headers.traceparent).toBeUndefined();
     expect(new Set(calls.map(({ name }) => name))).toEqual(
-      new Set(["start_step", "read_chunk", "write_chunk", "finish_step", "heartbeat", "finish_pipeline_run"]),
+      new Set(["start_step", "read_chunk", "write_chunk", "end_step", "heartbeat", "finish_pipeline_run"]),
     );
     for (const call of calls) {
       expect([call.name, traceIdOf(call)]).toEqual([call.name, run.trace_id]);
