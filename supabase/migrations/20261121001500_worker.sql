@@ -72,7 +72,8 @@ as $$
         'pipeline_run', jsonb_build_object(
             'id', p_run.id, 'org_id', p_run.org_id, 'company_id', p_run.company_id, 'submission_id', p_run.submission_id,
             'run_number', p_run.run_number, 'blueprint_id', p_run.blueprint_id, 'blueprint_version', p_run.blueprint_version,
-            'chunk_count', p_run.chunk_count, 'record_count', p_run.record_count, 'created_at', p_run.created_at
+            'chunk_count', p_run.chunk_count, 'record_count', p_run.record_count, 'trace_id', p_run.trace_id,
+            'trace_sampled', p_run.trace_sampled, 'request_id', p_run.request_id, 'created_at', p_run.created_at
         ),
         'steps', (
             select jsonb_agg(

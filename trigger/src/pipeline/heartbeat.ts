@@ -1,8 +1,7 @@
-import { logger } from "@trigger.dev/sdk";
-
 import type { DataApi } from "../data-api";
 import { RunEndedError } from "../errors";
 import type { Claim } from "./claim";
+import { logOfRun } from "./log";
 
 /** So that a task which nobody else tells of a cancellation has stopped within 5 seconds, a slow answer included. */
 const intervalMs = 3_000;
@@ -53,7 +52,7 @@ export class Heartbeat {
         this.#ended.abort(error);
       } else {
         // The claim outlives several missed beats, and every write checks it anyway.
-        logger.warn("A heartbeat failed", { pipeline_run_id: this.claim.pipeline_run.id, error });
+        logOfRun(this.claim.pipeline_run).warn("A heartbeat failed", { error });
       }
     }
   }
