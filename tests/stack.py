@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from local.settings import Scope
+from local.settings import TRIGGER_FOLDER, Scope
 from local.stack import running_stack
 
 # Below the ports that Linux gives to outgoing connections, so that a probed port stays free until it is used.
@@ -44,8 +44,10 @@ class StackEnvironment:
 
 
 @contextmanager
-def stack_for_tests(directory: Path, scope: Scope) -> Iterator[StackEnvironment]:
-    """A stack for as long as the block runs.
+def stack_for_tests(
+    directory: Path, scope: Scope, *, trigger_folder: Path = TRIGGER_FOLDER
+) -> Iterator[StackEnvironment]:
+    """A stack for as long as the block runs, with the tasks of `trigger_folder`.
 
     It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
     the services that they name are used, and migrated.
@@ -56,7 +58,12 @@ def stack_for_tests(directory: Path, scope: Scope) -> Iterator[StackEnvironment]
     with (
         _terminated_like_interrupted(),
         running_stack(
-            directory, free_port_base(), only=scope, migrate=against_services, environment=services
+            directory,
+            free_port_base(),
+            only=scope,
+            migrate=against_services,
+            environment=services,
+            trigger_folder=trigger_folder,
         ) as variables,
     ):
         yield StackEnvironment(
