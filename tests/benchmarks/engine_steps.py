@@ -1,0 +1,83 @@
+"""(a) What a step costs: 40 that do nothing but fibo(10), beside 40 tasks of Prefect and 40 steps of DBOS.
+
+Each side is called in a process that runs already, and timed there: a flow, a workflow, the task of a
+pipeline run. They take turns, so that all of them meet the same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from tests.benchmarks import engine_peers
+from tests.benchmarks.engine_stack import Bench, Execution
+from tests.benchmarks.engine_targets import Target
+
+STEPS, ROUNDS, WARM_UP = 40, 9, 2
+
+
+@dataclass(frozen=True)
+class Round:
+    """Milliseconds a step, but `calls` a run."""
+
+    engine: float
+    waiting: float
+    submitted: float
+    """From the client's request to the end of the run."""
+    calls: int
+    prefect: float
+    dbos: float
+
+
+async def measure(bench: Bench) -> list[Target]:
+    print(f"\n(a) {STEPS} steps of fibo(10): milliseconds a step, medians of {ROUNDS} rounds", flush=True)
+    admin = bench.admin()
+    blueprint_id = await admin.blueprint(*[{"slug": "fibo"}] * STEPS)
+
+    async def engine() -> tuple[Execution, float]:
+        started = time.perf_counter()
+        accepted = await admin.submit(bench.company_id, blueprint_id, [{"name": "Acme"}])
+        run_id = accepted["pipeline_run"]["id"]
+        (execution,) = await bench.finished(run_id, seconds=120)
+        seconds = time.perf_counter() - started
+        records = await admin.records(run_id)
+        assert [record["data"] for record in records] == [{"name": "Acme", "fibo": 55}]
+        return execution, seconds
+
+    async def once(peers: Mapping[str, engine_peers.Peer]) -> Round:
+        execution, seconds = await engine()
+        took = {name: await asyncio.to_thread(peer.run) for name, peer in peers.items()}
+        return Round(
+            engine=execution.wall / STEPS,
+            waiting=execution.data_api_waiting / STEPS,
+            submitted=seconds * 1_000 / STEPS,
+            calls=execution.calls.total(),
+            prefect=took["prefect"] * 1_000 / STEPS,
+            dbos=took["dbos"] * 1_000 / STEPS,
+        )
+
+    with engine_peers.prefect(bench, STEPS) as prefect, engine_peers.dbos(bench, STEPS) as dbos:
+        peers = {"prefect": prefect, "dbos": dbos}
+        rounds = [await once(peers) for _ in range(WARM_UP + ROUNDS)][WARM_UP:]
+    return report(rounds)
+
+
+def report(rounds: list[Round]) -> list[Target]:
+    engine = median(one.engine for one in rounds)
+    busy = median(one.engine - one.waiting for one in rounds)
+    prefect = median(one.prefect for one in rounds)
+    dbos = median(one.dbos for one in rounds)
+    submitted = median(one.submitted for one in rounds)
+    share = median(one.waiting / one.engine for one in rounds)
+    print(f"  this engine {engine:8.2f}   from submit to end {submitted:.2f}")
+    print(f"  Prefect     {prefect:8.2f}")
+    print(f"  DBOS        {dbos:8.2f}")
+    calls = median(one.calls for one in rounds) / STEPS
+    print(f"  Data API: {calls:.1f} calls a step, {share:.0%} of the time spent waiting for them")
+    return [
+        Target("(a) Prefect's time to this engine's", 2, "at least", prefect / engine, prefect / busy),
+        Target("(a) this engine's time to DBOS's", 3, "at most", engine / dbos, busy / dbos),
+    ]
