@@ -45,7 +45,11 @@ def main() -> None:
     for target in targets:
         print(target.line(has_postgrest=has_postgrest))
     print(f"\n{time.monotonic() - started:.0f} seconds; load average {os.getloadavg()[0]:.1f}")
-    sys.exit(any(target.verdict(has_postgrest=has_postgrest) == "missed" for target in targets))
+    sys.exit(exit_code(targets, has_postgrest=has_postgrest))
+
+
+def exit_code(targets: list[Target], *, has_postgrest: bool) -> int:
+    return int(any(target.verdict(has_postgrest=has_postgrest) == "missed" for target in targets))
 
 
 async def on_stack(folder: Path, parts: set[str]) -> list[Target]:

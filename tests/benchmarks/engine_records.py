@@ -32,7 +32,7 @@ from tests.end_to_end.product import Json, Product
 RECORDS, CHUNK, ROUNDS = 100_000, 1_000, 2
 _SAMPLE = ROOT / "local" / "samples" / "companies.csv"
 _SECRET_NAME = "webhook_key"
-_HOST = re.compile(r"^(\s*(?:https?://)?(?:www\.)?)([\w-]+)", re.IGNORECASE)
+_HOST = re.compile(r"^(\W*(?:https?\W+)?(?:www\.)?)(\w[\w-]*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,16 @@ async def measure(bench: Bench) -> list[Target]:
     return report(runs, scripts, delivered=len(expected))
 
 
+def sample() -> list[dict[str, str]]:
+    with _SAMPLE.open(encoding="utf-8-sig", newline="") as file:
+        # Cells beyond the last header come as a list, without a name.
+        return [{k: v for k, v in row.items() if isinstance(v, str)} for row in csv.DictReader(file)]
+
+
 def records(number: int) -> Iterator[Json]:
     """The sample's companies over and over, each time with other names and domains."""
-    with _SAMPLE.open(encoding="utf-8-sig", newline="") as file:
-        sample = list(csv.DictReader(file))
-    return islice((_renamed(row, n) for n in count(1) for row in sample), number)
+    rows = sample()
+    return islice((_renamed(row, n) for n in count(1) for row in rows), number)
 
 
 def _renamed(row: dict[str, str], number: int) -> Json:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from psycopg.types.json import Jsonb
 
-from tests.benchmarks.engine_targets import Target, undisturbed
+from tests.benchmarks.engine_targets import Target
+from tests.benchmarks.rls_measure import undisturbed
 from tests.benchmarks.rls_rows import LARGE_COMPANY, SKEWED_ORG, Caller, load
 from tests.database.client import Client, Connection, connect
 from tests.stack import stack_for_tests

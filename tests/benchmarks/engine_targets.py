@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -46,8 +45,3 @@ def percentile(values: Sequence[float], percent: float) -> float:
         raise ValueError("There is no percentile of nothing.")
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
-
-
-def undisturbed(values: Sequence[float]) -> float:
-    """The first decile: whatever else the machine does only ever adds to the time that something takes."""
-    return statistics.quantiles(values, n=10)[0]
