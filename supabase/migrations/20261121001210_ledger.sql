@@ -58,9 +58,6 @@ begin
     end if;
     v_input := private.input_chunk(new.step_result_id, new.chunk_index);
     perform private.check_records(new.records);
-    if octet_length(new.records::text) > 8388608 then
-        perform private.raise_error(413, 'chunk_too_large', 'What a step makes of one chunk must stay under 8 MB.');
-    end if;
 
     with input as (
         select r ->> 'id' as id from jsonb_array_elements(v_input) r
@@ -107,7 +104,7 @@ begin
 end;
 $$;
 comment on function private.fill_step_result_chunk() is
-    'Trigger: counts the ledger of a chunk from the ids, and refuses one that loses, repeats or invents a record. Raises 404 chunk_not_found, 409 invalid_transition, 413 chunk_too_large, 422 invalid_records, ledger_unbalanced.';
+    'Trigger: counts the ledger of a chunk from the ids, and refuses one that loses, repeats or invents a record. Raises 404 chunk_not_found, 409 invalid_transition, 422 invalid_records, ledger_unbalanced.';
 
 create trigger step_result_chunks_fill before insert on public.step_result_chunks
 for each row execute function private.fill_step_result_chunk();

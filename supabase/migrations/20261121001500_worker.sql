@@ -1,7 +1,7 @@
 -- What the tasks may do. service_role holds no table privilege for it: these functions are definer, so that
 -- they are the whole of the service credential's reach. Whatever writes for a run checks its claim and state.
 --
--- A worker owns a run through a claim, on a lease that each of its writes and heartbeats renews. A newer claim fences the older
+-- A worker owns a run through a claim, on a lease that its writes and heartbeats renew. A newer claim fences the older
 -- one off: its next call is refused with claim_lost, so two workers never both write.
 
 create function private.lock_claimed_run(p_pipeline_run_id uuid, p_claim_id uuid)
@@ -27,16 +27,17 @@ begin
     if v_run.claim_id is distinct from p_claim_id or v_run.claim_id is null then
         perform private.raise_error(409, 'claim_lost', 'Another worker owns the run now.');
     end if;
-    update public.pipeline_runs
-    set lease_expires_at = greatest(lease_expires_at, now() + interval '60 seconds')
-    where id = v_run.id;
+    -- A renewal writes the row anew, so not with each of many calls in a second.
+    if v_run.lease_expires_at < now() + interval '55 seconds' then
+        update public.pipeline_runs set lease_expires_at = now() + interval '60 seconds' where id = v_run.id;
+    end if;
     -- Who the audit log names for what follows in this transaction.
     perform set_config('private.trigger_run_id', v_run.trigger_run_id, true);
     return v_run;
 end;
 $$;
 comment on function private.lock_claimed_run(uuid, uuid) is
-    'The run, locked and with at least a minute of lease, if the claim still holds. Raises 404 pipeline_run_not_found, 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+    'The run, locked and with 55 seconds of lease at least, if the claim still holds. Raises 404 pipeline_run_not_found, 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
 
 create function private.lock_claimed_step_result(p_step_result_id uuid, p_claim_id uuid)
 returns public.step_results

@@ -116,7 +116,8 @@ set search_path = ''
 as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
-    v_hash bytea := sha256(convert_to(p_records::text || p_rejected::text || p_dropped::text, 'utf8'));
+    v_text text := p_records::text;
+    v_hash bytea := sha256(convert_to(v_text || p_rejected::text || p_dropped::text, 'utf8'));
     v_written bytea;
     v_repeated text[];
 begin
@@ -130,6 +131,10 @@ begin
         return jsonb_build_object('written', false);
     end if;
 
+    -- Here and not in a trigger: to write a chunk out once more takes as long as counting its ledger.
+    if octet_length(v_text) > 8388608 then
+        perform private.raise_error(413, 'chunk_too_large', 'What a step makes of one chunk must stay under 8 MB.');
+    end if;
     perform private.check_verdicts(p_rejected);
     perform private.check_verdicts(p_dropped);
     v_repeated := array(select j ->> 'id' from jsonb_array_elements(p_rejected) j group by j ->> 'id' having count(*) > 1 limit 5);
@@ -137,14 +142,16 @@ begin
         perform private.raise_error(422, 'ledger_unbalanced', 'A record can be rejected only once.',
             jsonb_build_object('repeated', v_repeated));
     end if;
-    insert into public.rejected_records (
-        org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
-    )
-    select v_step_result.org_id, v_step_result.company_id, r.submission_id, p_step_result_id, p_chunk_index,
-        j.id, j.reason, j.message, coalesce(j.details, '{}'), i.value -> 'data'
-    from jsonb_to_recordset(p_rejected) j (id text, reason text, message text, details jsonb)
-    join public.pipeline_runs r on r.id = v_step_result.pipeline_run_id
-    left join jsonb_array_elements(private.input_chunk(p_step_result_id, p_chunk_index)) i on i ->> 'id' = j.id;
+    if p_rejected <> '[]' then
+        insert into public.rejected_records (
+            org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
+        )
+        select v_step_result.org_id, v_step_result.company_id, r.submission_id, p_step_result_id, p_chunk_index,
+            j.id, j.reason, j.message, coalesce(j.details, '{}'), i.value -> 'data'
+        from jsonb_to_recordset(p_rejected) j (id text, reason text, message text, details jsonb)
+        join public.pipeline_runs r on r.id = v_step_result.pipeline_run_id
+        left join jsonb_array_elements(private.input_chunk(p_step_result_id, p_chunk_index)) i on i ->> 'id' = j.id;
+    end if;
 
     insert into public.step_result_chunks (step_result_id, chunk_index, records, dropped, content_hash)
     values (p_step_result_id, p_chunk_index, p_records, p_dropped, v_hash);

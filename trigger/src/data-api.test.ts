@@ -61,6 +61,25 @@ describe("errors of the Data API", () => {
     expect(JSON.stringify(error)).not.toContain("Acme");
   });
 
+  test.each([["stalled"], ["truncated"]] as const)("an answer that is %s counts as none", async (fault) => {
+    const { stepResultId } = await claimedRun();
+    const impatient = new DataApi(server.url, secretKey, { timeoutMs: 300, backoff: { baseMs: 1, maxMs: 2 } });
+    server.failNext("read_chunk", fault);
+    expect(await impatient.readChunk(stepResultId, 0)).toHaveLength(2);
+    expect(server.callsOf("read_chunk")).toHaveLength(2);
+  });
+
+  test("an aborted call ends with the signal's reason, also in the middle of the answer", async () => {
+    const { stepResultId } = await claimedRun();
+    server.failNext("read_chunk", "stalled");
+    const controller = new AbortController();
+    const read = server.client().readChunk(stepResultId, 0, controller.signal);
+    setTimeout(() => controller.abort(new Error("the reason")), 50);
+    await expect(read).rejects.toThrow("the reason");
+    await expect(server.client().readChunk(stepResultId, 0, controller.signal)).rejects.toThrow("the reason");
+    expect(server.callsOf("read_chunk")).toHaveLength(1);
+  });
+
   test("a refused credential is said in so many words", async () => {
     const stranger = new DataApi(server.url, "sb_secret_of_someone_else");
     await expect(stranger.reconcilePipelineRuns(1)).rejects.toMatchObject({

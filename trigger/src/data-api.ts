@@ -1,5 +1,3 @@
-import { PostgrestClient, type PostgrestError } from "@supabase/postgrest-js";
-import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 
 import type { Database, Json } from "./database.types";
@@ -13,11 +11,12 @@ import {
   RunEndedError,
   type RunEndedCode,
 } from "./errors";
-import { type Backoff, backoffMs } from "./pipeline/backoff";
+import { type Backoff, backoffMs, sleep } from "./pipeline/backoff";
 import { type Claim, claimResultSchema } from "./pipeline/claim";
 import type { ConditionInput } from "./pipeline/condition";
 import { workerContract } from "./pipeline/contract";
 import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
+import { callRpc, type RpcError } from "./rpc";
 
 type WorkerFunctions = Database["worker"]["Functions"];
 type WorkerFunction = keyof WorkerFunctions & string;
@@ -76,24 +75,28 @@ export type Start = z.infer<typeof startSchema>;
 export type Suspect = z.infer<typeof suspectSchema>;
 
 export interface DataApiOptions {
+  /** Of one try, from the connection to the end of the answer. */
   timeoutMs?: number;
   /** How often a call is tried while the Data API is down or overloaded. All worker functions may be repeated. */
   tries?: number;
   backoff?: Backoff;
 }
 
-/** The functions of the `worker` schema, over PostgREST with the service credential. */
+/**
+ * The functions of the `worker` schema, over PostgREST with the service credential. Where one takes a signal, its abort
+ * ends the call and the tries to come, with the signal's reason.
+ */
 export class DataApi {
-  readonly #client: PostgrestClient<Database, { PostgrestVersion: "13" }, "worker">;
+  readonly #url: string;
+  readonly #headers: Record<string, string>;
+  readonly #timeoutMs: number;
   readonly #tries: number;
   readonly #backoff: Backoff;
 
   constructor(supabaseUrl: string, secretKey: string, options: DataApiOptions = {}) {
-    this.#client = new PostgrestClient(`${supabaseUrl}/rest/v1`, {
-      headers: { apikey: secretKey },
-      schema: "worker",
-      timeout: options.timeoutMs ?? 30_000,
-    });
+    this.#url = `${supabaseUrl}/rest/v1/rpc`;
+    this.#headers = { apikey: secretKey, "content-profile": "worker" };
+    this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.#tries = options.tries ?? 6;
     this.#backoff = options.backoff ?? { baseMs: 250, maxMs: 4_000 };
   }
@@ -123,12 +126,18 @@ export class DataApi {
     return this.#call("start_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, startedStepSchema);
   }
 
-  async readChunk(stepResultId: string, chunkIndex: number): Promise<PipelineRecord[]> {
+  async readChunk(stepResultId: string, chunkIndex: number, signal?: AbortSignal): Promise<PipelineRecord[]> {
     const args = { p_step_result_id: stepResultId, p_chunk_index: chunkIndex };
-    return (await this.#call("read_chunk", args, chunkSchema)).records;
+    return (await this.#call("read_chunk", args, chunkSchema, signal)).records;
   }
 
-  async writeChunk(stepResultId: string, claimId: string, chunkIndex: number, outcome: ChunkOutcome): Promise<void> {
+  async writeChunk(
+    stepResultId: string,
+    claimId: string,
+    chunkIndex: number,
+    outcome: ChunkOutcome,
+    signal?: AbortSignal,
+  ): Promise<void> {
     const args = {
       p_step_result_id: stepResultId,
       p_claim_id: claimId,
@@ -137,7 +146,7 @@ export class DataApi {
       p_rejected: asJson(outcome.rejected),
       p_dropped: asJson(outcome.dropped),
     };
-    await this.#call("write_chunk", args, z.unknown());
+    await this.#call("write_chunk", args, z.unknown(), signal);
   }
 
   async finishStep(stepResultId: string, claimId: string): Promise<void> {
@@ -168,8 +177,9 @@ export class DataApi {
     await this.#call("fail_pipeline_run", args, z.unknown());
   }
 
-  async readSecret(stepResultId: string, name: string): Promise<string> {
-    return (await this.#call("read_secret", { p_step_result_id: stepResultId, p_name: name }, secretSchema)).value;
+  async readSecret(stepResultId: string, name: string, signal?: AbortSignal): Promise<string> {
+    const args = { p_step_result_id: stepResultId, p_name: name };
+    return (await this.#call("read_secret", args, secretSchema, signal)).value;
   }
 
   /** How many chunks the step has written. */
@@ -217,17 +227,17 @@ export class DataApi {
     name: Name,
     args: WorkerFunctions[Name]["Args"],
     resultSchema: z.ZodType<Result>,
+    signal?: AbortSignal,
   ): Promise<Result> {
+    const options = { headers: this.#headers, timeoutMs: this.#timeoutMs, signal };
     for (let failures = 1; ; failures++) {
-      const { data, error, status } = await this.#client.rpc(name, args);
-      if (error === null) return parseResult(name, data, resultSchema);
-      // Status 0 is postgrest-js's word for no answer: refused, reset or timed out.
-      const unavailable = status === 0 || status === 408 || status === 429 || status >= 500;
-      if (!unavailable) throw refusal(name, status, error);
+      const answer = await callRpc(`${this.#url}/${name}`, args, options);
+      if (answer.kind === "answered") return parseResult(name, answer.data, resultSchema);
+      if (answer.kind === "refused") throw refusal(name, answer.status, answer.error);
       if (failures >= this.#tries) {
-        throw new DataApiUnavailableError(`The Data API did not answer ${name} in ${failures} tries.`, error);
+        throw new DataApiUnavailableError(`The Data API did not answer ${name} in ${failures} tries.`, answer.cause);
       }
-      await wait(backoffMs(failures, this.#backoff));
+      await sleep(backoffMs(failures, this.#backoff), signal);
     }
   }
 }
@@ -262,7 +272,7 @@ function isContractCode(code: string): code is ContractCode {
 }
 
 /** PT4xx errors carry a stable code in `hint`; anything else is a defect whose database text stays out of the run. */
-function refusal(name: WorkerFunction, status: number, error: PostgrestError): Error {
+function refusal(name: WorkerFunction, status: number, error: RpcError): Error {
   if (/^PT\d{3}$/.test(error.code) && error.hint) {
     if (isRunEndedCode(error.hint)) return new RunEndedError(error.hint, error.message);
     if (isContractCode(error.hint)) return new ContractError(error.hint, error.message);

@@ -14,11 +14,11 @@ export function backoffMs(failures: number, { baseMs, maxMs, factor = 2 }: Backo
 }
 
 /** Rejects with the signal's own reason, where Node's timer would reject with a bare AbortError. */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   try {
     await wait(ms, undefined, { signal });
   } catch (error) {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     throw error;
   }
 }

@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { DataApiServer } from "../testing/data-api-server";
+import { DataApi } from "../data-api";
+import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 
 let server: DataApiServer;
@@ -33,10 +34,13 @@ test("chunks that are written already are neither read nor processed again", asy
 test("an attempt that died in the middle is continued by the next one, and no record is lost or doubled", async () => {
   const { run, steps } = server.schema.addRun(chunksOf(5), [{ slug: "first" }, { slug: "second" }]);
   const first = stepOf("first");
-  // The process is gone with its chunk unwritten: what the database sees is a claim that never comes back.
+  // The process is gone with its chunks unwritten: what the database sees is a claim that never comes back.
   const dies = stepOf("second", {
-    processChunk: (records, { chunkIndex }) => {
-      if (chunkIndex === 3) server.failNext("write_chunk", "reset", "reset", "reset");
+    processChunk: async (records, { chunkIndex }) => {
+      if (chunkIndex === 3) {
+        await vi.waitUntil(() => steps[1]?.written.size === 3);
+        server.failNext("write_chunk", ...Array<"reset">(6).fill("reset"));
+      }
       return { records, rejected: [], dropped: [] };
     },
   });
@@ -57,19 +61,147 @@ test("an attempt that died in the middle is continued by the next one, and no re
   }
 });
 
-test("the next chunk is read while the current one is processed, and no further one", async () => {
-  const { run } = server.schema.addRun(chunksOf(4), [{ slug: "slow" }]);
-  const readSoFar: number[] = [];
-  const slow = stepOf("slow", {
-    processChunk: async (records, { chunkIndex }) => {
-      await vi.waitUntil(() => server.callsOf("read_chunk").length === Math.min(chunkIndex + 2, 4));
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      readSoFar.push(server.callsOf("read_chunk").length);
-      return { records, rejected: [], dropped: [] };
-    },
+/** Holds each call of the function until `release`. */
+function hold(name: string): { release(): void } {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  server.onCall((call) => (call.name === name ? held : undefined));
+  return { release };
+}
+
+/** Long enough for what must not happen to happen. */
+const aWhile = () => new Promise((resolve) => setTimeout(resolve, 100));
+
+describe("overlap", () => {
+  test("the next two chunks are read while one is processed, and no further ones", async () => {
+    const { run } = server.schema.addRun(chunksOf(5), [{ slug: "slow" }]);
+    const readSoFar: number[] = [];
+    const slow = stepOf("slow", {
+      processChunk: async (records, { chunkIndex }) => {
+        await vi.waitUntil(() => server.callsOf("read_chunk").length === Math.min(chunkIndex + 3, 5));
+        await aWhile();
+        readSoFar.push(server.callsOf("read_chunk").length);
+        return { records, rejected: [], dropped: [] };
+      },
+    });
+    await runOn(server, run.id, [slow]);
+    expect(readSoFar).toEqual([3, 4, 5, 5, 5]);
   });
-  await runOn(server, run.id, [slow]);
-  expect(readSoFar).toEqual([2, 3, 4, 4]);
+
+  test("work goes on while two chunks are written, and no further", async () => {
+    const { run } = server.schema.addRun(chunksOf(9), [{ slug: "quick" }]);
+    const writes = hold("write_chunk");
+    const processed: number[] = [];
+    const quick = stepOf("quick", {
+      processChunk: (records, { chunkIndex }) => {
+        processed.push(chunkIndex);
+        return { records, rejected: [], dropped: [] };
+      },
+    });
+    const outcome = runOn(server, run.id, [quick]);
+    await vi.waitUntil(() => processed.length >= 3);
+    await aWhile();
+    expect(processed).toEqual([0, 1, 2]);
+    expect(server.callsOf("write_chunk").map(({ args }) => args.p_chunk_index)).toEqual([0, 1]);
+    // Two are written, one waits for that, two are read ahead.
+    expect(server.callsOf("read_chunk")).toHaveLength(5);
+    writes.release();
+    expect(await outcome).toEqual({ status: "succeeded" });
+    expect(processed).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  test("a step is finished only when its last chunks are acknowledged", async () => {
+    const { run } = server.schema.addRun(chunksOf(2), [{ slug: "keep" }]);
+    const writes = hold("write_chunk");
+    const outcome = runOn(server, run.id, [stepOf("keep")]);
+    await vi.waitUntil(() => server.callsOf("write_chunk").length === 2);
+    await aWhile();
+    expect(server.callsOf("finish_step")).toHaveLength(0);
+    writes.release();
+    expect(await outcome).toEqual({ status: "succeeded" });
+  });
+
+  test("after a failed write no chunk is begun, and the next attempt starts when those under way are through", async () => {
+    const { run, steps } = server.schema.addRun(chunksOf(9), [
+      { slug: "keep", retry: { max_attempts: 2, backoff: { initial_seconds: 0.001 }, on: ["data_api_unavailable"] } },
+    ]);
+    const begun: number[] = [];
+    const refused = { status: 500 };
+    server.onCall(async ({ name, args }) => {
+      if (name !== "write_chunk" || server.callsOf("start_step").length > 1) return;
+      // The first is refused three times while the second is still on its way.
+      if (args.p_chunk_index === 0) server.failNext("write_chunk", refused);
+      else if (args.p_chunk_index === 1) await vi.waitUntil(() => server.callsOf("write_chunk").length >= 4);
+    });
+    const keep = stepOf("keep", {
+      processChunk: (records, { chunkIndex }) => {
+        begun.push(chunkIndex);
+        return { records, rejected: [], dropped: [] };
+      },
+    });
+    const writtenAtStart: number[] = [];
+    server.onCall(({ name }) => {
+      if (name === "start_step") writtenAtStart.push(steps[0]?.written.size ?? 0);
+    });
+    expect(await runOn(server, run.id, [keep])).toEqual({ status: "succeeded" });
+    // Begun before the failure: the two that were written, and the one that waited for that.
+    expect(begun.slice(0, 4)).toEqual([0, 1, 2, 0]);
+    expect(writtenAtStart).toEqual([0, 2]);
+  });
+
+  test("large chunks are held a few at a time, whatever the concurrency", async () => {
+    const chunks = chunksOf(12, 3).map((chunk) =>
+      chunk.map(({ id }) => ({ id, data: { text: "x".repeat(1_000_000) } })),
+    );
+    const { run } = server.schema.addRun(chunks, [{ slug: "keep", concurrency: 20 }]);
+    let held = 0;
+    let most = 0;
+    server.onCall(({ name }) => {
+      if (name === "read_chunk") most = Math.max(most, ++held);
+      if (name === "write_chunk") held--;
+    });
+    expect(await runOn(server, run.id, [stepOf("keep")])).toEqual({ status: "succeeded" });
+    // Five of three megabytes are within sixteen. The first three are read before it is known how large they are.
+    expect(most).toBeGreaterThanOrEqual(3);
+    expect(most).toBeLessThanOrEqual(5);
+  });
+});
+
+describe("a run that ends", () => {
+  test("is left within moments when the Data API does not answer a read", async () => {
+    const { run } = server.schema.addRun(chunksOf(3), [{ slug: "keep" }]);
+    const reads = hold("read_chunk");
+    const task = new AbortController();
+    const outcome = runOn(server, run.id, [stepOf("keep")], { signal: task.signal });
+    await vi.waitUntil(() => server.callsOf("read_chunk").length > 0);
+    task.abort(new Error("cancelled"));
+    await expect(outcome).rejects.toThrow("cancelled");
+    reads.release();
+  });
+
+  test("has what is done written, if that takes no longer than moments", async () => {
+    const { run, steps } = server.schema.addRun(chunksOf(3), [{ slug: "keep" }]);
+    const task = new AbortController();
+    server.onCall(({ name }) => {
+      if (name === "write_chunk") task.abort(new Error("cancelled"));
+    });
+    await expect(runOn(server, run.id, [stepOf("keep")], { signal: task.signal })).rejects.toThrow("cancelled");
+    expect(steps[0]?.written.size).toBeGreaterThan(0);
+  });
+
+  test("is left within five seconds when the Data API does not answer a write", async () => {
+    const { run } = server.schema.addRun(chunksOf(3), [{ slug: "keep" }]);
+    const writes = hold("write_chunk");
+    const task = new AbortController();
+    const patient = new DataApi(server.url, secretKey);
+    const outcome = runOn(server, run.id, [stepOf("keep")], { dataApi: patient, signal: task.signal });
+    await vi.waitUntil(() => server.callsOf("write_chunk").length > 0);
+    const started = performance.now();
+    task.abort(new Error("cancelled"));
+    await expect(outcome).rejects.toThrow("cancelled");
+    expect(performance.now() - started).toBeLessThan(5_000);
+    writes.release();
+  });
 });
 
 test("a whole-batch step sees all chunks in order before its first one, also when it is resumed", async () => {

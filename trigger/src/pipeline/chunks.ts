@@ -1,14 +1,20 @@
 import type { DataApi } from "../data-api";
+import { delayedAbort } from "./abort";
+import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-room";
 import type { Claim, ClaimedStep } from "./claim";
 import type { Condition, ConditionInput } from "./condition";
 import { putInPlace } from "./place";
 import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
 import { withinTimeout } from "./timeout";
+import type { StepTimings } from "./timings";
 
 export interface InputChunk {
   chunkIndex: number;
   records: PipelineRecord[];
 }
+
+/** How long what is being written may take when its run has ended. Nothing is lost if it does not get there: it is done again. */
+const writeGraceMs = 4_000;
 
 /** One step of a claimed run with everything that its chunks need. */
 export interface StepWork {
@@ -19,6 +25,7 @@ export interface StepWork {
   /** Asked of each record, when it asks of records. */
   condition: Condition | undefined;
   signal: AbortSignal;
+  timings: StepTimings;
 }
 
 /** What a step brings to each of its chunks. */
@@ -30,31 +37,43 @@ export interface Preparation {
 }
 
 /**
- * The step's input chunks in the order of `chunkIndexes`. The next chunk is fetched while the caller works
- * on the current one; never more than one ahead, so a run holds two chunks in memory, whatever its size.
+ * The step's input chunks in the order of `chunkIndexes`, the next ones fetched while the caller works on one, as far as
+ * `room` has place. What is fetched is in the room, and the caller releases it.
  */
-export async function* readChunks(work: StepWork, chunkIndexes: readonly number[]): AsyncGenerator<InputChunk> {
-  const read = (chunkIndex: number) => {
-    const records = work.dataApi.readChunk(work.step.step_result_id, chunkIndex);
-    // Whoever awaits it sees the error; a caller that stopped before must not crash the process with it.
-    records.catch(() => undefined);
+export async function* readChunks(
+  work: StepWork,
+  chunkIndexes: readonly number[],
+  room: ChunkRoom,
+): AsyncGenerator<InputChunk> {
+  const { dataApi, step, signal } = work;
+  const read = async (chunkIndex: number): Promise<InputChunk> => {
+    room.take(chunkIndex);
+    const records = await dataApi.readChunk(step.step_result_id, chunkIndex, signal);
+    room.weigh(chunkIndex, records);
     return { chunkIndex, records };
   };
-  let next: ReturnType<typeof read> | undefined;
-  for (const [position, chunkIndex] of chunkIndexes.entries()) {
-    work.signal.throwIfAborted();
-    const current = next ?? read(chunkIndex);
-    const records = await current.records;
-    const following = chunkIndexes[position + 1];
-    next = following === undefined ? undefined : read(following);
-    yield { chunkIndex, records };
+  const reads: Promise<InputChunk>[] = [];
+  let begun = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    for (; reads.length <= chunksAhead && begun < chunkIndexes.length && !room.isFull; begun++) {
+      const chunk = read(chunkIndexes[begun] as number);
+      // Whoever awaits it sees the error; a caller that stopped before must not crash the process with it.
+      chunk.catch(() => undefined);
+      reads.push(chunk);
+    }
+    const next = reads.shift();
+    if (next !== undefined) yield await next;
+    else if (begun === chunkIndexes.length) return;
+    else await room.released();
   }
 }
 
 /**
- * Processes and writes each chunk that is not in `writtenChunks`, as many at a time as the blueprint says: a chunk's
- * output is its checkpoint, so a retry or a crash repeats at most the chunks that were under way. When one fails,
- * the others at hand are finished first, so that the next attempt never meets them.
+ * Processes and writes each chunk that is not in `writtenChunks`, as many at a time as the blueprint says, while the next
+ * are read and the last are written. A chunk's output is its checkpoint, and counts when its writing is acknowledged: a
+ * retry or a crash repeats at most the chunks that were under way. When one fails no other is begun, and those at hand
+ * are finished and written first, so that the next attempt never meets them.
  */
 export async function processChunks(
   work: StepWork,
@@ -63,25 +82,48 @@ export async function processChunks(
   writtenChunks: readonly number[],
   onWritten: () => void,
 ): Promise<void> {
-  const { dataApi, claim, step } = work;
+  const { dataApi, claim, step, signal, timings } = work;
   const written = new Set(writtenChunks);
   const pending = chunkIndexesOf(chunkCount).filter((chunkIndex) => !written.has(chunkIndex));
-  const chunks = readChunks(work, pending);
+  const atOnce = Math.min(step.concurrency ?? 1, pending.length);
+  const room = new ChunkRoom(chunksAhead + atOnce + chunksBehind, mostBytes);
+  const chunks = readChunks(work, pending, room);
   const failures: unknown[] = [];
+
+  // A step that finished its chunk is written even if the run was cancelled meanwhile; SQL decides what counts.
+  const writingSignal = delayedAbort(signal, writeGraceMs);
+  const write = async (chunkIndex: number, outcome: ChunkOutcome) => {
+    try {
+      await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome, writingSignal);
+      onWritten();
+    } catch (error) {
+      failures.push(error);
+    } finally {
+      room.release(chunkIndex);
+    }
+  };
+  const writes = new Set<Promise<void>>();
+  const writeBehind = async (chunkIndex: number, outcome: ChunkOutcome) => {
+    while (writes.size >= chunksBehind) await Promise.race(writes);
+    const writing = write(chunkIndex, outcome).finally(() => writes.delete(writing));
+    writes.add(writing);
+  };
+
+  const nextChunk = () => timings.reading(() => chunks.next());
   const processInTurn = async () => {
     try {
-      for (let next = await chunks.next(); !next.done && failures.length === 0; next = await chunks.next()) {
-        const { chunkIndex } = next.value;
-        const outcome = await processChunk(work, preparation, next.value);
-        // A step that finished its chunk is written even if the run was cancelled meanwhile; SQL decides what counts.
-        await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome);
-        onWritten();
+      for (let next = await nextChunk(); !next.done && failures.length === 0; next = await nextChunk()) {
+        const chunk = next.value;
+        const outcome = await timings.processing(() => processChunk(work, preparation, chunk));
+        room.weigh(chunk.chunkIndex, outcome);
+        await timings.writing(() => writeBehind(chunk.chunkIndex, outcome));
       }
     } catch (error) {
       failures.push(error);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(step.concurrency ?? 1, pending.length) }, processInTurn));
+  await Promise.all(Array.from({ length: atOnce }, processInTurn));
+  await timings.writing(() => Promise.all(writes));
   if (failures.length > 0) throw failures[0];
 }
 
@@ -98,7 +140,7 @@ async function processChunk(
     pipelineRun: claim.pipeline_run,
     deliveryKey: step.delivery_key,
     chunkIndex,
-    readSecret: (name) => dataApi.readSecret(step.step_result_id, name),
+    readSecret: (name) => dataApi.readSecret(step.step_result_id, name, signal),
   };
   const process = (chosen: PipelineRecord[]) =>
     withinTimeout(
@@ -122,20 +164,26 @@ export async function prepareState(
   { config, conditionInput }: Omit<Preparation, "state">,
   chunkCount: number,
 ): Promise<unknown> {
-  const { definition, condition, signal } = work;
+  const { definition, condition, signal, timings } = work;
   const choose = (records: PipelineRecord[]) =>
     condition === undefined || conditionInput === undefined
       ? records
       : condition.divide(records, conditionInput).chosen;
-  return definition.prepareBatch?.({
+  const batch = {
     config,
     signal,
     async *readInput() {
-      for await (const { chunkIndex, records } of readChunks(work, chunkIndexesOf(chunkCount))) {
+      const room = new ChunkRoom(chunksAhead + 1, mostBytes);
+      const chunks = readChunks(work, chunkIndexesOf(chunkCount), room);
+      const nextChunk = () => timings.reading(() => chunks.next());
+      for (let next = await nextChunk(); !next.done; next = await nextChunk()) {
+        const { chunkIndex, records } = next.value;
         yield { chunkIndex, records: choose(records) };
+        room.release(chunkIndex);
       }
     },
-  });
+  };
+  return timings.preparing(async () => definition.prepareBatch?.(batch));
 }
 
 function chunkIndexesOf(chunkCount: number): number[] {

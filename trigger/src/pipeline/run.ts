@@ -15,6 +15,7 @@ import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { queueingLeaseSeconds } from "./limits";
 import { type AnyStepDefinition, taskIdOf } from "./step";
+import { StepTimings } from "./timings";
 
 /** How a step's own task ended. `message` is set when Trigger.dev says that it failed, crashed or expired. */
 export type StepTaskResult = { ok: true } | { ok: false; message: string };
@@ -81,7 +82,9 @@ async function executeSteps(
   for (const step of steps) {
     try {
       const definition = definitionOf(step, parts);
-      works.push({ dataApi, claim, step, definition, condition: parseCondition(step), signal: heartbeat.signal });
+      const condition = parseCondition(step);
+      const timings = new StepTimings();
+      works.push({ dataApi, claim, step, definition, condition, signal: heartbeat.signal, timings });
     } catch (error) {
       // Found before the first step, so that no work is done for a run that cannot succeed.
       const recorded = { ...toRecordedError(error), position: step.position, slug: step.slug };

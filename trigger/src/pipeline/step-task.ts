@@ -7,6 +7,7 @@ import { executeStepOrFail, parseCondition } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { outOfMemory, queueingLeaseSeconds } from "./limits";
 import type { StepDefinition } from "./step";
+import { StepTimings } from "./timings";
 
 /**
  * The Trigger.dev task of a step with `executionMode: "task"`; its id is the step's slug. It works under the
@@ -29,7 +30,9 @@ export function stepTask<Config, State>(definition: StepDefinition<Config, State
       try {
         // Ends the long lease that the parent left, and any work for a run that was cancelled in the queue.
         await dataApi.heartbeat(claim);
-        const work = { dataApi, claim, step, definition, condition: parseCondition(step), signal: heartbeat.signal };
+        const condition = parseCondition(step);
+        const timings = new StepTimings();
+        const work = { dataApi, claim, step, definition, condition, signal: heartbeat.signal, timings };
         const failure = await executeStepOrFail(work);
         // The failure is recorded; Trigger.dev shall show it too and not try again.
         if (failure !== undefined) throw new AbortTaskRunError(failure);

@@ -6,8 +6,8 @@ import { Refusal, WorkerSchema } from "./worker-schema";
 
 export const secretKey = "sb_secret_for_tests";
 
-/** What a call meets instead of its function. `lost`: it is executed, but the answer never arrives. */
-export type Fault = { status: number; body?: string } | "reset" | "lost";
+/** What a call meets instead of its function. `lost`: it is executed, but the answer never arrives. `stalled` and `truncated`: the answer begins. */
+export type Fault = { status: number; body?: string } | "reset" | "lost" | "stalled" | "truncated";
 
 export interface Call {
   name: string;
@@ -69,6 +69,9 @@ export class DataApiServer {
     const fault = this.#faults.get(name)?.shift();
     if (fault === "reset") {
       request.socket.destroy();
+    } else if (fault === "stalled" || fault === "truncated") {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.write('{"records": [', () => fault === "truncated" && request.socket.destroy());
     } else if (fault && fault !== "lost") {
       response.writeHead(fault.status).end(fault.body ?? "");
     } else {
