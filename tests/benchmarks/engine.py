@@ -22,8 +22,8 @@ from tests.benchmarks.engine_targets import Target
 PARTS = "abcd"
 _HOW = """
 Targets are for PostgREST; the Data API was {data_api}. The stand-in is slower, so a target that
-is met with it is met. One that is not is "not judged" if it would be met had the worker never waited for the
-Data API, and "missed" if not even then.
+is met with it is met. One that is not is "not judged" if it would be met had each call taken no longer than
+Postgres worked for it, and "missed" if not even then.
 """
 
 

@@ -11,18 +11,20 @@ if (SUPABASE_URL && ENGINE_BENCHMARK_LOG) {
     dataApi.take();
     const started = performance.now();
     const cpu = process.cpuUsage();
-    await next();
-    const { user, system } = process.cpuUsage(cpu);
-    const line = {
-      task: ctx.task.id,
-      tags: ctx.run.tags,
-      process: process.pid,
-      wall_ms: performance.now() - started,
-      cpu_ms: (user + system) / 1_000,
-      peak_kilobytes: peakKilobytes(),
-      data_api: dataApi.take(),
-    };
-    appendFileSync(ENGINE_BENCHMARK_LOG, `${JSON.stringify(line)}\n`);
+    try {
+      await next();
+    } finally {
+      const { user, system } = process.cpuUsage(cpu);
+      const line = {
+        task: ctx.task.id,
+        tags: ctx.run.tags,
+        wall_ms: performance.now() - started,
+        cpu_ms: (user + system) / 1_000,
+        peak_kilobytes: peakKilobytes(),
+        data_api: dataApi.take(),
+      };
+      appendFileSync(ENGINE_BENCHMARK_LOG, `${JSON.stringify(line)}\n`);
+    }
   });
 }
 
