@@ -89,7 +89,7 @@ class Bench:
         return self._executions(pipeline_run_id)
 
     async def settled_database_time(self) -> float:
-        """`database_time` once each backend has handed its figures in, as one that is idle does after a while."""
+        """`database_time` once each backend has handed its figures in, as idle ones do after a while."""
         await asyncio.sleep(_STATISTICS_SECONDS)
         return self.database_time()
 
