@@ -14,8 +14,8 @@ Verdict = Literal["met", "missed", "not judged"]
 class Target:
     """A ratio and its bound.
 
-    `at_database_speed` is the ratio as it were if the Data API took no longer than Postgres works for it: none
-    where there is no Data API.
+    `at_database_speed` is the ratio as it were if the Data API took no longer than Postgres works for it.
+    Without a Data API there is none.
     """
 
     name: str
