@@ -52,6 +52,26 @@ $$;
 comment on function private.copy_chunks(public.step_results) is
     'Gives a step that has just started what the earlier run had written of it, rejected records included; the ledger is counted anew.';
 
+create function private.next_chunk(p_step_result public.step_results)
+returns jsonb
+language sql
+stable
+security invoker
+set search_path = ''
+as $$
+    select jsonb_build_object('chunk_index', first.chunk_index, 'records', private.input_chunk(p_step_result.id, first.chunk_index))
+    from (
+        select min(i) as chunk_index
+        from generate_series(0, p_step_result.chunk_count - 1) i
+        where not exists (
+            select from public.step_result_chunks c where c.step_result_id = p_step_result.id and c.chunk_index = i
+        )
+    ) first
+    where p_step_result.status = 'running' and first.chunk_index is not null;
+$$;
+comment on function private.next_chunk(public.step_results) is
+    'The first input chunk that a running step has not written, as worker.read_chunk gives it; null when there is none. Raises 404 chunk_not_found.';
+
 create function worker.start_step(p_step_result_id uuid, p_claim_id uuid)
 returns jsonb
 language plpgsql
@@ -80,12 +100,13 @@ begin
             select coalesce(jsonb_agg(c.chunk_index order by c.chunk_index), '[]')
             from public.step_result_chunks c
             where c.step_result_id = p_step_result_id
-        )
+        ),
+        'next_chunk', private.next_chunk(v_step_result)
     );
 end;
 $$;
 comment on function worker.start_step(uuid, uuid) is
-    'Starts a step, or resumes it, also where an earlier run left it: says which chunks are written already; status succeeded (or skipped, or failed) when nothing is left to do. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt.';
+    'Starts a step, or resumes it, also where an earlier run left it: says which chunks are written already, and gives the first that is not, which saves a call of read_chunk; status succeeded (or skipped, or failed) when nothing is left to do. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt.';
 grant execute on function worker.start_step(uuid, uuid) to service_role;
 
 create function worker.read_chunk(p_step_result_id uuid, p_chunk_index int)
@@ -181,6 +202,33 @@ $$;
 comment on function worker.finish_step(uuid, uuid) is
     'Ends a step that wrote every chunk; the ledger is counted again from them. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
 grant execute on function worker.finish_step(uuid, uuid) to service_role;
+
+create function worker.end_step(
+    p_step_result_id uuid,
+    p_claim_id uuid,
+    p_last_chunk jsonb default null,
+    p_next_step_result_id uuid default null
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+begin
+    if p_last_chunk is not null then
+        perform worker.write_chunk(p_step_result_id, p_claim_id, (p_last_chunk ->> 'chunk_index')::int,
+            p_last_chunk -> 'records', p_last_chunk -> 'rejected', p_last_chunk -> 'dropped');
+    end if;
+    perform worker.finish_step(p_step_result_id, p_claim_id);
+    return jsonb_build_object(
+        'next', case when p_next_step_result_id is not null then worker.start_step(p_next_step_result_id, p_claim_id) end
+    );
+end;
+$$;
+comment on function worker.end_step(uuid, uuid, jsonb, uuid) is
+    'In one call, so that a small step costs no more: write_chunk of the last chunk {chunk_index, records, rejected, dropped} if it is given, finish_step, and start_step of the next step if that is given, whose answer is in next. service_role. Raises what those raise, and then has done none of them. Repeating it changes nothing but the next step''s attempts.';
+grant execute on function worker.end_step(uuid, uuid, jsonb, uuid) to service_role;
 
 create function worker.fail_step(p_step_result_id uuid, p_claim_id uuid, p_error jsonb)
 returns jsonb

@@ -14,6 +14,8 @@ from tests.tenants import Company, Org
 
 ERROR = {"code": "broken", "message": "It broke."}
 
+LAST_CHUNK = {"chunk_index": 0, "records": records(1, 2, 3), "rejected": [], "dropped": []}
+
 # Every worker call that needs a claim.
 CLAIMED_CALLS: dict[str, Callable[[Run], Any]] = {
     "heartbeat": lambda run: run.on_run("heartbeat"),
@@ -22,6 +24,7 @@ CLAIMED_CALLS: dict[str, Callable[[Run], Any]] = {
     "finish_step": lambda run: run.on_step("finish_step", 1),
     "fail_step": lambda run: run.on_step("fail_step", 1, error=ERROR),
     "skip_step": lambda run: run.on_step("skip_step", 1),
+    "end_step": lambda run: run.on_step("end_step", 1, last_chunk=LAST_CHUNK),
     "finish_pipeline_run": lambda run: run.on_run("finish_pipeline_run"),
     "fail_pipeline_run": lambda run: run.on_run("fail_pipeline_run", error=ERROR),
 }
@@ -166,12 +169,23 @@ def test_what_does_not_exist_is_not_found(worker: Client) -> None:
         worker.call("worker.start_step", step_result_id=str(uuid4()), **ids)
 
 
-def test_every_call_renews_the_lease_to_a_minute(run: Run, postgres: Client) -> None:
+def test_every_call_renews_a_lease_that_is_over_to_a_minute(run: Run, postgres: Client) -> None:
     run.take()
     for call in ("start_step", "write_chunk", "finish_step"):
         let_the_lease_expire(run)
         CLAIMED_CALLS[call](run)
         assert lease_seconds(postgres, run) == 60
+
+
+def test_a_lease_with_55_seconds_left_is_not_renewed(run: Run, postgres: Client) -> None:
+    run.take()
+    for left, then in ((58, 58), (56, 56), (54, 60)):
+        lease = f"now() + interval '{left} seconds'"
+        postgres.change(
+            f"update public.pipeline_runs set lease_expires_at = {lease} where id = %(id)s", {"id": run.id}
+        )
+        run.start(1)
+        assert lease_seconds(postgres, run) == then
 
 
 def test_a_heartbeat_says_how_long_the_lease_is_to_be(run: Run, postgres: Client) -> None:
@@ -193,14 +207,17 @@ def test_a_lease_is_between_a_second_and_an_hour(run: Run, seconds: int | None) 
 def test_a_resumed_step_learns_what_is_written_already(worker: Client, org: Org, company: Company) -> None:
     run = create_run(worker, org, company, {"slug": INLINE}, count=1001)
     run.take("run_first")
-    assert run.start(1) == {"status": "running", "attempt": 1, "chunk_count": 2, "written_chunks": []}
+    first = {"chunk_index": 0, "records": records(*range(1, 1001))}
+    started = {"status": "running", "attempt": 1, "chunk_count": 2, "written_chunks": [], "next_chunk": first}
+    assert run.start(1) == started
     run.write(1, records(1001), 1)
     run.take("run_first")
-    assert run.start(1) == {"status": "running", "attempt": 2, "chunk_count": 2, "written_chunks": [1]}
+    assert run.start(1) == {**started, "attempt": 2, "written_chunks": [1]}
     run.write(1, records(*range(1, 1001)))
     finished = run.on_step("finish_step", 1)
     assert run.on_step("finish_step", 1) == finished
-    assert run.start(1) == {"status": "succeeded", "attempt": 2, "chunk_count": 2, "written_chunks": [0, 1]}
+    done = {"status": "succeeded", "attempt": 2, "written_chunks": [0, 1], "next_chunk": None}
+    assert run.start(1) == {**started, **done}
     with refused(409, "immutable"):
         run.on_step("fail_step", 1, error=ERROR)
 

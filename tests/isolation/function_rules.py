@@ -280,6 +280,7 @@ WORKER_FUNCTIONS: Mapping[str, WorkerRules] = {
     "worker.start_step": _of_step(p_claim_id=NOT_A_CLAIM),
     "worker.skip_step": _of_step(p_claim_id=NOT_A_CLAIM),
     "worker.read_condition_input": WorkerRules("404 step_result_not_found", "ok", "p_step_result_id"),
+    "worker.end_step": _of_step(p_claim_id=NOT_A_CLAIM),
     "worker.finish_step": _of_step(p_claim_id=NOT_A_CLAIM),
     "worker.fail_step": _of_step(p_claim_id=NOT_A_CLAIM, p_error=ERROR),
     "worker.write_chunk": _of_step(p_claim_id=NOT_A_CLAIM, p_chunk_index=0, p_records=[]),

@@ -34,12 +34,12 @@ describe("errors of the Data API", () => {
 
   test("another stable code is a final error with that code", async () => {
     const { claim, stepResultId } = await claimedRun();
-    await expect(server.client().finishStep(stepResultId, claim.claim_id)).rejects.toMatchObject({
+    await expect(server.client().endStep(stepResultId, claim.claim_id, {})).rejects.toMatchObject({
       name: "StepError",
       code: "step_incomplete",
       retryable: false,
     });
-    expect(server.callsOf("finish_step")).toHaveLength(1);
+    expect(server.callsOf("end_step")).toHaveLength(1);
   });
 
   test("details arrive as the object that SQL raised", async () => {

@@ -21,13 +21,20 @@ import { callRpc, type RpcError } from "./rpc";
 type WorkerFunctions = Database["worker"]["Functions"];
 type WorkerFunction = keyof WorkerFunctions & string;
 
+const recordsSchema = z.array(z.object({ id: z.string(), data: z.record(z.string(), z.unknown()) }));
+const runningStepSchema = z.object({
+  status: z.literal("running"),
+  attempt: z.int(),
+  chunk_count: z.int(),
+  written_chunks: z.array(z.int()),
+  /** The first input chunk that is not written. */
+  next_chunk: z
+    .object({ chunk_index: z.int(), records: recordsSchema })
+    .transform(({ chunk_index, records }) => ({ chunkIndex: chunk_index, records }))
+    .nullable(),
+});
 const startedStepSchema = z.discriminatedUnion("status", [
-  z.object({
-    status: z.literal("running"),
-    attempt: z.int(),
-    chunk_count: z.int(),
-    written_chunks: z.array(z.int()),
-  }),
+  runningStepSchema,
   z.object({ status: z.literal("succeeded") }),
   z.object({ status: z.literal("failed") }),
   z.object({ status: z.literal("skipped") }),
@@ -38,9 +45,8 @@ const conditionInputSchema = z.object({
   run: z.record(z.string(), z.unknown()),
   steps: z.array(z.looseObject({ position: z.int(), slug: z.string() })),
 });
-const chunkSchema = z.object({
-  records: z.array(z.object({ id: z.string(), data: z.record(z.string(), z.unknown()) })),
-});
+const chunkSchema = z.object({ records: recordsSchema });
+const endedStepSchema = z.object({ next: startedStepSchema.nullable() });
 const startSchema = z.object({
   pipeline_run_id: z.guid(),
   org_id: z.guid(),
@@ -68,11 +74,29 @@ const progressSchema = z.object({ chunks_written: z.int() });
 const secretSchema = z.object({ value: z.string() });
 
 export type FinishedRun = z.infer<typeof finishedRunSchema>;
+export type RunningStep = z.infer<typeof runningStepSchema>;
 export type StartedStep = z.infer<typeof startedStepSchema>;
 export type Reconciled = z.infer<typeof reconciledSchema>;
 export type Repaired = z.infer<typeof repairedSchema>;
 export type Start = z.infer<typeof startSchema>;
 export type Suspect = z.infer<typeof suspectSchema>;
+
+export interface InputChunk {
+  chunkIndex: number;
+  records: PipelineRecord[];
+}
+
+/** What a step made of one of its input chunks. */
+export interface WrittenChunk {
+  chunkIndex: number;
+  outcome: ChunkOutcome;
+}
+
+/** What else is said with the end of a step. */
+export interface StepEnding {
+  lastChunk?: WrittenChunk | undefined;
+  nextStepResultId?: string | undefined;
+}
 
 export interface DataApiOptions {
   /** Of one try, from the connection to the end of the answer. */
@@ -122,8 +146,9 @@ export class DataApi {
     await this.#call("heartbeat", leaseSeconds ? { ...args, p_lease_seconds: leaseSeconds } : args, z.unknown());
   }
 
-  startStep(stepResultId: string, claimId: string): Promise<StartedStep> {
-    return this.#call("start_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, startedStepSchema);
+  startStep(stepResultId: string, claimId: string, signal?: AbortSignal): Promise<StartedStep> {
+    const args = { p_step_result_id: stepResultId, p_claim_id: claimId };
+    return this.#call("start_step", args, startedStepSchema, signal);
   }
 
   async readChunk(stepResultId: string, chunkIndex: number, signal?: AbortSignal): Promise<PipelineRecord[]> {
@@ -149,8 +174,20 @@ export class DataApi {
     await this.#call("write_chunk", args, z.unknown(), signal);
   }
 
-  async finishStep(stepResultId: string, claimId: string): Promise<void> {
-    await this.#call("finish_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, z.unknown());
+  /** All in one call: `lastChunk`, if it is given, is written, the step is finished and the next one started, if there is one. */
+  async endStep(
+    stepResultId: string,
+    claimId: string,
+    { lastChunk, nextStepResultId }: StepEnding,
+    signal?: AbortSignal,
+  ): Promise<StartedStep | undefined> {
+    const args = {
+      p_step_result_id: stepResultId,
+      p_claim_id: claimId,
+      ...(lastChunk && { p_last_chunk: asJson({ chunk_index: lastChunk.chunkIndex, ...lastChunk.outcome }) }),
+      ...(nextStepResultId && { p_next_step_result_id: nextStepResultId }),
+    };
+    return (await this.#call("end_step", args, endedStepSchema, signal)).next ?? undefined;
   }
 
   /** `continues`: the blueprint lets the run go on without the step. */

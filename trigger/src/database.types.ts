@@ -14,6 +14,10 @@ export type Database = {
         Returns: Json;
       };
       contract: { Args: { p_contract?: number }; Returns: Json };
+      end_step: {
+        Args: { p_claim_id: string; p_last_chunk?: Json; p_next_step_result_id?: string; p_step_result_id: string };
+        Returns: Json;
+      };
       fail_pipeline_run: { Args: { p_claim_id: string; p_error: Json; p_pipeline_run_id: string }; Returns: Json };
       fail_step: { Args: { p_claim_id: string; p_error: Json; p_step_result_id: string }; Returns: Json };
       finish_pipeline_run: { Args: { p_claim_id: string; p_pipeline_run_id: string }; Returns: Json };

@@ -12,6 +12,7 @@ export class ChunkRoom {
   readonly #bytes = new Map<number, number>();
   readonly #waiting: (() => void)[] = [];
   #largest = 0;
+  #closed = false;
 
   constructor(
     readonly mostChunks: number,
@@ -38,6 +39,16 @@ export class ChunkRoom {
   release(chunkIndex: number): void {
     this.#bytes.delete(chunkIndex);
     for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Nothing more is to be read: whoever waits for a release need not any longer. */
+  close(): void {
+    this.#closed = true;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   /** Resolves at the next release. */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { DataApi } from "../data-api";
+import { finalError } from "../errors";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 
@@ -28,7 +29,8 @@ test("chunks that are written already are neither read nor processed again", asy
   });
   expect(await runOn(server, run.id, [keep])).toEqual({ status: "succeeded" });
   expect(processed).toEqual([1, 3]);
-  expect(server.callsOf("read_chunk").map(({ args }) => args.p_chunk_index)).toEqual([1, 3]);
+  // The first came with the start of the step.
+  expect(server.callsOf("read_chunk").map(({ args }) => args.p_chunk_index)).toEqual([3]);
 });
 
 test("an attempt that died in the middle is continued by the next one, and no record is lost or doubled", async () => {
@@ -78,14 +80,14 @@ describe("overlap", () => {
     const readSoFar: number[] = [];
     const slow = stepOf("slow", {
       processChunk: async (records, { chunkIndex }) => {
-        await vi.waitUntil(() => server.callsOf("read_chunk").length === Math.min(chunkIndex + 3, 5));
+        await vi.waitUntil(() => server.callsOf("read_chunk").length === Math.min(chunkIndex + 2, 4));
         await aWhile();
         readSoFar.push(server.callsOf("read_chunk").length);
         return { records, rejected: [], dropped: [] };
       },
     });
     await runOn(server, run.id, [slow]);
-    expect(readSoFar).toEqual([3, 4, 5, 5, 5]);
+    expect(readSoFar).toEqual([2, 3, 4, 4, 4]);
   });
 
   test("work goes on while two chunks are written, and no further", async () => {
@@ -102,9 +104,14 @@ describe("overlap", () => {
     await vi.waitUntil(() => processed.length >= 3);
     await aWhile();
     expect(processed).toEqual([0, 1, 2]);
-    expect(server.callsOf("write_chunk").map(({ args }) => args.p_chunk_index)).toEqual([0, 1]);
-    // Two are written, one waits for that, two are read ahead.
-    expect(server.callsOf("read_chunk")).toHaveLength(5);
+    expect(
+      server
+        .callsOf("write_chunk")
+        .map(({ args }) => Number(args.p_chunk_index))
+        .sort(),
+    ).toEqual([0, 1]);
+    // Two are written, one waits for that, two are read ahead; the first came with the start of the step.
+    expect(server.callsOf("read_chunk")).toHaveLength(4);
     writes.release();
     expect(await outcome).toEqual({ status: "succeeded" });
     expect(processed).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
@@ -150,11 +157,12 @@ describe("overlap", () => {
   });
 
   test("large chunks are held a few at a time, whatever the concurrency", async () => {
-    const chunks = chunksOf(12, 3).map((chunk) =>
+    const chunks = chunksOf(8, 3).map((chunk) =>
       chunk.map(({ id }) => ({ id, data: { text: "x".repeat(1_000_000) } })),
     );
     const { run } = server.schema.addRun(chunks, [{ slug: "keep", concurrency: 20 }]);
-    let held = 0;
+    // The first comes with the start of the step.
+    let held = 1;
     let most = 0;
     server.onCall(({ name }) => {
       if (name === "read_chunk") most = Math.max(most, ++held);
@@ -164,6 +172,25 @@ describe("overlap", () => {
     // Five of three megabytes are within sixteen. The first three are read before it is known how large they are.
     expect(most).toBeGreaterThanOrEqual(3);
     expect(most).toBeLessThanOrEqual(5);
+  }, 30_000);
+});
+
+describe("a failure", () => {
+  test("is not waited for by those that have no room", async () => {
+    const chunks = chunksOf(4, 1).map((chunk) =>
+      chunk.map(({ id }) => ({ id, data: { text: "x".repeat(9_000_000) } })),
+    );
+    const { run } = server.schema.addRun(chunks, [{ slug: "breaks", concurrency: 4 }]);
+    let begun = 0;
+    const breaks = stepOf("breaks", {
+      processChunk: async () => {
+        begun++;
+        await aWhile();
+        throw finalError("broken", "It is broken.");
+      },
+    });
+    expect((await runOn(server, run.id, [breaks])).status).toBe("failed");
+    expect(begun).toBeLessThan(4);
   });
 });
 

@@ -1,5 +1,5 @@
-import type { DataApi } from "../data-api";
-import { delayedAbort } from "./abort";
+import type { DataApi, InputChunk, RunningStep, WrittenChunk } from "../data-api";
+import { afterGrace } from "./abort";
 import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-room";
 import type { Claim, ClaimedStep } from "./claim";
 import type { Condition, ConditionInput } from "./condition";
@@ -7,14 +7,6 @@ import { putInPlace } from "./place";
 import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
 import { withinTimeout } from "./timeout";
 import type { StepTimings } from "./timings";
-
-export interface InputChunk {
-  chunkIndex: number;
-  records: PipelineRecord[];
-}
-
-/** How long what is being written may take when its run has ended. Nothing is lost if it does not get there: it is done again. */
-const writeGraceMs = 4_000;
 
 /** One step of a claimed run with everything that its chunks need. */
 export interface StepWork {
@@ -38,23 +30,26 @@ export interface Preparation {
 
 /**
  * The step's input chunks in the order of `chunkIndexes`, the next ones fetched while the caller works on one, as far as
- * `room` has place. What is fetched is in the room, and the caller releases it.
+ * `room` has place. What is fetched is in the room, and the caller releases it. `arrived` is here already.
  */
 export async function* readChunks(
   work: StepWork,
   chunkIndexes: readonly number[],
   room: ChunkRoom,
+  arrived?: InputChunk,
 ): AsyncGenerator<InputChunk> {
   const { dataApi, step, signal } = work;
   const read = async (chunkIndex: number): Promise<InputChunk> => {
     room.take(chunkIndex);
-    const records = await dataApi.readChunk(step.step_result_id, chunkIndex, signal);
+    const isHere = arrived?.chunkIndex === chunkIndex && arrived.records;
+    arrived = undefined;
+    const records = isHere || (await dataApi.readChunk(step.step_result_id, chunkIndex, signal));
     room.weigh(chunkIndex, records);
     return { chunkIndex, records };
   };
   const reads: Promise<InputChunk>[] = [];
   let begun = 0;
-  for (;;) {
+  while (!room.isClosed) {
     signal.throwIfAborted();
     for (; reads.length <= chunksAhead && begun < chunkIndexes.length && !room.isFull; begun++) {
       const chunk = read(chunkIndexes[begun] as number);
@@ -70,34 +65,37 @@ export async function* readChunks(
 }
 
 /**
- * Processes and writes each chunk that is not in `writtenChunks`, as many at a time as the blueprint says, while the next
- * are read and the last are written. A chunk's output is its checkpoint, and counts when its writing is acknowledged: a
- * retry or a crash repeats at most the chunks that were under way. When one fails no other is begun, and those at hand
- * are finished and written first, so that the next attempt never meets them.
+ * Processes and writes each chunk that is not written, as many at a time as the blueprint says, while the next are read
+ * and the last are written. A chunk's output is its checkpoint, and counts when its writing is acknowledged: a retry or a
+ * crash repeats at most the chunks that were under way. When one fails no other is begun, and those at hand are finished
+ * and written first, so that the next attempt never meets them.
  */
 export async function processChunks(
   work: StepWork,
   preparation: Preparation,
-  chunkCount: number,
-  writtenChunks: readonly number[],
+  { chunk_count, written_chunks, next_chunk }: RunningStep,
   onWritten: () => void,
 ): Promise<void> {
   const { dataApi, claim, step, signal, timings } = work;
-  const written = new Set(writtenChunks);
-  const pending = chunkIndexesOf(chunkCount).filter((chunkIndex) => !written.has(chunkIndex));
+  const written = new Set(written_chunks);
+  const pending = chunkIndexesOf(chunk_count).filter((chunkIndex) => !written.has(chunkIndex));
   const atOnce = Math.min(step.concurrency ?? 1, pending.length);
   const room = new ChunkRoom(chunksAhead + atOnce + chunksBehind, mostBytes);
-  const chunks = readChunks(work, pending, room);
+  const chunks = readChunks(work, pending, room, next_chunk ?? undefined);
   const failures: unknown[] = [];
+  const fail = (error: unknown) => {
+    failures.push(error);
+    room.close();
+  };
 
   // A step that finished its chunk is written even if the run was cancelled meanwhile; SQL decides what counts.
-  const writingSignal = delayedAbort(signal, writeGraceMs);
+  const writingSignal = afterGrace(signal);
   const write = async (chunkIndex: number, outcome: ChunkOutcome) => {
     try {
       await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome, writingSignal);
       onWritten();
     } catch (error) {
-      failures.push(error);
+      fail(error);
     } finally {
       room.release(chunkIndex);
     }
@@ -119,12 +117,22 @@ export async function processChunks(
         await timings.writing(() => writeBehind(chunk.chunkIndex, outcome));
       }
     } catch (error) {
-      failures.push(error);
+      fail(error);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, processInTurn));
   await timings.writing(() => Promise.all(writes));
   if (failures.length > 0) throw failures[0];
+}
+
+/** What the step makes of the only chunk that is not written. The caller writes it, with what else there is to say. */
+export async function processLastChunk(
+  work: StepWork,
+  preparation: Preparation,
+  chunk: InputChunk,
+): Promise<WrittenChunk> {
+  const outcome = await work.timings.processing(() => processChunk(work, preparation, chunk));
+  return { chunkIndex: chunk.chunkIndex, outcome };
 }
 
 /** What the step makes of the records that its condition chooses; the others keep their place. */
@@ -162,7 +170,7 @@ async function processChunk(
 export async function prepareState(
   work: StepWork,
   { config, conditionInput }: Omit<Preparation, "state">,
-  chunkCount: number,
+  { chunk_count, next_chunk }: RunningStep,
 ): Promise<unknown> {
   const { definition, condition, signal, timings } = work;
   const choose = (records: PipelineRecord[]) =>
@@ -174,7 +182,7 @@ export async function prepareState(
     signal,
     async *readInput() {
       const room = new ChunkRoom(chunksAhead + 1, mostBytes);
-      const chunks = readChunks(work, chunkIndexesOf(chunkCount), room);
+      const chunks = readChunks(work, chunkIndexesOf(chunk_count), room, next_chunk ?? undefined);
       const nextChunk = () => timings.reading(() => chunks.next());
       for (let next = await nextChunk(); !next.done; next = await nextChunk()) {
         const { chunkIndex, records } = next.value;

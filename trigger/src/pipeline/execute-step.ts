@@ -1,9 +1,11 @@
 import { logger } from "@trigger.dev/sdk";
 import { z } from "zod";
 
+import type { StartedStep, StepEnding } from "../data-api";
 import { DataApiUnavailableError, finalError, RunEndedError, StepError, summarize, toRecordedError } from "../errors";
 import { type Backoff, backoffMs, sleep } from "./backoff";
-import { type Preparation, prepareState, processChunks, type StepWork } from "./chunks";
+import { afterGrace } from "./abort";
+import { type Preparation, prepareState, processChunks, processLastChunk, type StepWork } from "./chunks";
 import type { ClaimedStep } from "./claim";
 import { Condition } from "./condition";
 import type { AnyStepDefinition } from "./step";
@@ -45,36 +47,51 @@ function sentence(error: z.ZodError): string {
     .join("; ");
 }
 
+/** What came before a step and what follows it, as far as that saves calls. */
+export interface StepPlace {
+  /** The step is started already, by the end of the one before. */
+  started?: StartedStep | undefined;
+  /** The step to be started by the end of this one. */
+  nextStepResultId?: string | undefined;
+}
+
 /**
  * Brings one step to its end: succeeded, or a thrown error. A retryable error starts the step again, which
  * goes on at the first chunk that is not written; `max_attempts` counts tries in a row without a new
- * chunk, so that one flaky answer in a thousand does not use up a long delivery.
+ * chunk, so that one flaky answer in a thousand does not use up a long delivery. Returns how the next step was started, if
+ * it was.
  */
-export async function executeStep(work: StepWork): Promise<void> {
+export async function executeStep(work: StepWork, place: StepPlace = {}): Promise<StartedStep | undefined> {
   const { dataApi, claim, step, condition, signal } = work;
   const config = parseConfig(work.definition, step);
   const backoff = backoffOf(step);
   const maxAttempts = step.retry?.max_attempts ?? defaultMaxAttempts;
+  let startedBefore = place.started;
   let prepared: Preparation | undefined;
   let failures = 0;
   for (;;) {
     signal.throwIfAborted();
     try {
-      const started = await dataApi.startStep(step.step_result_id, claim.claim_id);
+      const started = startedBefore ?? (await dataApi.startStep(step.step_result_id, claim.claim_id, signal));
+      startedBefore = undefined;
       // An attempt whose last answer was lost had brought it to its end.
-      if (started.status !== "running") return;
+      if (started.status !== "running") return undefined;
       if (prepared === undefined) {
         const conditionInput = condition?.asksRecords
           ? await dataApi.readConditionInput(step.step_result_id)
           : undefined;
-        const state = await prepareState(work, { config, conditionInput }, started.chunk_count);
+        const state = await prepareState(work, { config, conditionInput }, started);
         prepared = { config, state, conditionInput };
       }
-      await processChunks(work, prepared, started.chunk_count, started.written_chunks, () => {
-        failures = 0;
-      });
-      await dataApi.finishStep(step.step_result_id, claim.claim_id);
-      return;
+      const ending: StepEnding = { nextStepResultId: place.nextStepResultId };
+      if (started.next_chunk !== null && started.chunk_count - started.written_chunks.length === 1) {
+        ending.lastChunk = await processLastChunk(work, prepared, started.next_chunk);
+      } else {
+        await processChunks(work, prepared, started, () => {
+          failures = 0;
+        });
+      }
+      return await dataApi.endStep(step.step_result_id, claim.claim_id, ending, afterGrace(signal));
     } catch (error) {
       // An aborted step fails in its own way; what ended the run is the reason that counts.
       signal.throwIfAborted();
@@ -87,20 +104,25 @@ export async function executeStep(work: StepWork): Promise<void> {
   }
 }
 
+/** `failure`: the summary of what was recorded as the run's. Otherwise the run goes on: the step succeeded, or may fail. */
+export interface StepEnd {
+  failure?: string | undefined;
+  next?: StartedStep | undefined;
+}
+
 /**
- * `executeStep`, with a failure of the step recorded as the run's. Returns the summary of what was recorded, or
- * undefined when the run goes on: the step succeeded, or may fail. Throws what is not the step's fault: the run ended, or the Data API is away.
+ * `executeStep`, with a failure of the step recorded. Throws what is not the step's fault: the run ended, or the Data
+ * API is away.
  */
-export async function executeStepOrFail(work: StepWork): Promise<string | undefined> {
+export async function executeStepOrFail(work: StepWork, place: StepPlace = {}): Promise<StepEnd> {
   try {
-    await executeStep(work);
-    return undefined;
+    return { next: await executeStep(work, place) };
   } catch (error) {
     work.signal.throwIfAborted();
     if (error instanceof RunEndedError || error instanceof DataApiUnavailableError) throw error;
     const recorded = toRecordedError(error);
     logger.error("A step failed", { slug: work.step.slug, code: recorded.code, error });
     const { continues } = await work.dataApi.failStep(work.step.step_result_id, work.claim.claim_id, recorded);
-    return continues ? undefined : summarize(recorded);
+    return continues ? {} : { failure: summarize(recorded) };
   }
 }

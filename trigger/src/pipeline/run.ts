@@ -1,6 +1,6 @@
 import { logger } from "@trigger.dev/sdk";
 
-import type { DataApi, FinishedRun } from "../data-api";
+import type { DataApi, FinishedRun, StartedStep } from "../data-api";
 import {
   finalError,
   type RecordedError,
@@ -92,16 +92,30 @@ async function executeSteps(
       return summarize(recorded);
     }
   }
-  for (const work of works) {
-    if (isThrough(work.step)) continue;
-    const decision = await askOfRun(work);
+  const toDo = works.filter(({ step }) => !isThrough(step));
+  let started: StartedStep | undefined;
+  for (const [index, work] of toDo.entries()) {
+    // What the end of the step before has started had no condition to ask.
+    const decision = started === undefined ? await askOfRun(work) : "go";
     if (decision === "skipped") continue;
     if (decision !== "go") return decision.failure;
-    const inline = work.step.execution_mode === "inline";
-    const failure = inline ? await executeStepOrFail(work) : await executeStepTask(work, heartbeat, parts);
-    if (failure !== undefined) return failure;
+    if (work.step.execution_mode === "task") {
+      const failure = await executeStepTask(work, heartbeat, parts);
+      if (failure !== undefined) return failure;
+      continue;
+    }
+    const next = toDo[index + 1];
+    const nextStepResultId = next && startsAtOnce(next) ? next.step.step_result_id : undefined;
+    const end = await executeStepOrFail(work, { started, nextStepResultId });
+    if (end.failure !== undefined) return end.failure;
+    started = end.next;
   }
   return undefined;
+}
+
+/** Nothing is to be asked before the step starts, and nobody else starts it. */
+function startsAtOnce({ step, condition }: StepWork): boolean {
+  return step.execution_mode === "inline" && (condition === undefined || condition.asksRecords || step.begun);
 }
 
 /** Left from an earlier attempt, or from the run that this one retries. */

@@ -73,8 +73,9 @@ describe("retry", () => {
   test("a database that is away is tried again, whatever is named", async () => {
     const retry = { max_attempts: 3, backoff, on: ["other"] };
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "keep", retry }]);
-    server.failNext("write_chunk", "reset", "reset", "reset");
+    server.failNext("end_step", "reset", "reset", "reset");
     expect(await runOn(server, run.id, [stepOf("keep")])).toEqual({ status: "succeeded" });
+    expect(server.callsOf("start_step")).toHaveLength(2);
   });
 
   test("waits grow by their factor up to their bound, the upper half random", () => {

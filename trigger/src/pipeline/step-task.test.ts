@@ -84,7 +84,7 @@ describe("a step in its own task", () => {
     let held = false;
     server.onCall(async ({ name, args }) => {
       if (args.p_claim_id !== server.schema.run(run.id).claimId) return;
-      if (name === "finish_step" && !held) vi.advanceTimersByTime(5_000);
+      if (name === "end_step" && !held) vi.advanceTimersByTime(5_000);
       if (name !== "heartbeat" || held) return;
       held = true;
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -155,7 +155,7 @@ describe("a step in its own task", () => {
       const records = await api.readChunk(step.step_result_id, starts);
       await api.writeChunk(step.step_result_id, claim_id, starts++, keep(records));
       if (started.status === "running" && starts === 7) {
-        await api.finishStep(step.step_result_id, claim_id);
+        await api.endStep(step.step_result_id, claim_id, {});
         return { ok: true };
       }
       return { ok: false, message: "Run exceeded maximum compute time." };

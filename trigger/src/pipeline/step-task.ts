@@ -33,7 +33,7 @@ export function stepTask<Config, State>(definition: StepDefinition<Config, State
         const condition = parseCondition(step);
         const timings = new StepTimings();
         const work = { dataApi, claim, step, definition, condition, signal: heartbeat.signal, timings };
-        const failure = await executeStepOrFail(work);
+        const { failure } = await executeStepOrFail(work);
         // The failure is recorded; Trigger.dev shall show it too and not try again.
         if (failure !== undefined) throw new AbortTaskRunError(failure);
         await heartbeat.lease(queueingLeaseSeconds);

@@ -146,7 +146,9 @@ export class WorkerSchema {
       step.begun = true;
       step.attempt += 1;
       const written_chunks = [...step.written.keys()];
-      return { status: "running", attempt: step.attempt, chunk_count: run.input.length, written_chunks };
+      const next = run.input.findIndex((_, chunkIndex) => !step.written.has(chunkIndex));
+      const next_chunk = next < 0 ? null : { chunk_index: next, records: this.#input(run, step, next) };
+      return { status: "running", attempt: step.attempt, chunk_count: run.input.length, written_chunks, next_chunk };
     },
     read_chunk: (args) => {
       const { run, step } = this.#stepOf(args.p_step_result_id);
@@ -175,6 +177,24 @@ export class WorkerSchema {
       if (step.written.size !== run.input.length) throw new Refusal(409, "step_incomplete");
       step.status = "succeeded";
       return {};
+    },
+    end_step: (args) => {
+      // All or nothing, as in one transaction.
+      const { step } = this.#claimedStep(args);
+      const written = new Map(step.written);
+      try {
+        if (args.p_last_chunk) {
+          const { chunk_index, records, rejected, dropped } = args.p_last_chunk as Arguments;
+          const chunk = { p_chunk_index: chunk_index, p_records: records, p_rejected: rejected, p_dropped: dropped };
+          this.call("write_chunk", { ...args, ...chunk });
+        }
+        this.call("finish_step", args);
+      } catch (error) {
+        step.written = written;
+        throw error;
+      }
+      const next = args.p_next_step_result_id;
+      return { next: next ? this.call("start_step", { ...args, p_step_result_id: next }) : null };
     },
     fail_step: (args) => {
       const { run, step } = this.#claimedStep(args);
