@@ -81,6 +81,7 @@ def _peer(bench: Bench, script: str, steps: int, environment: dict[str, str]) ->
         process = stack.enter_context(
             subprocess.Popen(
                 [_BIN / "python", _FOLDER / script, str(steps)],
+                cwd=bench.folder,
                 env={**os.environ, **environment},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -64,10 +64,6 @@ class Bench:
     http: httpx.AsyncClient
 
     @property
-    def has_postgrest(self) -> bool:
-        return bool(self.environment.variables.get("POSTGREST_BIN"))
-
-    @property
     def company_id(self) -> str:
         return self.org.first.id
 
