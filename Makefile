@@ -4,6 +4,7 @@ VENV := .venv/bin
 PY_STAMP := .venv/.installed
 TRIGGER_STAMP := trigger/node_modules/.package-lock.json
 LOCAL_STAMP := local/supabase/node_modules/.package-lock.json
+PEERS := tests/benchmarks/.venv
 
 .DEFAULT_GOAL := help
 
@@ -51,6 +52,10 @@ bench-http: install ## What a small call costs with each HTTP client that the AP
 bench-rls: install ## What row-level security costs at 10,000 and 1,000,000 pipeline runs (some minutes)
 	$(VENV)/python -m tests.benchmarks.rls
 
+.PHONY: bench-engine
+bench-engine: install $(PEERS)/.installed ## What the run engine costs, beside Prefect, DBOS and a plain script; ONLY=ab for some parts (some minutes)
+	$(VENV)/python -m tests.benchmarks.engine $(if $(ONLY),--only $(ONLY))
+
 .PHONY: bench-memory
 bench-memory: install ## How much memory the worker needs for 100,000 records of 2 KB (some minutes)
 	$(VENV)/python -m tests.benchmarks.worker_memory
@@ -64,6 +69,12 @@ $(PY_STAMP): requirements.txt local/requirements.txt
 		{ echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11." >&2; exit 1; }
 	$(PYTHON) -m venv --without-pip .venv
 	$(PYTHON) -m pip --python $(VENV)/python install --quiet --disable-pip-version-check -r local/requirements.txt
+	@touch $@
+
+# What the engine is compared with, away from the product's packages.
+$(PEERS)/.installed: tests/benchmarks/requirements.txt
+	$(PYTHON) -m venv --without-pip $(PEERS)
+	$(PYTHON) -m pip --python $(PEERS)/bin/python install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 %/node_modules/.package-lock.json: %/package-lock.json

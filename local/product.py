@@ -12,14 +12,12 @@ import httpx
 
 from local.probe import probe
 from local.processes import Command
-from local.settings import ROOT
-
-TRIGGER_FOLDER = ROOT / "trigger"
+from local.settings import ROOT, TRIGGER_FOLDER
 
 
-def publish_registry(environment: Mapping[str, str]) -> Command:
-    """Writes the step registry of trigger/ into the database."""
-    return Command("publish-registry", ["npm", "run", "publish-registry"], TRIGGER_FOLDER, environment)
+def publish_registry(environment: Mapping[str, str], *, folder: Path) -> Command:
+    """Writes the step registry of the Trigger.dev project in `folder` into the database."""
+    return Command("publish-registry", ["npm", "run", "publish-registry"], folder, environment)
 
 
 def trigger_platform(environment: Mapping[str, str], *, port: int, task_environment: Path) -> Command:
@@ -32,13 +30,13 @@ def trigger_platform(environment: Mapping[str, str], *, port: int, task_environm
     )
 
 
-def trigger_worker(environment: Mapping[str, str], *, branch: str | None) -> Command:
-    """Trigger.dev's own CLI, which builds the tasks and executes them.
+def trigger_worker(environment: Mapping[str, str], *, folder: Path, branch: str | None) -> Command:
+    """Trigger.dev's own CLI, which builds the tasks in `folder` and executes them.
 
     It ends any other session on the same branch of the folder it runs in, so a stack has a branch of its own.
     """
     variables = {**environment, "TRIGGER_DEV_BRANCH": branch} if branch else environment
-    return Command("trigger-worker", ["npm", "run", "dev"], TRIGGER_FOLDER, variables)
+    return Command("trigger-worker", ["npm", "run", "dev"], folder, variables)
 
 
 def worker_branch(directory: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 from local.errors import StackError
 
 ROOT = Path(__file__).resolve().parent.parent
+TRIGGER_FOLDER = ROOT / "trigger"
 DEFAULT_DIRECTORY = ROOT / ".local"
 DEFAULT_PORT_BASE = 54320
 
@@ -76,6 +77,8 @@ class StackSettings:
     supabase: SupabaseService | None = None
     trigger: TriggerService | None = None
     postgrest_bin: Path | None = None
+    trigger_folder: Path = TRIGGER_FOLDER
+    """The Trigger.dev project whose tasks are built and executed, and whose registry is published."""
     adjusted: Mapping[str, str] = field(default_factory=dict)
     """Variables of the API that the stack leaves to the developer, as far as they are set."""
 

@@ -16,7 +16,7 @@ from local.environment import build_environment, local_supabase, local_trigger, 
 from local.errors import StackError
 from local.private_file import write_private
 from local.processes import Command, Identity, ManagedProcess, check_ports, sweep
-from local.settings import Scope, StackSettings, SupabaseService, read_settings
+from local.settings import TRIGGER_FOLDER, Scope, StackSettings, SupabaseService, read_settings
 from local.state import Phase, StackState, read_state, write_state
 from local.supabase_cli import migration_up
 from local.supabase_server import FOLDER, auth_answers, data_api_answers, server_command
@@ -46,7 +46,7 @@ class Stack:
         self.settings.logs.mkdir(parents=True, exist_ok=True)
         sweep(directory)  # what a crashed predecessor may have left
         try:
-            check_tools([FOLDER, *([product.TRIGGER_FOLDER] if self.settings.scope == "all" else [])])
+            check_tools([FOLDER, *([self.settings.trigger_folder] if self.settings.scope == "all" else [])])
             check_ports(self.settings.taken_ports)
             environment = self._start_services()
         except BaseException as error:
@@ -84,7 +84,7 @@ class Stack:
         worker = self._start_worker(environment)
         self._start_supabase(credentials, supabase)
         api = self._run(product.api(environment, port=settings.ports.api, directory=settings.directory))
-        self._run_to_end(product.publish_registry(environment))
+        self._run_to_end(product.publish_registry(environment, folder=settings.trigger_folder))
         api.wait_until(lambda: product.api_answers(environment["API_URL"]), seconds=120)
         if settings.trigger is None:
             worker.wait_until(lambda: product.worker_registered(trigger.api_url), seconds=300)
@@ -105,16 +105,15 @@ class Stack:
     def _start_worker(self, environment: Mapping[str, str]) -> ManagedProcess:
         settings = self.settings
         if settings.trigger is not None:
-            return self._run(product.trigger_worker(environment, branch=None))
+            return self._run(product.trigger_worker(environment, folder=settings.trigger_folder, branch=None))
         url = environment["TRIGGER_API_URL"]
         tasks = settings.directory / "task-environment.json"
         write_private(tasks, json.dumps(task_environment(environment), indent=2))
         port = settings.ports.trigger_platform
         platform = self._run(product.trigger_platform(environment, port=port, task_environment=tasks))
         platform.wait_until(lambda: product.platform_answers(url), seconds=120)
-        return self._run(
-            product.trigger_worker(environment, branch=product.worker_branch(settings.directory))
-        )
+        branch = product.worker_branch(settings.directory)
+        return self._run(product.trigger_worker(environment, folder=settings.trigger_folder, branch=branch))
 
     def _run(self, command: Command) -> ManagedProcess:
         log = self.settings.logs / f"{command.name}.log"
@@ -148,10 +147,12 @@ def running_stack(
     only: Scope = "all",
     migrate: bool = False,
     environment: Mapping[str, str] | None = None,
+    trigger_folder: Path = TRIGGER_FOLDER,
 ) -> Iterator[dict[str, str]]:
     """A stack for as long as the block runs; yields the variables that `python -m local env` prints.
 
-    `environment` is searched for services that replace a stand-in (default: the process's own).
+    `environment` is searched for services that replace a stand-in (default: the process's own);
+    `trigger_folder` is a Trigger.dev project other than the product's.
     """
     settings = read_settings(
         directory=directory,
@@ -160,7 +161,7 @@ def running_stack(
         migrate=migrate,
         environment=os.environ if environment is None else environment,
     )
-    stack = Stack(settings)
+    stack = Stack(replace(settings, trigger_folder=trigger_folder))
     variables = stack.start()
     try:
         yield variables

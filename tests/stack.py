@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from local.settings import Scope
+from local.settings import TRIGGER_FOLDER, Scope
 from local.stack import running_stack
 
 # Below the ports that Linux gives to outgoing connections, so that a probed port stays free until it is used.
@@ -45,9 +45,14 @@ class StackEnvironment:
 
 @contextmanager
 def stack_for_tests(
-    directory: Path, scope: Scope, *, settings: Mapping[str, str] | None = None
+    directory: Path,
+    scope: Scope,
+    *,
+    settings: Mapping[str, str] | None = None,
+    trigger_folder: Path = TRIGGER_FOLDER,
 ) -> Iterator[StackEnvironment]:
-    """A stack for as long as the block runs, with `settings` of the API other than the local ones.
+    """A stack for as long as the block runs, with `settings` of the API other than the local ones and the
+    tasks of `trigger_folder`.
 
     It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
     the services that they name are used, and migrated.
@@ -63,6 +68,7 @@ def stack_for_tests(
             only=scope,
             migrate=against_services,
             environment=services | dict(settings or {}),
+            trigger_folder=trigger_folder,
         ) as variables,
     ):
         yield StackEnvironment(

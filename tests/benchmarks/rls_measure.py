@@ -82,12 +82,12 @@ def compare(connection: Connection, case: Case) -> dict[str, Cost]:
             transactions[name].append(transaction)
             statements[name].append(statement)
     return {
-        name: Cost(_undisturbed(statements[name][WARM_UP:]), _undisturbed(transactions[name][WARM_UP:]))
+        name: Cost(undisturbed(statements[name][WARM_UP:]), undisturbed(transactions[name][WARM_UP:]))
         for name in found
     }
 
 
-def _undisturbed(times: list[float]) -> float:
+def undisturbed(times: list[float]) -> float:
     """The first decile: whatever else the machine does only ever adds to the time that something takes."""
     return statistics.quantiles(times, n=10)[0]
 

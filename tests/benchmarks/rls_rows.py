@@ -169,6 +169,10 @@ class Caller:
     def company_id(self) -> str | None:
         return None if self.company is None else _id("company", self.org, self.company)
 
+    @property
+    def blueprint_id(self) -> str:
+        return _id("blueprint", self.org)
+
     def with_token(self) -> Caller:
         return replace(self, credential="API token")
 

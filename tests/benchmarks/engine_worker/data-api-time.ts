@@ -1,0 +1,57 @@
+import { subscribe } from "node:diagnostics_channel";
+import { type EventLoopUtilization, performance } from "node:perf_hooks";
+
+/** As https://nodejs.org/api/diagnostics_channel.html and undici's docs/api/DiagnosticsChannel.md name them. */
+const created = "undici:request:create";
+const over = ["undici:request:trailers", "undici:request:error"];
+
+interface Request {
+  origin: string | URL;
+  path: string;
+}
+
+interface Sums {
+  /** Calls by function. */
+  calls: Record<string, number>;
+  /** What the calls took, one by one. */
+  callsMs: number;
+  /** While at least one call was under way and the process had nothing to do but wait. */
+  waitingMs: number;
+}
+
+/** Follows the calls to the Data API from outside of the code that makes them. */
+export class DataApiTime {
+  readonly #origin: string;
+  readonly #begun = new Map<Request, number>();
+  #since: EventLoopUtilization | undefined;
+  #sums: Sums = { calls: {}, callsMs: 0, waitingMs: 0 };
+
+  constructor(supabaseUrl: string) {
+    this.#origin = new URL(supabaseUrl).origin;
+    subscribe(created, (message) => this.#begin((message as { request: Request }).request));
+    for (const name of over) subscribe(name, (message) => this.#end((message as { request: Request }).request));
+  }
+
+  /** What has been summed up since the last time. */
+  take(): Sums {
+    const taken = this.#sums;
+    this.#sums = { calls: {}, callsMs: 0, waitingMs: 0 };
+    return taken;
+  }
+
+  #begin(request: Request): void {
+    if (String(request.origin) !== this.#origin) return;
+    const name = request.path.split("/").at(-1) ?? request.path;
+    this.#sums.calls[name] = (this.#sums.calls[name] ?? 0) + 1;
+    if (this.#begun.size === 0) this.#since = performance.eventLoopUtilization();
+    this.#begun.set(request, performance.now());
+  }
+
+  #end(request: Request): void {
+    const begun = this.#begun.get(request);
+    if (begun === undefined) return;
+    this.#sums.callsMs += performance.now() - begun;
+    this.#begun.delete(request);
+    if (this.#begun.size === 0) this.#sums.waitingMs += performance.eventLoopUtilization(this.#since).idle;
+  }
+}
