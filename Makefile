@@ -44,6 +44,10 @@ isolation: install ## Try everything that one tenant could do to another; print 
 mutants: install ## Take each fence between tenants down in turn, and show what notices
 	$(VENV)/python -m tests.isolation mutants
 
+.PHONY: chaos
+chaos: install ## Kill every part, again and again, in the middle of 200 runs; show that nothing is lost or doubled
+	$(VENV)/python -m tests.chaos
+
 .PHONY: bench-http
 bench-http: install ## What a small call costs with each HTTP client that the API could use
 	$(VENV)/python -m tests.benchmarks.http_clients

@@ -71,11 +71,12 @@ class Command:
 class ManagedProcess:
     """One running process of the stack, writing to a log of its own."""
 
-    def __init__(self, command: Command, *, directory: Path, log: Path) -> None:
+    def __init__(self, command: Command, *, directory: Path, log: Path, log_goes_on: bool = False) -> None:
         self.name = command.name
+        self.command = command
         self.log = log
         try:
-            with log.open("wb") as output:
+            with log.open("ab" if log_goes_on else "wb") as output:
                 self._process = subprocess.Popen(
                     command.arguments,
                     cwd=command.cwd,
@@ -112,6 +113,10 @@ class ManagedProcess:
         code = self._process.poll()
         if code is not None:
             raise StackError(f"{self.name} stopped ({_ending(code)}). {self._evidence()}")
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
 
     def stop(self, *, seconds: float = 10) -> None:
         """Ends the process and its group: asked first, killed when that takes too long."""

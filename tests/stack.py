@@ -38,6 +38,24 @@ class StackEnvironment:
     trigger_secret_key: str = field(repr=False)
     variables: dict[str, str] = field(repr=False)
 
+    @classmethod
+    def of(cls, directory: Path, scope: Scope, variables: dict[str, str]) -> StackEnvironment:
+        return cls(
+            directory=directory,
+            scope=scope,
+            api_url=variables["API_URL"],
+            supabase_url=variables["SUPABASE_URL"],
+            publishable_key=variables["SUPABASE_PUBLISHABLE_KEY"],
+            secret_key=variables["SUPABASE_SECRET_KEY"],
+            jwt_secret=variables["SUPABASE_JWT_SECRET"],
+            jwt_issuer=variables["SUPABASE_JWT_ISSUER"],
+            jwt_audience=variables["SUPABASE_JWT_AUDIENCE"],
+            database_url=variables["DATABASE_URL"],
+            trigger_api_url=variables["TRIGGER_API_URL"],
+            trigger_secret_key=variables["TRIGGER_SECRET_KEY"],
+            variables=variables,
+        )
+
     @property
     def log_directory(self) -> Path:
         return self.directory / "logs"
@@ -61,7 +79,7 @@ def stack_for_tests(
     only_a_binary = {name: os.environ[name] for name in ("POSTGREST_BIN",) if name in os.environ}
     services = dict(os.environ) if against_services else only_a_binary
     with (
-        _terminated_like_interrupted(),
+        terminated_like_interrupted(),
         running_stack(
             directory,
             free_port_base(),
@@ -71,21 +89,7 @@ def stack_for_tests(
             trigger_folder=trigger_folder,
         ) as variables,
     ):
-        yield StackEnvironment(
-            directory=directory,
-            scope=scope,
-            api_url=variables["API_URL"],
-            supabase_url=variables["SUPABASE_URL"],
-            publishable_key=variables["SUPABASE_PUBLISHABLE_KEY"],
-            secret_key=variables["SUPABASE_SECRET_KEY"],
-            jwt_secret=variables["SUPABASE_JWT_SECRET"],
-            jwt_issuer=variables["SUPABASE_JWT_ISSUER"],
-            jwt_audience=variables["SUPABASE_JWT_AUDIENCE"],
-            database_url=variables["DATABASE_URL"],
-            trigger_api_url=variables["TRIGGER_API_URL"],
-            trigger_secret_key=variables["TRIGGER_SECRET_KEY"],
-            variables=variables,
-        )
+        yield StackEnvironment.of(directory, scope, variables)
     # The logs stay for whoever looks into a failure.
     shutil.rmtree(directory / "postgres", ignore_errors=True)
 
@@ -112,7 +116,7 @@ def _is_free(port: int) -> bool:
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def terminated_like_interrupted() -> Iterator[None]:
     """A CI job that is cancelled or runs out of time stops its stack, as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:

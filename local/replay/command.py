@@ -12,9 +12,9 @@ from pathlib import Path
 from uuid import UUID
 
 from local.errors import StackError
-from local.product import TRIGGER_FOLDER
 from local.replay.differences import first_difference
 from local.replay.recorded import Json, RecordedRun, Records
+from local.settings import TRIGGER_FOLDER
 from local.stack import environment_file
 
 

@@ -16,7 +16,8 @@ const SETTINGS = {
 };
 
 /**
- * Creates the cluster if the folder has none, starts the server and waits until it takes connections.
+ * Creates the cluster if the folder has none, starts the server and waits until it takes connections. A server
+ * that outlived whoever started it on this folder is taken over.
  * `url` is the superuser's; `exited` resolves when the server is gone, whatever the reason.
  */
 export async function startPostgres({ dataDir, port, superuser, password }) {
@@ -28,6 +29,9 @@ export async function startPostgres({ dataDir, port, superuser, password }) {
   if (!existsSync(dataDir)) createCluster({ initdb: binaries.initdb, dataDir, superuser, password, user });
 
   removeLockOfZombie(dataDir);
+  const url = `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
+  const survivor = runningServer(dataDir);
+  if (survivor) return takeOver(survivor, url);
   const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const [command, args, options] = commandAs(user, binaries.postgres, ["-D", dataDir, ...settings]);
   const server = spawn(command, args, { ...options, stdio: ["ignore", "inherit", "inherit"] });
@@ -35,7 +39,6 @@ export async function startPostgres({ dataDir, port, superuser, password }) {
     server.once("error", reject);
     server.once("exit", (code, signal) => resolve(code ?? signal));
   });
-  const url = `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
   await Promise.race([
     acceptsConnections(url),
     exited.then((code) => {
@@ -85,6 +88,41 @@ function removeLockOfZombie(dataDir) {
   const [pid] = readFileSync(lock, "utf8").split("\n");
   const status = `/proc/${pid}/status`;
   if (existsSync(status) && /^State:\s+Z/m.test(readFileSync(status, "utf8"))) rmSync(lock);
+}
+
+/** The process of the server that has the folder, if it lives. */
+function runningServer(dataDir) {
+  const lock = join(dataDir, "postmaster.pid");
+  if (!existsSync(lock)) return null;
+  const pid = Number(readFileSync(lock, "utf8").split("\n")[0]);
+  return isRunning(pid) ? pid : null;
+}
+
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function takeOver(pid, url) {
+  const exited = (async () => {
+    while (isRunning(pid)) await delay(200); // nobody is told of the end of a process that is not a child
+    return "taken over";
+  })();
+  await Promise.race([
+    acceptsConnections(url),
+    exited.then(() => {
+      throw new Error("PostgreSQL, which was to be taken over, has stopped. Start again.");
+    }),
+  ]);
+  const stop = async () => {
+    if (isRunning(pid)) process.kill(pid, "SIGINT");
+    await exited;
+  };
+  return { url, exited, stop };
 }
 
 /**

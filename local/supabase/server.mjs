@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import postgres from "postgres";
 import { startGateway } from "./gateway.mjs";
@@ -22,6 +23,7 @@ const {
 } = JSON.parse(process.env.SUPABASE_SERVER_SETTINGS);
 delete process.env.SUPABASE_SERVER_SETTINGS; // the processes started from here need none of it
 const parts = [];
+const MOST_MS_TO_CLOSE = 2_000;
 
 async function start() {
   mkdirSync(directory, { recursive: true });
@@ -114,7 +116,8 @@ async function stop(code, reason) {
   if (reason) console.error(reason);
   for (const part of parts.reverse()) {
     try {
-      await part.stop();
+      // Connections wait for the answers to their queries: for ever, when the database was killed. Processes end.
+      await (part.exited ? part.stop() : Promise.race([part.stop(), delay(MOST_MS_TO_CLOSE)]));
     } catch (error) {
       console.error(error); // the others are still to be stopped
     }

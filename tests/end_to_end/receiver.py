@@ -103,7 +103,7 @@ class Receiver:
         delivery = Delivery(
             headers.get("webhook-id", ""),
             json.loads(body),
-            self._is_signed(headers, body),
+            self.is_signed(headers, body),
             client_port,
             headers.get("traceparent", ""),
         )
@@ -117,7 +117,7 @@ class Receiver:
             delivery.status = answer.status
             return answer
 
-    def _is_signed(self, headers: dict[str, str], body: bytes) -> bool:
+    def is_signed(self, headers: dict[str, str], body: bytes) -> bool:
         """As https://www.standardwebhooks.com asks: HMAC-SHA256 over `id.timestamp.body`, a fresh time."""
         timestamp = headers.get("webhook-timestamp", "")
         if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > _TOLERANCE_SECONDS:

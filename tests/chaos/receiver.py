@@ -1,0 +1,124 @@
+"""A customer's webhook on a bad day: answers as its luck has it, and remembers all that has reached it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import socket
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.chaos.history import Delivery
+from tests.end_to_end.receiver import Receiver
+
+_SLOW_SECONDS = (0.2, 2.0)
+# Of what it answers while it has a bad day. Two in three deliveries are fine.
+_WEIGHTS = {"ok": 66, "slow": 6, "429": 6, "500": 8, "truncated": 4, "cut off": 5, "reset": 5}
+
+
+class ChaosReceiver:
+    """`is_calm`: everything is a 200."""
+
+    def __init__(self, luck: random.Random) -> None:
+        self.is_calm = True
+        self.deliveries: list[Delivery] = []
+        self.url = ""
+        self._luck = luck
+        self._lock = threading.Lock()
+        self._signatures = Receiver("")  # checks them as the end-to-end tests do
+        self.secret = self._signatures.secret
+        self.released = threading.Event()
+
+    @property
+    def answers(self) -> Counter[str]:
+        return Counter(delivery.answer for delivery in self.deliveries)
+
+    def receive(self, headers: dict[str, str], body: bytes) -> tuple[str, float]:
+        """Notes the request; how to answer, and after how many seconds."""
+        content = json.loads(body)["data"]
+        with self._lock:
+            answer = "ok" if self.is_calm else self._luck.choices([*_WEIGHTS], [*_WEIGHTS.values()])[0]
+            wait = self._luck.uniform(*_SLOW_SECONDS) if answer == "slow" else 0.0
+            self.deliveries.append(
+                Delivery(
+                    run_id=content["pipeline_run_id"],
+                    key=headers.get("idempotency-key", ""),
+                    content=hashlib.sha256(body).hexdigest(),
+                    record_ids=tuple(record["id"] for record in content["records"]),
+                    answer=answer,
+                    is_signed=self._signatures.is_signed(headers, body),
+                )
+            )
+        return answer, wait
+
+
+@contextmanager
+def chaos_receiver(luck: random.Random) -> Iterator[ChaosReceiver]:
+    """Listens on a free port for as long as the block runs."""
+    receiver = ChaosReceiver(luck)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silence: `deliveries` has it all."""
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if len(body) < int(self.headers["Content-Length"]):
+                self.close_connection = True  # whoever sent it was killed: nothing has arrived
+                return
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            answer, wait = receiver.receive(headers, body)
+            receiver.released.wait(wait)
+            if answer == "reset":
+                # With nothing to linger for, closing resets the connection.
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+                self.connection.close()
+                return
+            if answer == "cut off":
+                self.wfile.write(b"HTTP/1.1 20")
+                self.close_connection = True
+                return
+            self.send_response({"429": 429, "500": 500}.get(answer, 200))
+            if answer == "429":
+                self.send_header("Retry-After", "1")
+            self.send_header("Content-Length", "1000" if answer == "truncated" else "0")
+            self.end_headers()
+            if answer == "truncated":
+                self.wfile.write(b"{")
+                self.close_connection = True
+
+        def handle(self) -> None:
+            with suppress(OSError):  # whoever asked was killed meanwhile
+                super().handle()
+
+        def finish(self) -> None:
+            with suppress(OSError, ValueError):
+                super().finish()
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 100
+
+        def shutdown_request(self, request: object) -> None:
+            with suppress(OSError):
+                super().shutdown_request(request)  # type: ignore[arg-type]
+
+    server = Server(("127.0.0.1", 0), Handler)
+    receiver.url = f"http://127.0.0.1:{server.server_port}/records"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        receiver.released.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

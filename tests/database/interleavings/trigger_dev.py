@@ -1,0 +1,48 @@
+"""As much of Trigger.dev as the database has to do with: it keeps starts by key, and may forget them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class TriggerRun:
+    id: str
+    pipeline_run_id: str
+    key: str
+    alive: bool = True
+
+
+class TriggerDev:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.runs: dict[str, TriggerRun] = {}
+
+    def start(self, pipeline_run_id: str, key: str) -> TriggerRun:
+        """A key that is known answers with the run that was started under it, whatever became of that."""
+        for run in self.runs.values():
+            if run.key == key:
+                return run
+        started = TriggerRun(f"run_{self._prefix}{len(self.runs)}", pipeline_run_id, key)
+        self.runs[started.id] = started
+        return started
+
+    def finding(self, trigger_run_id: str | None, ended: bool) -> str | None:
+        """What the reconciler would tell the database about a suspect; None: it is alive."""
+        if ended:
+            return "quiet"
+        run = self.runs.get(trigger_run_id or "")
+        if run is None:
+            return "unknown"
+        return None if run.alive else "ended"
+
+    def stop_all(self, pipeline_run_id: str) -> bool:
+        """Whether any was alive."""
+        alive = [run for run in self.runs.values() if run.pipeline_run_id == pipeline_run_id and run.alive]
+        for run in alive:
+            run.alive = False
+        return bool(alive)
+
+    def forget_all(self) -> None:
+        """As a control plane that was killed."""
+        self.runs.clear()

@@ -1,0 +1,133 @@
+"""What a worker does with a run, one call at a time, so that others can come between any two of its calls.
+
+A worker is a generator: it yields calls, and is sent what they answered or thrown why they were refused.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.database.pipeline import Json, verdict
+
+ERROR = {"code": "broken", "message": "It broke."}
+
+Work = Generator["Call", Json, None]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of schema worker, for a run. `claim_id` is the right by which it may write."""
+
+    pipeline_run_id: str
+    function: str
+    arguments: Json = field(default_factory=dict)
+    claim_id: str | None = None
+
+    def __str__(self) -> str:
+        told = {name: value for name, value in self.arguments.items() if name in ("chunk_index", "error")}
+        place = self.arguments.get("step_result_id", "")[:8]
+        return f"{self.function} {place} {told or ''} claim {(self.claim_id or '-')[:8]}"
+
+    @property
+    def named_arguments(self) -> Json:
+        return {**self.arguments, **({"claim_id": self.claim_id} if self.claim_id else {})}
+
+
+@dataclass
+class Claimed:
+    """What a claim told: enough to write by, also for one who has lost it."""
+
+    pipeline_run_id: str
+    claim_id: str
+    chunk_count: int
+    steps: list[Json]
+
+    def on_run(self, function: str, **arguments: Any) -> Call:  # noqa: ANN401
+        arguments["pipeline_run_id"] = self.pipeline_run_id
+        return Call(self.pipeline_run_id, function, arguments, self.claim_id)
+
+    def on_step(self, function: str, step: Json, **arguments: Any) -> Call:  # noqa: ANN401
+        arguments["step_result_id"] = step["step_result_id"]
+        return Call(self.pipeline_run_id, function, arguments, self.claim_id)
+
+
+def outcome_of(position: int, records: list[Json]) -> Json:
+    """What the step in this position makes of a chunk, the same each time: some are rejected, some dropped,
+    some become two."""
+    kept: list[Json] = []
+    rejected: list[Json] = []
+    dropped: list[Json] = []
+    for record in records:
+        number = int(record["id"].replace(".", "")) + position
+        if number % 7 == 0:
+            rejected.append(verdict(record["id"], "of_seven"))
+        elif number % 5 == 0:
+            dropped.append(verdict(record["id"], "of_five"))
+        else:
+            kept.append({"id": record["id"], "data": {**record["data"], f"step_{position}": number}})
+            if number % 3 == 0:
+                kept.append({"id": f"{record['id']}.1", "data": {"of": record["id"]}})
+    return {"records": kept, "rejected": rejected, "dropped": dropped}
+
+
+def work(
+    pipeline_run_id: str, trigger_run_id: str, luck: random.Random, known: list[Claimed], *, fails: float
+) -> Work:
+    """As run-pipeline does: claim, each step in order, finish. With probability `fails` a step fails."""
+    arguments = {"pipeline_run_id": pipeline_run_id, "trigger_run_id": trigger_run_id}
+    outcome = yield Call(pipeline_run_id, "claim_pipeline_run", arguments)
+    if outcome["outcome"] != "claimed":
+        return
+    claimed = Claimed(
+        pipeline_run_id, outcome["claim_id"], outcome["pipeline_run"]["chunk_count"], outcome["steps"]
+    )
+    known.append(claimed)
+    for step in claimed.steps:
+        if step["status"] in ("succeeded", "skipped", "failed"):
+            continue
+        if step["run_if"] is not None and not step["begun"]:
+            yield claimed.on_step("skip_step", step)
+            continue
+        if not (yield from _work_on(claimed, step, luck, fails)):
+            return
+    yield claimed.on_run("finish_pipeline_run")
+
+
+def _work_on(claimed: Claimed, step: Json, luck: random.Random, fails: float) -> Generator[Call, Json, bool]:
+    """Whether the run goes on."""
+    started = yield claimed.on_step("start_step", step)
+    if started["status"] != "running":
+        return started["status"] != "failed" or bool(step["continue_on_error"])
+    unwritten = [index for index in range(claimed.chunk_count) if index not in started["written_chunks"]]
+    luck.shuffle(unwritten)  # as with `concurrency`
+    for chunk_index in unwritten:
+        if luck.random() < fails:
+            failed = yield claimed.on_step("fail_step", step, error=ERROR)
+            return bool(failed["continues"])
+        arguments = {"step_result_id": step["step_result_id"], "chunk_index": chunk_index}
+        read = yield Call(claimed.pipeline_run_id, "read_chunk", arguments)
+        made = outcome_of(step["position"], read["records"])
+        yield claimed.on_step("write_chunk", step, chunk_index=chunk_index, **made)
+    yield claimed.on_step("finish_step", step)
+    return True
+
+
+def intrusion(claimed: Claimed, luck: random.Random) -> Call:
+    """Any call at any moment, by a right that may have been lost. It would write what no step makes."""
+    step = luck.choice(claimed.steps)
+    anything = {"records": [{"id": "1", "data": {"intruded": True}}]}
+    return luck.choice(
+        [
+            claimed.on_run("heartbeat"),
+            claimed.on_step("start_step", step),
+            claimed.on_step("finish_step", step),
+            claimed.on_step("fail_step", step, error=ERROR),
+            claimed.on_step("skip_step", step),
+            claimed.on_step("write_chunk", step, chunk_index=luck.randrange(claimed.chunk_count), **anything),
+            claimed.on_run("finish_pipeline_run"),
+            claimed.on_run("fail_pipeline_run", error=ERROR),
+        ]
+    )

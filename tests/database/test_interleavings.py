@@ -1,0 +1,168 @@
+"""Whatever workers, clients, the reconciler and accidents do to runs in whatever order, the rules hold.
+
+Each order is drawn from a seed, which a failure names: INTERLEAVING_SEED=… repeats that one alone, and
+INTERLEAVINGS=… says how many are tried.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.database.client import Connection, connect, owner, service, signed_in
+from tests.database.interleavings.acting import Seat, promised_refusals
+from tests.database.interleavings.order import Order, RuleBrokenError
+from tests.database.pipeline import INLINE, OUTSIDE, create_blueprint, publish_steps
+from tests.stack import StackEnvironment
+from tests.tenants import create_org
+
+ORDERS = int(os.environ.get("INTERLEAVINGS", "150"))
+ACTIONS = 25
+SEED = os.environ.get("INTERLEAVING_SEED")
+BLUEPRINTS = (
+    ({"slug": INLINE}, {"slug": OUTSIDE}),
+    ({"slug": INLINE, "continue_on_error": True}, {"slug": INLINE}, {"slug": OUTSIDE}),
+    (
+        {"slug": INLINE},
+        {"slug": INLINE, "run_if": "run.record_count > 100"},
+        {"slug": INLINE, "concurrency": 3},
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def connections(supabase: StackEnvironment) -> Iterator[list[Connection]]:
+    with ExitStack() as opened:
+        yield [opened.enter_context(connect(supabase)) for _ in range(7)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published(connections: list[Connection]) -> Iterator[None]:
+    """Leaves no step, which a full stack would offer."""
+    publish_steps(service(connections[0]))
+    yield
+    postgres = owner(connections[0])
+    postgres.change(
+        "delete from public.blueprint_steps where step_slug in (%(a)s, %(b)s)", {"a": INLINE, "b": OUTSIDE}
+    )
+    postgres.change("delete from public.steps where slug in (%(a)s, %(b)s)", {"a": INLINE, "b": OUTSIDE})
+
+
+@pytest.fixture
+def order(connections: list[Connection]) -> Iterator[Callable[[int], Order]]:
+    """In an org with room for two runs, which a test's orders share: each leaves all of its runs finished."""
+    org = create_org(connections[0], "orders")
+    postgres = owner(connections[0])
+    postgres.change("update public.orgs set max_runs_in_flight = 2 where id = %(id)s", {"id": org.id})
+    admin = signed_in(connections[0], org.admin)
+    blueprints = [str(create_blueprint(admin, *steps)["id"]) for steps in BLUEPRINTS]
+    promises = promised_refusals(postgres)
+    seats = tuple(Seat.take(some, org.first.member) for some in (connections[1:4], connections[4:7]))
+    yield lambda seed: Order(seed, postgres, (seats[0], seats[1]), org, blueprints, promises)
+    for seat in seats:
+        seat.leave()
+    unfinished = (
+        "update public.pipeline_runs set status = 'cancelled' where org_id = %(id)s and finished_at is null"
+    )
+    postgres.change(unfinished, {"id": org.id})
+
+
+def play(order: Callable[[int], Order], seeds: Iterable[int]) -> None:
+    for seed in seeds:
+        order(seed).play(ACTIONS)
+
+
+def seeds() -> list[int]:
+    if SEED is not None:
+        return [int(SEED)]
+    first = random.SystemRandom().randrange(1_000_000)
+    return list(range(first, first + ORDERS))
+
+
+def test_the_rules_hold_in_every_order(order: Callable[[int], Order]) -> None:
+    play(order, seeds())
+
+
+# A fence of the database, and what is left when it is taken down.
+FENCES = {
+    "an older claim writes": (
+        "private.lock_claimed_run(uuid,uuid)",
+        "v_run.claim_id is distinct from p_claim_id or v_run.claim_id is null",
+        "false",
+    ),
+    "a run that is alive is taken over": (
+        "worker.claim_pipeline_run(uuid,text,int)",
+        "return jsonb_build_object('outcome', 'claimed_elsewhere');",
+        "null;",
+    ),
+    "a claim does not lock": (
+        "worker.claim_pipeline_run(uuid,text,int)",
+        "where r.id = p_pipeline_run_id for no key update",
+        "where r.id = p_pipeline_run_id",
+    ),
+    "a run need not be admitted": (
+        "worker.claim_pipeline_run(uuid,text,int)",
+        "v_run.admitted_at is null",
+        "false",
+    ),
+    "the limit is passed by one": (
+        "private.admit_pipeline_runs()",
+        "of_org.runs < o.max_runs_in_flight",
+        "of_org.runs <= o.max_runs_in_flight",
+    ),
+    "two admit at once": (
+        "private.admit_pipeline_runs()",
+        "perform pg_advisory_xact_lock(hashtextextended('private.admit_pipeline_runs', 0));",
+        "",
+    ),
+    "pending steps outlive their run": (
+        "private.settle_step_results()",
+        "where pipeline_run_id = new.id and status = 'pending'",
+        "where false",
+    ),
+    "a step is not fenced in its turn": (
+        "private.require_turn(public.step_results)",
+        "sr.position < p_step_result.position",
+        "false",
+    ),
+    "a chunk is counted twice": (
+        "private.count_step_result_chunk()",
+        "chunks_written + 1",
+        "chunks_written + 2",
+    ),
+    "a lost run is not started again": (
+        "private.is_lost(public.pipeline_runs)",
+        "p_run.lease_expires_at < now()",
+        "false",
+    ),
+    "a repair is made twice": (
+        "worker.repair_pipeline_run(uuid,text,text)",
+        "private.is_suspect(v_run) is not true",
+        "false",
+    ),
+    "a takeover keeps the old claim": (
+        "worker.claim_pipeline_run(uuid,text,int)",
+        "claim_id = gen_random_uuid()",
+        "claim_id = coalesce(claim_id, gen_random_uuid())",
+    ),
+}
+
+
+@pytest.mark.parametrize("fence", FENCES)
+def test_a_fence_that_is_down_is_noticed(
+    connections: list[Connection], order: Callable[[int], Order], fence: str
+) -> None:
+    function, condition, weaker = FENCES[fence]
+    postgres = owner(connections[0])
+    definition = postgres.value("select pg_get_functiondef(%(f)s::regprocedure)", {"f": function})
+    assert condition in definition
+    connections[0].execute(definition.replace(condition, weaker).encode())
+    try:
+        with pytest.raises(RuleBrokenError):
+            play(order, range(ORDERS))
+    finally:
+        connections[0].execute(definition.encode())
