@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 
 from tests.chaos import gathering
@@ -25,6 +26,7 @@ from tests.end_to_end.waiting import eventually
 from tests.tenants import Org, create_org
 
 _IN_FLIGHT = 8
+_AMBUSH_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Plan:
     runs: int = 200
     records: int = 2_000
     unfinished_at_once: int = 16
-    pause_seconds: tuple[float, float] = (2, 12)
+    pause_seconds: tuple[float, float] = (4, 20)
     each_fault_once: bool = False
+    left_out: frozenset[str] = frozenset()
     record_sets: int = SETS
     hurries: bool = False
     settle_seconds: float = 1_800
@@ -50,7 +53,7 @@ def play(plan: Plan, say: Callable[[str], None] = lambda line: None) -> History:
         luck = random.Random(plan.seed)  # noqa: S311 (to be repeatable)
         with (
             running_parts(Path(folder) / "stack") as parts,
-            chaos_receiver(random.Random(plan.seed + 1)) as receiver,  # noqa: S311
+            chaos_receiver(plan.seed + 1) as receiver,
         ):
             return asyncio.run(_play(plan, luck, parts, receiver, say))
 
@@ -90,6 +93,8 @@ class _Campaign:
         self._cancelled: set[str] = set()
         self._faults: list[Fault] = []
         self._submitted = asyncio.Event()
+        self._caught: int | None = None
+        """The port of a task that waits for the receiver just now."""
 
     async def play(self) -> History:
         await self._customer.call("secrets/set", {"name": SECRET_NAME, "value": self._receiver.secret})
@@ -161,10 +166,14 @@ class _Campaign:
     async def _go_wrong(self) -> None:
         """Until all is submitted and few runs are left, or each fault has been."""
         kinds = self._kinds()
-        for kind in self._in_some_order({name: weight for name, (weight, _) in kinds.items()}):
+        weights = {name: weight for name, (weight, _) in kinds.items() if name not in self._plan.left_out}
+        for kind in self._in_some_order(weights):
             await asyncio.sleep(self._luck.uniform(*self._plan.pause_seconds))
-            at = datetime.now(UTC)
-            is_part = await kinds[kind][1]()
+            waits = self._luck.random() < 0.6
+            async with self._receiver.ambush(_AMBUSH_SECONDS) if waits else nobody() as port:
+                self._caught = port
+                at = datetime.now(UTC)
+                is_part = await kinds[kind][1]()
             if is_part:
                 await asyncio.sleep(self._luck.uniform(0, 3))
                 await self._parts.revive()
@@ -198,7 +207,7 @@ class _Campaign:
             return True
 
         return {
-            "task process killed": (4, lambda: self._kill_tasks(1)),
+            "task process killed": (6, lambda: self._kill_tasks(1)),
             "all task processes killed": (1, lambda: self._kill_tasks(100)),
             "CLI killed with its tasks": (1, lambda: kill("trigger-worker")),
             "CLI killed, its tasks orphaned": (1, lambda: kill("trigger-worker", with_children=False)),
@@ -207,15 +216,18 @@ class _Campaign:
             "PostgreSQL killed": (2, kill_postgres),
             "API killed": (2, lambda: kill("api")),
             "Data API and CLI killed": (1, lambda: kill("supabase", "trigger-worker", with_children=False)),
-            "run cancelled": (3, self._cancel),
-            "dispatches repeated": (3, self._repeat_dispatches),
-            "two workers raced": (3, self._race),
+            "run cancelled": (4, self._cancel),
+            "dispatches repeated": (4, self._repeat_dispatches),
+            "two workers raced": (4, self._race),
         }
 
     async def _kill_tasks(self, count: int) -> bool:
+        """One: the task that was caught at the receiver, if one was; most of the others wait for work."""
         processes = self._parts.task_processes()
-        for process in self._luck.sample(processes, min(count, len(processes))):
-            with suppress(ProcessLookupError):
+        chosen = self._luck.sample(processes, min(count, len(processes)))
+        caught = self._parts.connected_from(self._caught) if self._caught else None
+        for process in [caught] if caught is not None and count == 1 else chosen:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
         return False
 
@@ -258,3 +270,9 @@ class _Campaign:
             await asyncio.to_thread(gathering.bring_forward, self._parts.environment.database_url, self._org)
         with suppress(httpx.TransportError, AssertionError):
             await self._trigger.reconcile()
+
+
+@asynccontextmanager
+async def nobody() -> AsyncIterator[None]:
+    """No ambush: what goes wrong does so whatever the receiver is at."""
+    yield

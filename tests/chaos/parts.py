@@ -56,6 +56,14 @@ class Parts:
                     found.append(process)
         return found
 
+    def connected_from(self, port: int) -> psutil.Process | None:
+        """The process whose side of a connection has this local port."""
+        for process in marked_processes(self.environment.directory):
+            with suppress(psutil.NoSuchProcess):
+                if any(connection.laddr.port == port for connection in process.net_connections("tcp")):
+                    return process
+        return None
+
     async def kill(self, part: Part, *, with_children: bool = True) -> None:
         """SIGKILL. Returns when the part is gone and whoever talked to it has noticed."""
         process = self._process(part)

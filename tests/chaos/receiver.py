@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import random
@@ -9,14 +10,15 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.chaos.history import Delivery
 from tests.end_to_end.receiver import Receiver
 
 _SLOW_SECONDS = (0.2, 2.0)
+_LONGEST_AMBUSH_SECONDS = 60
 # Of what it answers while it has a bad day. Two in three deliveries are fine.
 _WEIGHTS = {"ok": 66, "slow": 6, "429": 6, "500": 8, "truncated": 4, "cut off": 5, "reset": 5}
 
@@ -29,7 +31,9 @@ class ChaosReceiver:
         self.deliveries: list[Delivery] = []
         self.url = ""
         self._luck = luck
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._lies_in_wait = False
+        self._caught: int | None = None
         self._signatures = Receiver("")  # checks them as the end-to-end tests do
         self.secret = self._signatures.secret
         self.released = threading.Event()
@@ -38,11 +42,32 @@ class ChaosReceiver:
     def answers(self) -> Counter[str]:
         return Counter(delivery.answer for delivery in self.deliveries)
 
-    def receive(self, headers: dict[str, str], body: bytes) -> tuple[str, float]:
+    @asynccontextmanager
+    async def ambush(self, seconds: float) -> AsyncIterator[int | None]:
+        """Keeps whoever delivers next waiting for as long as the block runs, and resets the connection then.
+
+        Yields the sender's port; None when nobody came in time.
+        """
+        with self._changed:
+            self._lies_in_wait, self._caught = True, None
+        try:
+            yield await asyncio.to_thread(self._catch, seconds)
+        finally:
+            with self._changed:
+                self._lies_in_wait = False
+                self._changed.notify_all()
+
+    def _catch(self, seconds: float) -> int | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._caught is not None, seconds)
+            return self._caught
+
+    def receive(self, headers: dict[str, str], body: bytes, client_port: int) -> tuple[str, float]:
         """Notes the request; how to answer, and after how many seconds."""
         content = json.loads(body)["data"]
-        with self._lock:
+        with self._changed:
             answer = "ok" if self.is_calm else self._luck.choices([*_WEIGHTS], [*_WEIGHTS.values()])[0]
+            answer = "reset" if self._lies_in_wait else answer
             wait = self._luck.uniform(*_SLOW_SECONDS) if answer == "slow" else 0.0
             self.deliveries.append(
                 Delivery(
@@ -54,13 +79,17 @@ class ChaosReceiver:
                     is_signed=self._signatures.is_signed(headers, body),
                 )
             )
+            if self._lies_in_wait:
+                self._caught = self._caught or client_port
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: not self._lies_in_wait, _LONGEST_AMBUSH_SECONDS)
         return answer, wait
 
 
 @contextmanager
-def chaos_receiver(luck: random.Random) -> Iterator[ChaosReceiver]:
+def chaos_receiver(seed: int) -> Iterator[ChaosReceiver]:
     """Listens on a free port for as long as the block runs."""
-    receiver = ChaosReceiver(luck)
+    receiver = ChaosReceiver(random.Random(seed))  # noqa: S311 (to be repeatable)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -74,7 +103,7 @@ def chaos_receiver(luck: random.Random) -> Iterator[ChaosReceiver]:
                 self.close_connection = True  # whoever sent it was killed: nothing has arrived
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer, wait = receiver.receive(headers, body)
+            answer, wait = receiver.receive(headers, body, self.client_address[1])
             receiver.released.wait(wait)
             if answer == "reset":
                 # With nothing to linger for, closing resets the connection.

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
 
 import psycopg
 import pytest
@@ -22,24 +18,6 @@ from tests.stack import free_port_base
 
 def postgres_pid(directory: Path) -> int:
     return int((directory / "postgres" / "data" / "postmaster.pid").read_text().splitlines()[0])
-
-
-@contextmanager
-def asked_all_the_time(ask: Callable[[], object]) -> Iterator[None]:
-    """By several at once, so that the server has questions open when its database dies."""
-    over = Event()
-
-    def go_on() -> None:
-        while not over.is_set():
-            ask()
-
-    with ThreadPoolExecutor(8) as pool:
-        for _ in range(8):
-            pool.submit(go_on)
-        try:
-            yield
-        finally:
-            over.set()
 
 
 def test_the_supabase_server_takes_over_a_database_that_outlived_it_and_starts_one_that_did_not(
@@ -75,10 +53,9 @@ def test_the_supabase_server_takes_over_a_database_that_outlived_it_and_starts_o
             # The session is the one from before.
             connection.execute("insert into public.kept values (1)")
 
-        with asked_all_the_time(lambda: data_api_answers(supabase)):
-            os.kill(database, signal.SIGKILL)
-            with pytest.raises(StackError, match="stopped"):
-                server.wait_until(lambda: False, seconds=30)
+        os.kill(database, signal.SIGKILL)
+        with pytest.raises(StackError, match="stopped"):
+            server.wait_until(lambda: False, seconds=30)
         server = stack.restart("supabase")
         server.wait_until(lambda: data_api_answers(supabase), seconds=60)
         with psycopg.connect(supabase.database_url) as connection:
