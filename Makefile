@@ -9,7 +9,7 @@ LOCAL_STAMP := local/supabase/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .PHONY: demo
 demo: install ## Send a messy company export through the whole system and show what came of it
@@ -50,6 +50,10 @@ bench-http: install ## What a small call costs with each HTTP client that the AP
 .PHONY: bench-rls
 bench-rls: install ## What row-level security costs at 10,000 and 1,000,000 pipeline runs (some minutes)
 	$(VENV)/python -m tests.benchmarks.rls
+
+.PHONY: bench-memory
+bench-memory: install ## How much memory the worker needs for 100,000 records of 2 KB (some minutes)
+	$(VENV)/python -m tests.benchmarks.worker_memory
 
 .PHONY: install
 install: $(PY_STAMP) $(TRIGGER_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing

@@ -7,7 +7,7 @@ import random
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +44,10 @@ class StackEnvironment:
 
 
 @contextmanager
-def stack_for_tests(directory: Path, scope: Scope) -> Iterator[StackEnvironment]:
-    """A stack for as long as the block runs.
+def stack_for_tests(
+    directory: Path, scope: Scope, *, settings: Mapping[str, str] | None = None
+) -> Iterator[StackEnvironment]:
+    """A stack for as long as the block runs, with `settings` of the API other than the local ones.
 
     It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
     the services that they name are used, and migrated.
@@ -56,7 +58,11 @@ def stack_for_tests(directory: Path, scope: Scope) -> Iterator[StackEnvironment]
     with (
         _terminated_like_interrupted(),
         running_stack(
-            directory, free_port_base(), only=scope, migrate=against_services, environment=services
+            directory,
+            free_port_base(),
+            only=scope,
+            migrate=against_services,
+            environment=services | dict(settings or {}),
         ) as variables,
     ):
         yield StackEnvironment(

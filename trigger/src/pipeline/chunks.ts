@@ -1,5 +1,6 @@
 import type { DataApi, InputChunk, RunningStep, WrittenChunk } from "../data-api";
 import { afterGrace } from "./abort";
+import { garbage } from "./garbage";
 import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-room";
 import type { Claim, ClaimedStep } from "./claim";
 import type { Condition, ConditionInput } from "./condition";
@@ -46,6 +47,7 @@ export async function* readChunks(
     arrived = undefined;
     const records = isHere || (await dataApi.readChunk(step.step_result_id, chunkIndex, signal));
     room.weigh(chunkIndex, records);
+    garbage.collectIfGrown();
     return { chunkIndex, records };
   };
   const reads: Promise<InputChunk>[] = [];
