@@ -56,6 +56,10 @@ bench-rls: install ## What row-level security costs at 10,000 and 1,000,000 pipe
 bench-engine: install $(PEERS)/.installed ## What the run engine costs, beside Prefect, DBOS and a plain script; ONLY=ab for some parts (some minutes)
 	$(VENV)/python -m tests.benchmarks.engine $(if $(ONLY),--only $(ONLY))
 
+.PHONY: bench-memory
+bench-memory: install ## How much memory the worker needs for 100,000 records of 2 KB (some minutes)
+	$(VENV)/python -m tests.benchmarks.worker_memory
+
 .PHONY: install
 install: $(PY_STAMP) $(TRIGGER_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing
 

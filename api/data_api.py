@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from api.errors import CODE_OF_STATUS, ApiError, ErrorCode
 from api.http_client import HttpAnswer, HttpClient, UnreachableError
-from api.logs import current_request_id
+from api.logs import note
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +82,6 @@ class DataApi:
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
-        if request_id := current_request_id():
-            # The audit log keeps it beside what the request changes.
-            headers["X-Request-Id"] = request_id
         try:
             response = await self._http.send("POST", f"/rest/v1/rpc/{name}", headers, body)
         except UnreachableError as error:
@@ -131,7 +128,12 @@ class DataApiCaller:
         self, name: str, arguments: Mapping[str, Any] | bytes, *, repeatable: bool = False
     ) -> bytes:
         """As `call`, for a result that is handed on as JSON text."""
-        body = arguments if isinstance(arguments, bytes) else encode_json(arguments)
+        if isinstance(arguments, bytes):
+            body = arguments
+        else:
+            body = encode_json(arguments)
+            if pipeline_run_id := arguments.get("p_pipeline_run_id"):
+                note(pipeline_run_id=str(pipeline_run_id))
         try:
             return await self._data_api.send(self._credential.data_api_bearer(), name, body)
         except ApiError as error:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from api.data_api import DataApiCaller
 from api.errors import ApiError
+from api.logs import note
 from api.models.pipeline_runs import PipelineRun, PipelineRunStatus, PipelineRunWithSteps
 from api.trigger_client import TriggerClient, TriggerUnavailableError, pipeline_run_tag
 
@@ -24,6 +25,7 @@ async def dispatch(
     A run whose start failed, or was not recorded, stays undispatched and the reconciler starts it later:
     Trigger.dev takes the same run only once.
     """
+    note(pipeline_run_id=str(run.id))
     if run.dispatched or not run.admitted or run.status is not PipelineRunStatus.QUEUED:
         return run
     try:

@@ -11,6 +11,9 @@ from typing import Any
 
 import aiohttp
 
+from api.logs import current_request_id
+from api.trace import Tracing, current_span
+
 # Node servers close idle connections after 5 s; giving up earlier avoids sending on a closing one.
 KEEPALIVE_SECONDS = 4.0
 MAX_CONNECTIONS = 100
@@ -37,13 +40,16 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """Sends a request once, to one origin. Cookies are never kept: the client serves every caller.
+    """Sends a request once, to one origin, and tells it which request and trace that is part of.
+
+    Cookies are never kept: the client serves every caller.
 
     An async context manager; must be entered inside a running event loop.
     """
 
-    def __init__(self, origin: str, timeout_seconds: float) -> None:
+    def __init__(self, origin: str, timeout_seconds: float, tracing: Tracing | None = None) -> None:
         self._origin = origin
+        self._tracing = tracing or Tracing()
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
 
@@ -60,9 +66,37 @@ class HttpClient:
             await self._session.close()
 
     async def send(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        route: str | None = None,
     ) -> HttpAnswer:
-        """Returns whatever was answered, errors and redirects too; raises UnreachableError."""
+        """Returns whatever was answered, errors and redirects too; raises UnreachableError.
+
+        `route` is the path without what differs from call to call, where that is not the path itself.
+        """
+        span = current_span()
+        if span is None:
+            return await self._send(method, path, headers, body)
+        with self._tracing.call(span, method, self._origin + path, route or path) as work:
+            status = None
+            try:
+                sent = {**headers, "traceparent": work.span.traceparent}
+                if request_id := current_request_id():
+                    # The audit log keeps it beside what the request changes.
+                    sent["X-Request-Id"] = request_id
+                answer = await self._send(method, path, sent, body)
+                status = answer.status
+                return answer
+            finally:
+                work.ended(status)
+
+    async def _send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> HttpAnswer:
         assert self._session, "enter the client first"
         try:
             async with self._session.request(

@@ -1,4 +1,4 @@
-"""Structured logs on stdout: one JSON object a line, each with the id of the request it belongs to."""
+"""Structured logs on stdout: one JSON object a line, each with what is known of the request it belongs to."""
 
 import json
 import logging
@@ -7,15 +7,26 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+# One object for the whole request, so that what is found out deep inside is also in the lines of its end.
+_request: ContextVar[dict[str, str | None]] = ContextVar("request")
+
+
+def begin_request(request_id: str) -> None:
+    _request.set({"request_id": request_id})
+
+
+def note(**facts: str | None) -> None:
+    """Adds to every further line of the request: its trace, org or pipeline run, never what was sent."""
+    _request.get({}).update(facts)
+
+
+def noted() -> dict[str, str | None]:
+    """What the lines of the request say of it; nothing outside of one."""
+    return _request.get({})
 
 
 def current_request_id() -> str | None:
-    return _request_id.get()
-
-
-def set_request_id(request_id: str) -> None:
-    _request_id.set(request_id)
+    return noted().get("request_id")
 
 
 class JsonFormatter(logging.Formatter):
@@ -27,7 +38,8 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            "request_id": current_request_id(),
+            "request_id": None,
+            **noted(),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:

@@ -1,5 +1,6 @@
 """The app: `uvicorn api.main:app`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,6 +39,7 @@ from api.routes import (
     users,
 )
 from api.settings import Settings
+from api.trace import Tracing
 
 MAX_JSON_BYTES = 256 * 1024
 # Parsing JSON holds up all other requests, so only what may be large is let in large.
@@ -77,13 +79,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Reads the environment unless settings are given; ends the process when they are incomplete."""
     settings = settings or Settings.read()
     configure_logs(settings.log_level)
+    tracing = _tracing(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            HttpClient(settings.supabase_url, data_api.TIMEOUT_SECONDS) as supabase_http,
-            HttpClient(settings.trigger_api_url, trigger_client.TIMEOUT_SECONDS) as trigger_http,
-            HttpClient(settings.supabase_jwks_url or "", JWKS_TIMEOUT_SECONDS) as jwks_http,
+            HttpClient(settings.supabase_url, data_api.TIMEOUT_SECONDS, tracing) as supabase_http,
+            HttpClient(settings.trigger_api_url, trigger_client.TIMEOUT_SECONDS, tracing) as trigger_http,
+            HttpClient(settings.supabase_jwks_url or "", JWKS_TIMEOUT_SECONDS, tracing) as jwks_http,
         ):
             publishable_key = settings.supabase_publishable_key.get_secret_value()
             app.state.data_api = data_api.DataApi(supabase_http, publishable_key)
@@ -98,6 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
             yield
+        await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
         title="data-engine-x",
@@ -106,15 +110,23 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
+        # The framework's own spans begin too late for our log, know nothing of our calls, tell what was sent.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.cors_allowed_origins,
                 allow_methods=["POST"],
-                allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id"],
+                allow_headers=[
+                    "Authorization",
+                    "Content-Type",
+                    "Idempotency-Key",
+                    "X-Request-Id",
+                    "traceparent",
+                ],
                 expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
             ),
-            Middleware(RequestContext),
+            Middleware(RequestContext, tracing=tracing),
             Middleware(
                 BodyLimit,
                 limit=MAX_JSON_BYTES,
@@ -138,6 +150,20 @@ def __getattr__(name: str) -> FastAPI:
     if name == "app":
         return create_app()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _tracing(settings: Settings) -> Tracing:
+    if settings.otel_exporter_otlp_endpoint is None:
+        return Tracing()
+    # The SDK is not loaded when nobody collects.
+    from api.telemetry import ExportedTracing, parse_headers
+
+    headers = settings.otel_exporter_otlp_headers
+    return ExportedTracing(
+        settings.otel_exporter_otlp_endpoint,
+        parse_headers(headers.get_secret_value()) if headers else {},
+        settings.otel_service_name,
+    )
 
 
 def _jwt_rules(settings: Settings) -> JwtRules:

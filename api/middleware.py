@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the access log, the last resort for errors, and the body limit."""
+"""What surrounds every request: id, trace, the access log, the last resort for errors, and the body limit."""
 
 import logging
 import re
@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ApiError, ErrorCode, as_api_error, error_response
-from api.logs import set_request_id
+from api.logs import begin_request, note, noted
+from api.trace import Span, Tracing, Work, set_current_span
 
 logger = logging.getLogger("api.access")
 
@@ -19,22 +20,32 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestContext:
-    """Gives the request an id, answers what nobody else caught, and writes one access log line.
+    """Gives the request an id and a trace, answers what nobody else caught, and writes one access log line.
 
     A caller's `X-Request-Id` is kept when it is 8 to 64 letters, digits, dots, dashes or underscores;
-    anything else could forge log lines. Neither headers, bodies nor query strings are logged.
+    anything else could forge log lines. Its trace is gone on with when `traceparent` has the exact form.
+    Neither other headers, bodies nor query strings are logged.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
         self.app = app
+        self.tracing = tracing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        offered = Headers(scope=scope).get("x-request-id", "")
-        request_id = offered if SANE_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
-        set_request_id(request_id)
+        headers = Headers(scope=scope)
+        offered = headers.get("x-request-id", "")
+        begin_request(offered if SANE_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex)
+        # Joined as HTTP says when it was sent twice, and then it is not one.
+        caller = Span.of_caller(",".join(headers.getlist("traceparent")))
+        with self.tracing.request(caller, scope["method"], scope["path"]) as work:
+            set_current_span(work.span)
+            note(trace_id=work.span.trace_id, span_id=work.span.span_id)
+            await self._answer(scope, receive, send, work)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, work: Work) -> None:
         started = time.perf_counter()
         status: int | None = None
 
@@ -42,7 +53,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                MutableHeaders(scope=message)["X-Request-Id"] = noted()["request_id"] or ""
             await send(message)
 
         try:
@@ -58,17 +69,16 @@ class RequestContext:
             await response(scope, receive, send_with_id)
         finally:
             self._log(scope, status, time.perf_counter() - started)
+            if route := getattr(scope.get("route"), "path", None):
+                work.named(f"{scope['method']} {route}")
+            work.ended(status, **{"http.route": route}, **noted())
 
     def _log(self, scope: Scope, status: int | None, seconds: float) -> None:
-        context = scope.get("state", {}).get("auth_context")
         fields = {
             "method": scope["method"],
             "path": scope["path"],
             "status": status,
             "duration_ms": round(seconds * 1000, 1),
-            "org_id": context and context.org_id,
-            "user_id": context and context.user_id,
-            "auth_method": context and context.auth_method,
         }
         quiet = scope["path"] in ("/healthz", "/readyz") and status == 200
         level = logging.DEBUG if quiet else logging.INFO

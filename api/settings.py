@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     trigger_api_url: str = "https://api.trigger.dev"
     trigger_secret_key: SecretStr
     cors_allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_headers: SecretStr | None = None
+    otel_service_name: str = Field("data-engine-x-api", min_length=1)
     max_upload_bytes: int = Field(100 * 1024 * 1024, ge=1024, le=2 * 1024**3)
 
     @field_validator("supabase_jwt_algorithms", "cors_allowed_origins", mode="before")
@@ -136,6 +139,17 @@ class Settings(BaseSettings):
         if not isinstance(key.key_id, str) or not key.key_id:
             raise ValueError("must have a kid, the one that Supabase shows for the imported key")
         return value
+
+    @field_validator("otel_exporter_otlp_endpoint")
+    @classmethod
+    def _check_collector(cls, value: str | None) -> str | None:
+        """A collector often runs beside the API, where http is what it speaks."""
+        if value is None:
+            return None
+        url = urlsplit(value)
+        if url.scheme not in ("http", "https") or not url.hostname:
+            raise ValueError("must be an http(s) URL")
+        return value.rstrip("/")
 
     @field_validator("cors_allowed_origins")
     @classmethod

@@ -44,10 +44,14 @@ class TriggerClient:
         return str(started["id"])
 
     async def retrieve_run(self, trigger_run_id: str) -> dict[str, Any]:
-        return await self._request("GET", f"/api/v3/runs/{_checked(trigger_run_id)}")
+        return await self._request(
+            "GET", f"/api/v3/runs/{_checked(trigger_run_id)}", route="/api/v3/runs/{run}"
+        )
 
     async def cancel_run(self, trigger_run_id: str) -> None:
-        await self._request("POST", f"/api/v2/runs/{_checked(trigger_run_id)}/cancel")
+        await self._request(
+            "POST", f"/api/v2/runs/{_checked(trigger_run_id)}/cancel", route="/api/v2/runs/{run}/cancel"
+        )
 
     async def check(self) -> str:
         """`ok`, `unauthorized` or `unreachable`: asks for a run that cannot exist."""
@@ -59,8 +63,10 @@ class TriggerClient:
             return "unauthorized"
         return "ok" if response.status < 500 else "unreachable"
 
-    async def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        response = await self._send(method, path, body)
+    async def _request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, route: str | None = None
+    ) -> dict[str, Any]:
+        response = await self._send(method, path, body, route)
         if not response.is_success:
             raise TriggerUnavailableError(f"Trigger.dev answered {response.status} to {method} {path}")
         try:
@@ -71,10 +77,12 @@ class TriggerClient:
             raise TriggerUnavailableError(f"Trigger.dev answered no object to {method} {path}")
         return answer
 
-    async def _send(self, method: str, path: str, body: dict[str, Any] | None) -> HttpAnswer:
+    async def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, route: str | None = None
+    ) -> HttpAnswer:
         try:
             content = json.dumps(body).encode() if body is not None else None
-            return await self._http.send(method, path, self._headers, content)
+            return await self._http.send(method, path, self._headers, content, route=route)
         except UnreachableError as error:
             raise TriggerUnavailableError(f"Trigger.dev did not answer {error}") from error
 

@@ -7,7 +7,7 @@ import random
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,9 +45,15 @@ class StackEnvironment:
 
 @contextmanager
 def stack_for_tests(
-    directory: Path, scope: Scope, *, trigger_folder: Path = TRIGGER_FOLDER
+    directory: Path,
+    scope: Scope,
+    *,
+    settings: Mapping[str, str] | None = None,
+    trigger_folder: Path = TRIGGER_FOLDER,
 ) -> Iterator[StackEnvironment]:
-    """A stack for as long as the block runs, with the tasks of `trigger_folder`.
+    """A stack for as long as the block runs.
+
+    `settings` of the API are other than the local ones, and so may be the folder of the tasks.
 
     It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
     the services that they name are used, and migrated.
@@ -62,7 +68,7 @@ def stack_for_tests(
             free_port_base(),
             only=scope,
             migrate=against_services,
-            environment=services,
+            environment=services | dict(settings or {}),
             trigger_folder=trigger_folder,
         ) as variables,
     ):

@@ -10,6 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.auth.credential import AuthMethod, Credential, CredentialVerifier
 from api.auth.expiring_cache import ExpiringCache
 from api.data_api import DataApi, DataApiCaller
+from api.logs import note
 from api.models.auth import AuthContextResult, UserRole
 from api.models.invitations import AcceptInvitation
 
@@ -101,15 +102,19 @@ async def get_admitted_context(
 ) -> AuthContext:
     resolver: AuthContextResolver = request.app.state.auth_contexts
     context = await resolver.admit(credential, body or AcceptInvitation())
-    request.state.auth_context = context
+    _note(context)
     return context
 
 
 async def _resolve(request: Request, credential: Credential, *, fresh: bool) -> AuthContext:
     resolver: AuthContextResolver = request.app.state.auth_contexts
     context = await resolver.resolve(credential, fresh=fresh)
-    request.state.auth_context = context
+    _note(context)
     return context
+
+
+def _note(context: AuthContext) -> None:
+    note(org_id=context.org_id, user_id=context.user_id, auth_method=context.auth_method)
 
 
 def get_caller_rpc(request: Request, credential: CallerCredential) -> DataApiCaller:

@@ -97,6 +97,10 @@ class PipelineRun(ResultModel):
     ]
     dispatched: Annotated[bool, Field(description="Whether Trigger.dev has taken the run.")]
     trigger_run_id: str | None
+    trace_id: Annotated[
+        str, Field(description="The W3C trace of the request that created it: all of its work is part of it.")
+    ]
+    request_id: Annotated[str | None, Field(description="The X-Request-Id of that request.")]
     created_by: UUID | None
     created_at: datetime
     admitted_at: datetime | None
@@ -106,6 +110,7 @@ class PipelineRun(ResultModel):
 
 
 class PipelineRunWithSteps(PipelineRun):
+    progress: Annotated[float, Field(ge=0, le=1, description="How much is done; each step counts alike.")]
     steps: list[StepResult]
 
 

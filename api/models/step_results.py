@@ -79,5 +79,18 @@ class StepResult(ResultModel):
     records_rejected: int
     records_dropped: int
     error: dict[str, Any] | None
+    progress: Annotated[float, Field(ge=0, le=1, description="How many of its chunks are written.")]
+    duration_ms: Annotated[
+        int | None, Field(description="From its start to its end, waits included; so far, while it runs.")
+    ]
+    records_per_second: Annotated[float | None, Field(description="`records_in` over its duration.")]
+    reading_ms: Annotated[
+        int | None,
+        Field(description="Waited for chunks to arrive, as the worker measured that ended the step."),
+    ]
+    processing_ms: Annotated[int | None, Field(description="Spent in the step itself, measured likewise.")]
+    writing_ms: Annotated[
+        int | None, Field(description="Waited for written chunks to be acknowledged, measured likewise.")
+    ]
     started_at: datetime | None
     finished_at: datetime | None

@@ -25,6 +25,9 @@ create table public.pipeline_runs (
     restart_count int not null default 0,
     retry_of uuid,
     lost_start_count int not null default 0,
+    trace_id text not null check (trace_id ~ '^[0-9a-f]{32}$' and trace_id !~ '^0+$'),
+    trace_sampled boolean not null,
+    request_id text check (request_id ~ '^[A-Za-z0-9._-]+$' and length(request_id) between 8 and 64),
     created_by uuid default private.caller_user_id(),
     created_at timestamptz not null default now(),
     admitted_at timestamptz,
@@ -54,6 +57,9 @@ comment on column public.pipeline_runs.start_taken_at is 'When somebody last too
 comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it.';
 comment on column public.pipeline_runs.retry_of is 'The run that this one takes up where it failed: with the same snapshot, and without doing again what it had done.';
 comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run.';
+comment on column public.pipeline_runs.trace_id is 'The trace of the request that created it, from traceparent: all that is done for the run is part of it.';
+comment on column public.pipeline_runs.trace_sampled is 'Whether the callers of that request record the trace.';
+comment on column public.pipeline_runs.request_id is 'X-Request-Id of the request that created it; null without a request.';
 comment on column public.pipeline_runs.trigger_cancelled_at is 'Since when nothing of the run, cancelled or given up here, is alive at Trigger.dev.';
 comment on column public.pipeline_runs.restart_count is 'How often another Trigger.dev run took the run over after its worker was lost.';
 
@@ -101,8 +107,8 @@ with check (
 -- No delete grant: runs are history. claim_id is for workers alone.
 grant select (
     id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version, blueprint_snapshot, status,
-    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, created_by, created_at,
-    admitted_at, dispatched_at, started_at, finished_at
+    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, trace_id, request_id, created_by,
+    created_at, admitted_at, dispatched_at, started_at, finished_at
 ), insert (submission_id, retry_of), update (status, trigger_run_id)
 on public.pipeline_runs to authenticated;
 
@@ -149,6 +155,7 @@ set search_path = ''
 as $$
 declare
     v_submission public.submissions;
+    v_trace private.trace := private.request_trace();
 begin
     -- Also keeps two runs of one submission from taking the same number.
     perform pg_advisory_xact_lock(hashtextextended(new.submission_id::text, 0));
@@ -172,6 +179,9 @@ begin
     new.chunk_count := v_submission.chunk_count;
     new.status := 'queued';
     new.admitted_at := null;
+    new.trace_id := v_trace.id;
+    new.trace_sampled := v_trace.is_sampled;
+    new.request_id := private.request_id();
     select coalesce(max(r.run_number), 0) + 1 into new.run_number
     from public.pipeline_runs r
     where r.submission_id = new.submission_id;
@@ -179,7 +189,7 @@ begin
 end;
 $$;
 comment on function private.fill_pipeline_run() is
-    'Trigger: a new run takes org, company and counts from its submission and the snapshot from its blueprint, or from the run that it retries, whatever the writer said. Raises 404 submission_not_found, blueprint_not_found, pipeline_run_not_found, 409 submission_receiving, pipeline_run_not_retryable, pipeline_run_retried, 422 invalid_request.';
+    'Trigger: a new run takes org, company and counts from its submission, the snapshot from its blueprint, or from the run that it retries, and trace and request from its request, whatever the writer said. Raises 404 submission_not_found, blueprint_not_found, pipeline_run_not_found, 409 submission_receiving, pipeline_run_not_retryable, pipeline_run_retried, 422 invalid_request.';
 
 create trigger pipeline_runs_fill before insert on public.pipeline_runs
 for each row execute function private.fill_pipeline_run();
@@ -293,13 +303,21 @@ declare
     v_caller private.caller := private.require_caller();
     v_run jsonb;
 begin
-    select to_jsonb(r) || jsonb_build_object('steps', coalesce((
-        select jsonb_agg(private.step_result_json(sr) order by sr.position)
-        from public.step_results sr
-        where sr.pipeline_run_id = r.id
-    ), '[]'))
+    select to_jsonb(r) || jsonb_build_object(
+        'progress', case
+            when r.status in ('succeeded', 'succeeded_with_errors') then 1
+            else trunc(coalesce(done.progress, 0), 4)
+        end,
+        'steps', coalesce(done.steps, '[]')
+    )
     into v_run
     from private.pipeline_runs_with_snapshot r
+    cross join lateral (
+        select avg(private.share_done(sr)) as progress,
+            jsonb_agg(private.step_result_json(sr) order by sr.position) as steps
+        from public.step_results sr
+        where sr.pipeline_run_id = r.id
+    ) done
     where r.id = p_pipeline_run_id;
     if v_run is null then
         perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
@@ -307,7 +325,7 @@ begin
     return v_run;
 end;
 $$;
-comment on function public.get_pipeline_run(uuid) is 'One run with its snapshot and step results. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
+comment on function public.get_pipeline_run(uuid) is 'One run with its snapshot, its step results, and how much of it is done, 0 to 1: each step counts alike. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
 grant execute on function public.get_pipeline_run(uuid) to authenticated;
 
 create function public.create_pipeline_run(

@@ -34,6 +34,9 @@ create table public.step_results (
     records_rejected int not null default 0,
     records_dropped int not null default 0,
     error jsonb,
+    reading_ms int check (reading_ms >= 0),
+    processing_ms int check (processing_ms >= 0),
+    writing_ms int check (writing_ms >= 0),
     started_at timestamptz,
     finished_at timestamptz,
     created_at timestamptz not null default now(),
@@ -59,6 +62,9 @@ comment on column public.step_results.input_step_result_id is 'Whose output chun
 comment on column public.step_results.reused_from is 'The step result of an earlier run that did the step: its chunks stand for this one''s own.';
 comment on column public.step_results.resumed_from is 'The step result of an earlier run that had begun the step: this one keeps its input, and begins with a copy of its chunks.';
 comment on column public.step_results.delivery_key is 'What deliveries of the step name themselves by. Retries of the run have the same.';
+comment on column public.step_results.reading_ms is 'Waited for chunks to arrive, as the worker measured that ended the step; null when none did.';
+comment on column public.step_results.processing_ms is 'Spent in the step itself, measured likewise.';
+comment on column public.step_results.writing_ms is 'Waited for written chunks to be acknowledged, measured likewise.';
 comment on column public.step_results.attempt is 'How often a worker has started the step.';
 
 create index step_results_org_id_company_id_idx on public.step_results (org_id, company_id, pipeline_run_id);
@@ -150,6 +156,25 @@ grant select on public.step_results, public.step_result_chunks to authenticated;
 grant select, insert (submission_id, chunk_index, record_id, reason, message, details, data)
 on public.rejected_records to authenticated;
 
+create function private.share_done(p_step_result public.step_results)
+returns numeric
+language sql
+immutable
+security invoker
+set search_path = ''
+as $$
+    select case
+        when p_step_result.status = 'succeeded' then 1
+        -- The run has gone on without it: nothing of it is left to do.
+        when p_step_result.skip_reason = 'condition' then 1
+        when p_step_result.status = 'failed' and p_step_result.continue_on_error then 1
+        -- Cut off and not rounded: 1 is said of what is done.
+        else trunc(p_step_result.chunks_written::numeric / greatest(p_step_result.chunk_count, 1), 4)
+    end;
+$$;
+comment on function private.share_done(public.step_results) is 'How much of a step is done, 0 to 1, by its chunks; what the run passes over is done.';
+grant execute on function private.share_done(public.step_results) to authenticated;
+
 create function private.step_result_json(p_step_result public.step_results)
 returns jsonb
 language plpgsql
@@ -157,11 +182,19 @@ stable
 security invoker
 set search_path = ''
 as $$
+declare
+    -- So far, while it runs. By the clock: in one transaction now() stands still.
+    v_seconds numeric := extract(epoch from coalesce(p_step_result.finished_at, clock_timestamp()) - p_step_result.started_at);
 begin
-    return to_jsonb(p_step_result) - '{org_id,company_id}'::text[];
+    return to_jsonb(p_step_result) - '{org_id,company_id}'::text[] || jsonb_build_object(
+        'progress', private.share_done(p_step_result),
+        'duration_ms', round(v_seconds * 1000),
+        'records_per_second', round(p_step_result.records_in / nullif(v_seconds, 0), 1)
+    );
 end;
 $$;
-comment on function private.step_result_json(public.step_results) is 'Step result as clients and tasks see it.';
+comment on function private.step_result_json(public.step_results) is
+    'Step result as clients and tasks see it, with how much is done, how long it took and how many records it took in a second, so far.';
 grant execute on function private.step_result_json(public.step_results) to authenticated;
 
 create function private.copy_step_results(p_from_run_id uuid, p_to_run_id uuid)
@@ -174,7 +207,8 @@ as $$
     insert into public.step_results (
         org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error, delivery_key,
         status, skip_reason, input_step_result_id, reused_from, resumed_from,
-        chunks_written, records_in, records_added, records_out, records_rejected, records_dropped, started_at, finished_at
+        chunks_written, records_in, records_added, records_out, records_rejected, records_dropped,
+        reading_ms, processing_ms, writing_ms, started_at, finished_at
     )
     select sr.org_id, sr.company_id, p_to_run_id, sr.position, sr.slug, sr.version, sr.execution_mode, sr.chunk_count,
         sr.continue_on_error, sr.delivery_key,
@@ -189,6 +223,8 @@ as $$
         case when not kept.is_done then case when sr.attempt > 0 then sr.id else sr.resumed_from end end,
         sr.chunks_written * kept.share, sr.records_in * kept.share, sr.records_added * kept.share,
         sr.records_out * kept.share, sr.records_rejected * kept.share, sr.records_dropped * kept.share,
+        case when kept.is_done then sr.reading_ms end, case when kept.is_done then sr.processing_ms end,
+        case when kept.is_done then sr.writing_ms end,
         case when kept.is_done then sr.started_at end,
         case when kept.is_done or sr.skip_reason = 'condition' then sr.finished_at end
     from public.step_results sr
@@ -317,7 +353,7 @@ set search_path = ''
 as $$
 declare
     v_mutable constant text[] :=
-        '{status,skip_reason,input_step_result_id,attempt,chunks_written,records_in,records_added,records_out,records_rejected,records_dropped,error,started_at,finished_at}';
+        '{status,skip_reason,input_step_result_id,attempt,chunks_written,records_in,records_added,records_out,records_rejected,records_dropped,error,reading_ms,processing_ms,writing_ms,started_at,finished_at}';
     v_written record;
 begin
     if (to_jsonb(new) - v_mutable) is distinct from (to_jsonb(old) - v_mutable) or old.finished_at is not null then

@@ -101,7 +101,8 @@ begin
         'pipeline_run', jsonb_build_object(
             'id', v_run.id, 'org_id', v_run.org_id, 'company_id', v_run.company_id, 'submission_id', v_run.submission_id,
             'run_number', v_run.run_number, 'blueprint_id', v_run.blueprint_id, 'blueprint_version', v_run.blueprint_version,
-            'chunk_count', v_run.chunk_count, 'record_count', v_run.record_count, 'created_at', v_run.created_at
+            'chunk_count', v_run.chunk_count, 'record_count', v_run.record_count, 'trace_id', v_run.trace_id,
+            'trace_sampled', v_run.trace_sampled, 'request_id', v_run.request_id, 'created_at', v_run.created_at
         ),
         'steps', (
             select jsonb_agg(

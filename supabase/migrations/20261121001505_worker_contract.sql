@@ -10,7 +10,7 @@ immutable
 security invoker
 set search_path = ''
 as $$
-    select 1;
+    select 2;
 $$;
 comment on function private.contract_version() is
     'Version of the contract. Raise it with the worker''s own constant whenever the worker begins to call, send or read something that the database did not have before.';

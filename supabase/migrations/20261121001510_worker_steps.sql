@@ -183,7 +183,7 @@ comment on function worker.write_chunk(uuid, uuid, int, jsonb, jsonb, jsonb) is
     'Writes what a step made of one input chunk: records [{id, data}], rejected and dropped [{id, reason, message, details?}]. service_role. Raises 404 step_result_not_found, chunk_not_found, 409 chunk_conflict, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost, 413 chunk_too_large, 422 invalid_records, ledger_unbalanced. Repeating the same content changes nothing.';
 grant execute on function worker.write_chunk(uuid, uuid, int, jsonb, jsonb, jsonb) to service_role;
 
-create function worker.finish_step(p_step_result_id uuid, p_claim_id uuid)
+create function worker.finish_step(p_step_result_id uuid, p_claim_id uuid, p_timings jsonb default null)
 returns jsonb
 language plpgsql
 volatile
@@ -194,20 +194,25 @@ declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
 begin
     if v_step_result.status <> 'succeeded' then
-        update public.step_results set status = 'succeeded' where id = p_step_result_id returning * into v_step_result;
+        update public.step_results
+        set status = 'succeeded', reading_ms = (p_timings ->> 'reading_ms')::int,
+            processing_ms = (p_timings ->> 'processing_ms')::int, writing_ms = (p_timings ->> 'writing_ms')::int
+        where id = p_step_result_id
+        returning * into v_step_result;
     end if;
     return private.step_result_json(v_step_result);
 end;
 $$;
-comment on function worker.finish_step(uuid, uuid) is
-    'Ends a step that wrote every chunk; the ledger is counted again from them. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
-grant execute on function worker.finish_step(uuid, uuid) to service_role;
+comment on function worker.finish_step(uuid, uuid, jsonb) is
+    'Ends a step that wrote every chunk; the ledger is counted again from them. p_timings says what the worker''s time went into: {reading_ms, processing_ms, writing_ms}. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
+grant execute on function worker.finish_step(uuid, uuid, jsonb) to service_role;
 
 create function worker.end_step(
     p_step_result_id uuid,
     p_claim_id uuid,
     p_last_chunk jsonb default null,
-    p_next_step_result_id uuid default null
+    p_next_step_result_id uuid default null,
+    p_timings jsonb default null
 )
 returns jsonb
 language plpgsql
@@ -220,17 +225,17 @@ begin
         perform worker.write_chunk(p_step_result_id, p_claim_id, (p_last_chunk ->> 'chunk_index')::int,
             p_last_chunk -> 'records', p_last_chunk -> 'rejected', p_last_chunk -> 'dropped');
     end if;
-    perform worker.finish_step(p_step_result_id, p_claim_id);
+    perform worker.finish_step(p_step_result_id, p_claim_id, p_timings);
     return jsonb_build_object(
         'next', case when p_next_step_result_id is not null then worker.start_step(p_next_step_result_id, p_claim_id) end
     );
 end;
 $$;
-comment on function worker.end_step(uuid, uuid, jsonb, uuid) is
-    'In one call, so that a small step costs no more: write_chunk of the last chunk {chunk_index, records, rejected, dropped} if it is given, finish_step, and start_step of the next step if that is given, whose answer is in next. service_role. Raises what those raise, and then has done none of them. Repeating it changes nothing but the next step''s attempts.';
-grant execute on function worker.end_step(uuid, uuid, jsonb, uuid) to service_role;
+comment on function worker.end_step(uuid, uuid, jsonb, uuid, jsonb) is
+    'In one call, so that a small step costs no more: write_chunk of the last chunk {chunk_index, records, rejected, dropped} if it is given, finish_step with p_timings, and start_step of the next step if that is given, whose answer is in next. service_role. Raises what those raise, and then has done none of them. Repeating it changes nothing but the next step''s attempts.';
+grant execute on function worker.end_step(uuid, uuid, jsonb, uuid, jsonb) to service_role;
 
-create function worker.fail_step(p_step_result_id uuid, p_claim_id uuid, p_error jsonb)
+create function worker.fail_step(p_step_result_id uuid, p_claim_id uuid, p_error jsonb, p_timings jsonb default null)
 returns jsonb
 language plpgsql
 volatile
@@ -247,7 +252,10 @@ begin
     if v_step_result.status = 'pending' then
         update public.step_results set status = 'running' where id = p_step_result_id;
     end if;
-    update public.step_results set status = 'failed', error = p_error where id = p_step_result_id;
+    update public.step_results
+    set status = 'failed', error = p_error, reading_ms = (p_timings ->> 'reading_ms')::int,
+        processing_ms = (p_timings ->> 'processing_ms')::int, writing_ms = (p_timings ->> 'writing_ms')::int
+    where id = p_step_result_id;
     if v_step_result.continue_on_error then
         return jsonb_build_object('status', 'failed', 'continues', true);
     end if;
@@ -258,9 +266,9 @@ begin
     return jsonb_build_object('status', 'failed', 'continues', false);
 end;
 $$;
-comment on function worker.fail_step(uuid, uuid, jsonb) is
-    'Fails a step with {code, message, details?}, and with it the run, unless the blueprint lets it go on (continues); what has not started is skipped. service_role. Raises 404 step_result_not_found, 409 immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
-grant execute on function worker.fail_step(uuid, uuid, jsonb) to service_role;
+comment on function worker.fail_step(uuid, uuid, jsonb, jsonb) is
+    'Fails a step with {code, message, details?} and p_timings as in worker.finish_step, and with it the run, unless the blueprint lets it go on (continues); what has not started is skipped. service_role. Raises 404 step_result_not_found, 409 immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+grant execute on function worker.fail_step(uuid, uuid, jsonb, jsonb) to service_role;
 
 create function worker.read_secret(p_step_result_id uuid, p_name text)
 returns jsonb

@@ -25,7 +25,7 @@ set search_path = ''
 as $$
 begin
     perform private.write_audit(p_run.org_id, p_run.company_id, 'reconciled', 'pipeline_runs', p_run.id::text, null,
-        jsonb_build_object('repair', p_repair));
+        jsonb_build_object('repair', p_repair), p_run.request_id);
 end;
 $$;
 comment on function private.note_repair(public.pipeline_runs, text) is 'Notes in the audit log what the reconciler repaired of a run. Each call adds an entry.';

@@ -36,7 +36,7 @@ comment on column public.audit_log.entity is 'Table of the changed row.';
 comment on column public.audit_log.entity_id is 'Its id; the name of a secret, the blueprint''s id of blueprint_steps.';
 comment on column public.audit_log.before is 'What was there: the changed columns of an update, the row of a deletion. Steps of a blueprint as an array.';
 comment on column public.audit_log.after is 'What is there now: the changed columns of an update, the row of a creation.';
-comment on column public.audit_log.request_id is 'X-Request-Id of the request, as the API logs and answers it; whoever calls the Data API directly chooses it.';
+comment on column public.audit_log.request_id is 'X-Request-Id of the request, as the API logs and answers it; whoever calls the Data API directly chooses it. Of what a worker does for a run, that of the request which created the run.';
 
 create index audit_log_org_id_occurred_at_idx on public.audit_log (org_id, occurred_at desc, id desc);
 create index audit_log_org_id_entity_idx on public.audit_log (org_id, entity, entity_id, occurred_at desc, id desc);
@@ -110,7 +110,8 @@ comment on function private.current_actor() is
     'Who makes the present change: the API token or user that the verified claims name and a row confirms, the worker with its Trigger.dev run if it has shown a claim, the operator or Auth by their database login. For what runs as the owner: triggers and operators'' functions.';
 
 create function private.write_audit(
-    p_org_id uuid, p_company_id uuid, p_action text, p_entity text, p_entity_id text, p_before jsonb, p_after jsonb
+    p_org_id uuid, p_company_id uuid, p_action text, p_entity text, p_entity_id text, p_before jsonb, p_after jsonb,
+    p_request_id text default private.request_id()
 )
 returns void
 language plpgsql
@@ -120,7 +121,6 @@ set search_path = ''
 as $$
 declare
     v_actor private.actor := private.current_actor();
-    v_request_id text := nullif(current_setting('request.headers', true), '')::json ->> 'x-request-id';
 begin
     insert into public.audit_log (
         org_id, company_id, actor_type, actor_user_id, actor_api_token_id, actor_name,
@@ -128,13 +128,12 @@ begin
     )
     values (
         p_org_id, p_company_id, v_actor.type, v_actor.user_id, v_actor.api_token_id, v_actor.name,
-        p_action, p_entity, p_entity_id, p_before, p_after,
-        case when v_request_id ~ '^[A-Za-z0-9._-]+$' and length(v_request_id) between 8 and 64 then v_request_id end
+        p_action, p_entity, p_entity_id, p_before, p_after, p_request_id
     );
 end;
 $$;
-comment on function private.write_audit(uuid, uuid, text, text, text, jsonb, jsonb) is
-    'Adds an entry to the audit log, with the actor and request id of the session. For triggers and operators'' functions. Each call adds one: a repeat is another entry.';
+comment on function private.write_audit(uuid, uuid, text, text, text, jsonb, jsonb, text) is
+    'Adds an entry to the audit log, with the actor of the session and the id of its request, unless another one is given. For triggers and operators'' functions. Each call adds one: a repeat is another entry.';
 
 create function private.audit_entry_json(p_entry public.audit_log)
 returns jsonb

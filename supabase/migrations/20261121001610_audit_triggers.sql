@@ -19,6 +19,7 @@ declare
     v_row jsonb;
     v_before jsonb;
     v_after jsonb;
+    v_request_id text := private.request_id();
 begin
     -- A snapshot is not even turned to jsonb: it can be large, and never changes.
     if tg_op <> 'INSERT' then
@@ -47,6 +48,11 @@ begin
         where o.value is distinct from v_after -> o.key;
     end if;
 
+    -- A worker acts for whoever created the run, also before it knows that (the claim) and beside the run that it works on.
+    if tg_table_name = 'pipeline_runs' and current_setting('role') = 'service_role' then
+        v_request_id := v_row ->> 'request_id';
+    end if;
+
     perform private.write_audit(
         (v_row ->> case tg_table_name when 'orgs' then 'id' else 'org_id' end)::uuid,
         (v_row ->> case tg_table_name when 'companies' then 'id' else 'company_id' end)::uuid,
@@ -54,7 +60,8 @@ begin
         tg_table_name,
         v_row ->> case tg_table_name when 'secrets' then 'name' else 'id' end,
         v_before,
-        v_after
+        v_after,
+        v_request_id
     );
     return null;
 end;

@@ -37,13 +37,17 @@ from (
     from public.pipeline_runs r
     left join public.users u on u.org_id = r.org_id and u.id = r.created_by
     union all
-    select r.id, r.dispatched_at, 1, 'dispatched',
+    -- What finds it in the logs, and in whatever collects traces.
+    select r.id, r.created_at, 1, 'traced', format('trace %s; %s', r.trace_id, coalesce('request ' || r.request_id, 'without a request'))
+    from public.pipeline_runs r
+    union all
+    select r.id, r.dispatched_at, 2, 'dispatched',
         case when r.restart_count > 0 then format('for the last time, after %s; ', private.counted(r.restart_count, 'restart')) else '' end
             || coalesce('Trigger.dev has it as ' || r.trigger_run_id, 'Trigger.dev was told of it')
     from public.pipeline_runs r
     where r.dispatched_at is not null
     union all
-    select r.id, r.started_at, 2, 'claimed', 'a worker began'
+    select r.id, r.started_at, 3, 'claimed', 'a worker began'
     from public.pipeline_runs r
     where r.started_at is not null
     union all
@@ -75,7 +79,7 @@ from (
     join public.audit_log a on a.org_id = r.org_id and a.entity = 'ops' and a.entity_id = r.id::text
     where a.after ->> 'dry_run' = 'false'
     union all
-    select r.id, a.occurred_at, 3, 'restarted',
+    select r.id, a.occurred_at, 4, 'restarted',
         format('another worker took over, restart %s of at most %s', a.after ->> 'restart_count', private.most_restarts())
     from public.pipeline_runs r
     join public.audit_log a on a.org_id = r.org_id and a.entity = 'pipeline_runs' and a.entity_id = r.id::text
@@ -103,7 +107,7 @@ from (
     from ops.unfinished_runs u
 ) event;
 comment on view ops.run_timeline is
-    'What became of each run: created, dispatched, claimed, steps with attempts, counts and errors, what operators did, and how it ended or what happens next. Filter by pipeline_run_id, order by at, place.';
+    'What became of each run: created, under which trace and request, dispatched, claimed, steps with attempts, counts and errors, what operators did, and how it ended or what happens next. Filter by pipeline_run_id, order by at, place.';
 
 create function ops.explain_run(p_run_id uuid)
 returns table (at timestamptz, event text, detail text)

@@ -101,6 +101,13 @@ def with_token(connection: Connection, token: Token) -> Client:
     return Client(connection, "authenticated", json.dumps(claims))
 
 
+def set_headers(connection: Connection, headers: Mapping[str, str] | None) -> None:
+    """What follows belongs to a request with these headers, as PostgREST tells it; None is SQL by hand."""
+    # A pooled session reads '' where none was set.
+    value = json.dumps(headers) if headers is not None else ""
+    connection.execute("select set_config('request.headers', %s, true)", (value,))
+
+
 @contextmanager
 def refused(status: int, code: str, details: Mapping[str, Any] | None = None) -> Iterator[None]:
     """The block must raise this error, as SQL raises it for PostgREST, with at least these details."""

@@ -16,6 +16,7 @@ PAGE = ROOT / "docs" / "operators.md"
 _EXAMPLE = re.compile(r"^```sql\n(.*?)^```\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBERS = {20, 21, 23, 1700}  # the types that psql aligns to the right: bigint, smallint, int, numeric
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_TRACE = re.compile(r"\b[0-9a-f]{32}\b")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?")
 
 
@@ -51,8 +52,9 @@ def run(connection: Connection, statement: str) -> str:
 
 
 def masked(output: str, arranged: set[str]) -> str:
-    """Without what differs from run to run: times, and ids but for those that were arranged."""
+    """Without what differs from run to run: times, traces, and ids but for those that were arranged."""
     known = _UUID.sub(lambda found: found[0] if found[0] in arranged else "x" * len(found[0]), output)
+    known = _TRACE.sub(lambda found: "x" * len(found[0]), known)
     return _TIME.sub(lambda found: re.sub(r"\d", "9", found[0]), known)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.database.audit import actor, entries, last_id
@@ -14,6 +12,7 @@ from tests.database.client import (
     denied,
     refused,
     service,
+    set_headers,
     signed_in,
     with_token,
 )
@@ -122,9 +121,7 @@ def test_the_request_id_is_kept_if_it_is_one(
     connection: Connection, postgres: Client, org: Org, headers: dict[str, str] | None, kept: str | None
 ) -> None:
     before = last_id(postgres)
-    # As PostgREST sets it; a pooled session reads '' where none was set.
-    value = json.dumps(headers) if headers is not None else ""
-    postgres.value("select set_config('request.headers', %(headers)s, true)", {"headers": value})
+    set_headers(connection, headers)
     create_named(signed_in(connection, org.admin))
     assert [entry["request_id"] for entry in entries(postgres, org.id, after_id=before)] == [kept]
 

@@ -63,8 +63,9 @@ def test_a_claim_tells_what_there_is_to_do(run: Run, org: Org, company: Company)
     assert outcome["pipeline_run"] == {
         name: run.pipeline_run[name]
         for name in ("id", "org_id", "company_id", "submission_id", "run_number", "blueprint_id",
-                     "blueprint_version", "chunk_count", "record_count", "created_at")
-    }  # fmt: skip
+                     "blueprint_version", "chunk_count", "record_count", "trace_id", "request_id",
+                     "created_at")
+    } | {"trace_sampled": True}  # fmt: skip
     assert outcome["steps"] == [
         step_of(run, 1, INLINE, "run-pipeline", {}),
         step_of(run, 2, OUTSIDE, OUTSIDE, {"secret_name": "signing"}),

@@ -251,7 +251,7 @@ def test_the_timeline_of_a_run_has_every_state_in_order(postgres: Client, run: R
     run.on_step("fail_step", 2, error={"code": "webhook_rejected", "message": "It said no."})
     events = explain(postgres, run)
     assert [event for event, _ in events] == [
-        "created", "dispatched", "claimed", "step 1 started", "step 1 succeeded", "step 2 started",
+        "created", "traced", "dispatched", "claimed", "step 1 started", "step 1 succeeded", "step 2 started",
         "step 2 failed", "failed",
     ]  # fmt: skip
     details = dict(events)

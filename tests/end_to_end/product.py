@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from copy import copy
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,12 @@ class Product:
         self._http = http
         self._api_url = api_url
         self._headers = {"Authorization": f"Bearer {bearer}"}
+
+    def with_headers(self, headers: dict[str, str]) -> Product:
+        """The same caller, who says more of each request."""
+        caller = copy(self)
+        caller._headers = self._headers | headers
+        return caller
 
     async def post(self, path: str, body: Json, *, idempotency_key: str | None = None) -> httpx.Response:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}

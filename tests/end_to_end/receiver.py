@@ -36,6 +36,7 @@ class Delivery:
     body: dict[str, Any]
     is_signed: bool
     client_port: int
+    traceparent: str
     status: int | None = None
 
     @property
@@ -100,7 +101,11 @@ class Receiver:
 
     def receive(self, headers: dict[str, str], body: bytes, client_port: int) -> Answer:
         delivery = Delivery(
-            headers.get("webhook-id", ""), json.loads(body), self._is_signed(headers, body), client_port
+            headers.get("webhook-id", ""),
+            json.loads(body),
+            self._is_signed(headers, body),
+            client_port,
+            headers.get("traceparent", ""),
         )
         with self._changed:
             self.deliveries.append(delivery)

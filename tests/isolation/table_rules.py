@@ -113,7 +113,9 @@ TABLES: Mapping[str, TableRules] = {
         insert=Rule(ORG, COMPANY, COMPANY, in_own_name=True),
         update=Rule(ORG, COMPANY, OWN, only={"status": ("queued", "cancelled")}),
         owner="created_by",
-        withheld=frozenset({"claim_id", "lost_start_count", "start_taken_at", "trigger_cancelled_at"}),
+        withheld=frozenset(
+            {"claim_id", "lost_start_count", "start_taken_at", "trace_sampled", "trigger_cancelled_at"}
+        ),
         unlinked=OF_PARENT | {"claim_id"},
         links={
             "submission_id": "submissions",

@@ -107,11 +107,14 @@ def pipeline_run(**values: object) -> dict[str, Any]:
         "admitted_at": "2026-01-01T00:00:00+00:00",
         "dispatched": False,
         "trigger_run_id": None,
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "request_id": "request-of-the-run",
         "created_by": USER_ID,
         "created_at": "2026-01-01T00:00:00Z",
         "dispatched_at": None,
         "started_at": None,
         "finished_at": None,
+        "progress": 0,
         "steps": [],
     }
     return run | values

@@ -16,12 +16,15 @@ import { type Claim, claimResultSchema } from "./pipeline/claim";
 import type { ConditionInput } from "./pipeline/condition";
 import { workerContract } from "./pipeline/contract";
 import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
+import { roundedTimings, type StepTimings } from "./pipeline/timings";
+import { type RunTrace, traceHeaders } from "./pipeline/trace";
 import { callRpc, type RpcError } from "./rpc";
 
 type WorkerFunctions = Database["worker"]["Functions"];
 type WorkerFunction = keyof WorkerFunctions & string;
 
-const recordsSchema = z.array(z.object({ id: z.string(), data: z.record(z.string(), z.unknown()) }));
+// Looked at and not copied, as z.object would: a run of 100,000 records reads each once a step.
+const recordsSchema = z.array(z.custom<PipelineRecord>(isRecord));
 const runningStepSchema = z.object({
   status: z.literal("running"),
   attempt: z.int(),
@@ -94,6 +97,7 @@ export interface WrittenChunk {
 
 /** What else is said with the end of a step. */
 export interface StepEnding {
+  timings?: StepTimings;
   lastChunk?: WrittenChunk | undefined;
   nextStepResultId?: string | undefined;
 }
@@ -116,8 +120,11 @@ export class DataApi {
   readonly #timeoutMs: number;
   readonly #tries: number;
   readonly #backoff: Backoff;
+  readonly #made: [supabaseUrl: string, secretKey: string, options: DataApiOptions];
+  #run: RunTrace | undefined;
 
   constructor(supabaseUrl: string, secretKey: string, options: DataApiOptions = {}) {
+    this.#made = [supabaseUrl, secretKey, options];
     this.#url = `${supabaseUrl}/rest/v1/rpc`;
     this.#headers = { apikey: secretKey, "content-profile": "worker" };
     this.#timeoutMs = options.timeoutMs ?? 30_000;
@@ -128,6 +135,13 @@ export class DataApi {
   static fromEnv(): DataApi {
     const { SUPABASE_URL, SUPABASE_SECRET_KEY } = env();
     return new DataApi(SUPABASE_URL, SUPABASE_SECRET_KEY);
+  }
+
+  /** The same for the work on one run: each call names the request and the trace that it is part of. */
+  forRun(run: RunTrace): DataApi {
+    const dataApi = new DataApi(...this.#made);
+    dataApi.#run = run;
+    return dataApi;
   }
 
   claimPipelineRun(pipelineRunId: string, triggerRunId: string) {
@@ -178,12 +192,13 @@ export class DataApi {
   async endStep(
     stepResultId: string,
     claimId: string,
-    { lastChunk, nextStepResultId }: StepEnding,
+    { timings, lastChunk, nextStepResultId }: StepEnding,
     signal?: AbortSignal,
   ): Promise<StartedStep | undefined> {
     const args = {
       p_step_result_id: stepResultId,
       p_claim_id: claimId,
+      ...(timings && { p_timings: roundedTimings(timings) }),
       ...(lastChunk && { p_last_chunk: asJson({ chunk_index: lastChunk.chunkIndex, ...lastChunk.outcome }) }),
       ...(nextStepResultId && { p_next_step_result_id: nextStepResultId }),
     };
@@ -191,8 +206,18 @@ export class DataApi {
   }
 
   /** `continues`: the blueprint lets the run go on without the step. */
-  failStep(stepResultId: string, claimId: string, error: RecordedError): Promise<{ continues: boolean }> {
-    const args = { p_step_result_id: stepResultId, p_claim_id: claimId, p_error: asJson(error) };
+  failStep(
+    stepResultId: string,
+    claimId: string,
+    error: RecordedError,
+    timings?: StepTimings,
+  ): Promise<{ continues: boolean }> {
+    const args = {
+      p_step_result_id: stepResultId,
+      p_claim_id: claimId,
+      p_error: asJson(error),
+      ...(timings && { p_timings: roundedTimings(timings) }),
+    };
     return this.#call("fail_step", args, failedStepSchema);
   }
 
@@ -266,9 +291,9 @@ export class DataApi {
     resultSchema: z.ZodType<Result>,
     signal?: AbortSignal,
   ): Promise<Result> {
-    const options = { headers: this.#headers, timeoutMs: this.#timeoutMs, signal };
     for (let failures = 1; ; failures++) {
-      const answer = await callRpc(`${this.#url}/${name}`, args, options);
+      const headers = this.#run ? { ...this.#headers, ...traceHeaders(this.#run) } : this.#headers;
+      const answer = await callRpc(`${this.#url}/${name}`, args, { headers, timeoutMs: this.#timeoutMs, signal });
       if (answer.kind === "answered") return parseResult(name, answer.data, resultSchema);
       if (answer.kind === "refused") throw refusal(name, answer.status, answer.error);
       if (failures >= this.#tries) {
@@ -277,6 +302,12 @@ export class DataApi {
       await sleep(backoffMs(failures, this.#backoff), signal);
     }
   }
+}
+
+function isRecord(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, data } = value as Partial<PipelineRecord>;
+  return typeof id === "string" && typeof data === "object" && data !== null && !Array.isArray(data);
 }
 
 /** Records hold what JSON.parse gave or what a step built of it; TypeScript cannot see that `unknown` is JSON there. */

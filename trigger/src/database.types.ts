@@ -15,13 +15,22 @@ export type Database = {
       };
       contract: { Args: { p_contract?: number }; Returns: Json };
       end_step: {
-        Args: { p_claim_id: string; p_last_chunk?: Json; p_next_step_result_id?: string; p_step_result_id: string };
+        Args: {
+          p_claim_id: string;
+          p_last_chunk?: Json;
+          p_next_step_result_id?: string;
+          p_step_result_id: string;
+          p_timings?: Json;
+        };
         Returns: Json;
       };
       fail_pipeline_run: { Args: { p_claim_id: string; p_error: Json; p_pipeline_run_id: string }; Returns: Json };
-      fail_step: { Args: { p_claim_id: string; p_error: Json; p_step_result_id: string }; Returns: Json };
+      fail_step: {
+        Args: { p_claim_id: string; p_error: Json; p_step_result_id: string; p_timings?: Json };
+        Returns: Json;
+      };
       finish_pipeline_run: { Args: { p_claim_id: string; p_pipeline_run_id: string }; Returns: Json };
-      finish_step: { Args: { p_claim_id: string; p_step_result_id: string }; Returns: Json };
+      finish_step: { Args: { p_claim_id: string; p_step_result_id: string; p_timings?: Json }; Returns: Json };
       heartbeat: { Args: { p_claim_id: string; p_lease_seconds?: number; p_pipeline_run_id: string }; Returns: Json };
       mark_pipeline_run_dispatched: {
         Args: { p_pipeline_run_id: string; p_repair?: string; p_trigger_run_id: string };

@@ -1,8 +1,10 @@
 import type { DataApi, InputChunk, RunningStep, WrittenChunk } from "../data-api";
 import { afterGrace } from "./abort";
+import { garbage } from "./garbage";
 import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-room";
 import type { Claim, ClaimedStep } from "./claim";
 import type { Condition, ConditionInput } from "./condition";
+import { logOfStep } from "./log";
 import { putInPlace } from "./place";
 import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
 import { withinTimeout } from "./timeout";
@@ -45,6 +47,7 @@ export async function* readChunks(
     arrived = undefined;
     const records = isHere || (await dataApi.readChunk(step.step_result_id, chunkIndex, signal));
     room.weigh(chunkIndex, records);
+    garbage.collectIfGrown();
     return { chunkIndex, records };
   };
   const reads: Promise<InputChunk>[] = [];
@@ -94,7 +97,9 @@ export async function processChunks(
     try {
       await dataApi.writeChunk(step.step_result_id, claim.claim_id, chunkIndex, outcome, writingSignal);
       onWritten();
+      logOfStep(work).about({ chunk_index: chunkIndex }).debug("A chunk was written");
     } catch (error) {
+      tellOfFailure(work, chunkIndex, error);
       fail(error);
     } finally {
       room.release(chunkIndex);
@@ -135,8 +140,22 @@ export async function processLastChunk(
   return { chunkIndex: chunk.chunkIndex, outcome };
 }
 
+async function processChunk(work: StepWork, preparation: Preparation, chunk: InputChunk): Promise<ChunkOutcome> {
+  try {
+    return await outcomeOf(work, preparation, chunk);
+  } catch (error) {
+    tellOfFailure(work, chunk.chunkIndex, error);
+    throw error;
+  }
+}
+
+/** Of an aborted run each chunk at hand fails; what ended it is told by whoever notices. */
+function tellOfFailure(work: StepWork, chunkIndex: number, error: unknown): void {
+  if (!work.signal.aborted) logOfStep(work).about({ chunk_index: chunkIndex }).warn("A chunk failed", { error });
+}
+
 /** What the step makes of the records that its condition chooses; the others keep their place. */
-async function processChunk(
+async function outcomeOf(
   work: StepWork,
   { config, state, conditionInput }: Preparation,
   { chunkIndex, records }: InputChunk,

@@ -12,6 +12,9 @@ export const pipelineRunSchema: z.ZodType<PipelineRun> = z.object({
   blueprint_version: z.int(),
   chunk_count: z.int(),
   record_count: z.int(),
+  trace_id: z.string().regex(/^[0-9a-f]{32}$/),
+  trace_sampled: z.boolean(),
+  request_id: z.string().nullable(),
   created_at: z.string(),
 });
 

@@ -1,13 +1,12 @@
-import { logger } from "@trigger.dev/sdk";
-
 import type { DataApi } from "../data-api";
 import { ContractError } from "../errors";
+import { log } from "./log";
 
 /**
  * The version of the contract with the database that this code was built for. Raise it together with
  * `private.contract_version()` whenever the worker begins to call, send or read something new.
  */
-export const workerContract = 1;
+export const workerContract = 2;
 
 let checked: Promise<void> | undefined;
 
@@ -19,8 +18,8 @@ export function checkContract(dataApi: DataApi): Promise<void> {
   checked ??= dataApi.checkContract().catch((error: unknown) => {
     // The next run asks again: what was missing may be deployed by then.
     checked = undefined;
-    if (error instanceof ContractError) logger.error("This worker can execute no run", { code: error.code, error });
-    else logger.warn("The database could not be asked for its contract", { error });
+    if (error instanceof ContractError) log.error("This worker can execute no run", { error });
+    else log.warn("The database could not be asked for its contract", { error });
   });
   return checked;
 }

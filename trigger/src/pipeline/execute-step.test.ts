@@ -5,6 +5,7 @@ import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 import { backoffMs, sleep } from "./backoff";
 import type { AnyStepDefinition } from "./step";
+import { roundedTimings, type StepTimings } from "./timings";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -27,6 +28,25 @@ function flakyStep(failures: (chunkIndex: number) => number, processed: number[]
     },
   });
 }
+
+describe("what the time went into", () => {
+  test.each([
+    ["end_step", 2],
+    ["fail_step", 9],
+  ])("is told with %s, over all attempts", async (name, failures) => {
+    const { run } = server.schema.addRun(chunksOf(1), [{ slug: "flaky" }]);
+    await runOn(server, run.id, [flakyStep(() => failures, [])]);
+    const [call] = server.callsOf(name);
+    const timings = call?.args.p_timings as Record<string, number>;
+    expect(Object.keys(timings).sort()).toEqual(["processing_ms", "reading_ms", "writing_ms"]);
+    for (const ms of Object.values(timings)) expect(ms).toSatisfy(Number.isInteger);
+  });
+
+  test("is never negative, since a run is not to fail of how it was measured", () => {
+    const odd = { readingMs: -0.7, processingMs: 1.5, writingMs: 0 } as StepTimings;
+    expect(roundedTimings(odd)).toEqual({ reading_ms: 0, processing_ms: 2, writing_ms: 0 });
+  });
+});
 
 describe("retries", () => {
   test("a retryable error repeats the chunk that failed and no other", async () => {

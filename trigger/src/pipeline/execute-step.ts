@@ -1,4 +1,3 @@
-import { logger } from "@trigger.dev/sdk";
 import { z } from "zod";
 
 import type { StartedStep, StepEnding } from "../data-api";
@@ -8,7 +7,9 @@ import { afterGrace } from "./abort";
 import { type Preparation, prepareState, processChunks, processLastChunk, type StepWork } from "./chunks";
 import type { ClaimedStep } from "./claim";
 import { Condition } from "./condition";
+import { logOfStep } from "./log";
 import type { AnyStepDefinition } from "./step";
+import { roundedTimings } from "./timings";
 
 export const defaultMaxAttempts = 3;
 const defaultBackoff = { initial_seconds: 1, max_seconds: 60, factor: 2 };
@@ -66,6 +67,7 @@ export async function executeStep(work: StepWork, place: StepPlace = {}): Promis
   const config = parseConfig(work.definition, step);
   const backoff = backoffOf(step);
   const maxAttempts = step.retry?.max_attempts ?? defaultMaxAttempts;
+  let log = logOfStep(work);
   let startedBefore = place.started;
   let prepared: Preparation | undefined;
   let failures = 0;
@@ -76,6 +78,7 @@ export async function executeStep(work: StepWork, place: StepPlace = {}): Promis
       startedBefore = undefined;
       // An attempt whose last answer was lost had brought it to its end.
       if (started.status !== "running") return undefined;
+      log = log.about({ attempt: started.attempt });
       if (prepared === undefined) {
         const conditionInput = condition?.asksRecords
           ? await dataApi.readConditionInput(step.step_result_id)
@@ -83,7 +86,7 @@ export async function executeStep(work: StepWork, place: StepPlace = {}): Promis
         const state = await prepareState(work, { config, conditionInput }, started);
         prepared = { config, state, conditionInput };
       }
-      const ending: StepEnding = { nextStepResultId: place.nextStepResultId };
+      const ending: StepEnding = { timings: work.timings, nextStepResultId: place.nextStepResultId };
       if (started.next_chunk !== null && started.chunk_count - started.written_chunks.length === 1) {
         ending.lastChunk = await processLastChunk(work, prepared, started.next_chunk);
       } else {
@@ -91,14 +94,16 @@ export async function executeStep(work: StepWork, place: StepPlace = {}): Promis
           failures = 0;
         });
       }
-      return await dataApi.endStep(step.step_result_id, claim.claim_id, ending, afterGrace(signal));
+      const next = await dataApi.endStep(step.step_result_id, claim.claim_id, ending, afterGrace(signal));
+      log.info("A step succeeded", roundedTimings(work.timings));
+      return next;
     } catch (error) {
       // An aborted step fails in its own way; what ended the run is the reason that counts.
       signal.throwIfAborted();
       failures++;
       if (!isWorthAnotherTry(error, step) || failures >= maxAttempts) throw error;
       const waitMs = Math.min(error.retryAfterMs ?? backoffMs(failures, backoff), longestRetryAfterMs);
-      logger.warn("A step will be tried again", { slug: step.slug, code: error.code, failures, wait_ms: waitMs });
+      log.warn("A step will be tried again", { code: error.code, failures, wait_ms: Math.round(waitMs), error });
       await sleep(waitMs, signal);
     }
   }
@@ -121,8 +126,9 @@ export async function executeStepOrFail(work: StepWork, place: StepPlace = {}): 
     work.signal.throwIfAborted();
     if (error instanceof RunEndedError || error instanceof DataApiUnavailableError) throw error;
     const recorded = toRecordedError(error);
-    logger.error("A step failed", { slug: work.step.slug, code: recorded.code, error });
-    const { continues } = await work.dataApi.failStep(work.step.step_result_id, work.claim.claim_id, recorded);
+    const { dataApi, step, claim, timings } = work;
+    logOfStep(work).error("A step failed", { code: recorded.code, error, ...roundedTimings(timings) });
+    const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded, timings);
     return continues ? {} : { failure: summarize(recorded) };
   }
 }

@@ -1,8 +1,7 @@
-import { logger } from "@trigger.dev/sdk";
-
 import type { DataApi } from "../data-api";
 import { RunEndedError } from "../errors";
 import type { Claim } from "./claim";
+import { logOfRun } from "./log";
 
 const intervalMs = 5_000;
 
@@ -52,7 +51,7 @@ export class Heartbeat {
         this.#ended.abort(error);
       } else {
         // The claim outlives several missed beats, and every write checks it anyway.
-        logger.warn("A heartbeat failed", { pipeline_run_id: this.claim.pipeline_run.id, error });
+        logOfRun(this.claim.pipeline_run).warn("A heartbeat failed", { error });
       }
     }
   }

@@ -1,5 +1,3 @@
-import { logger } from "@trigger.dev/sdk";
-
 import type { DataApi, FinishedRun, StartedStep } from "../data-api";
 import {
   finalError,
@@ -14,6 +12,7 @@ import type { Claim, ClaimedStep, StepTaskPayload } from "./claim";
 import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { queueingLeaseSeconds } from "./limits";
+import { type Log, log, logOfRun, logOfStep, markSpan } from "./log";
 import { type AnyStepDefinition, taskIdOf } from "./step";
 import { StepTimings } from "./timings";
 
@@ -32,9 +31,9 @@ export interface PipelineParts {
  * over, or became someone else's, before this attempt was through; nothing is left to do.
  */
 export type PipelineOutcome =
-  | FinishedRun
-  | { status: "failed"; message: string }
-  | { status: "ended"; reason: RunEndedCode | "claimed_elsewhere" | "not_admitted" };
+  FinishedRun | { status: "failed"; message: string } | { status: "ended"; reason: EndReason };
+
+type EndReason = RunEndedCode | "claimed_elsewhere" | "not_admitted";
 
 /** In a row, without a chunk more: a delivery of hours outlives many task runs. */
 const maxStepTaskStarts = 3;
@@ -49,25 +48,39 @@ export async function runPipeline(
   taskSignal: AbortSignal,
   parts: PipelineParts,
 ): Promise<PipelineOutcome> {
-  const { dataApi } = parts;
-  const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
-  if (claimed.outcome === "claimed_elsewhere" || claimed.outcome === "not_admitted") {
-    return { status: "ended", reason: claimed.outcome };
+  const claimed = await parts.dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
+  if (claimed.outcome !== "claimed") {
+    const reason = claimed.outcome === "finished" ? "pipeline_run_finished" : claimed.outcome;
+    return ended(log.about({ pipeline_run_id: pipelineRunId }), reason);
   }
-  if (claimed.outcome === "finished") return { status: "ended", reason: "pipeline_run_finished" };
 
   const claim: Claim = { pipeline_run: claimed.pipeline_run, claim_id: claimed.claim_id };
+  const dataApi = parts.dataApi.forRun(claim.pipeline_run);
+  const runLog = logOfRun(claim.pipeline_run);
+  markSpan(claim.pipeline_run);
+  const { record_count, chunk_count } = claim.pipeline_run;
+  runLog.info("A run was claimed", { step_count: claimed.steps.length, record_count, chunk_count });
   const heartbeat = new Heartbeat(dataApi, claim, taskSignal);
   try {
-    const failure = await executeSteps(claimed.steps, claim, heartbeat, parts);
-    if (failure !== undefined) return { status: "failed", message: failure };
-    return await dataApi.finishPipelineRun(claim);
+    const failure = await executeSteps(claimed.steps, claim, heartbeat, { ...parts, dataApi });
+    if (failure !== undefined) {
+      runLog.info("A run failed");
+      return { status: "failed", message: failure };
+    }
+    const finished = await dataApi.finishPipelineRun(claim);
+    runLog.info("A run succeeded", { status: finished.status });
+    return finished;
   } catch (error) {
-    if (error instanceof RunEndedError) return { status: "ended", reason: error.code };
+    if (error instanceof RunEndedError) return ended(runLog, error.code);
     throw error;
   } finally {
     heartbeat.stop();
   }
+}
+
+function ended(runLog: Log, reason: EndReason): PipelineOutcome {
+  runLog.info("The run needs no more work here", { reason });
+  return { status: "ended", reason };
 }
 
 /** Undefined, or the summary of the failure that is recorded. */
@@ -88,6 +101,7 @@ async function executeSteps(
     } catch (error) {
       // Found before the first step, so that no work is done for a run that cannot succeed.
       const recorded = { ...toRecordedError(error), position: step.position, slug: step.slug };
+      logOfStep({ claim, step }).error("A step cannot be executed", { code: recorded.code, error });
       await dataApi.failPipelineRun(claim, recorded);
       return summarize(recorded);
     }
@@ -133,12 +147,13 @@ async function askOfRun(work: StepWork): Promise<"go" | "skipped" | { failure: s
     holds = condition.holdsForRun(input);
   } catch (error) {
     const recorded = toRecordedError(error);
-    logger.error("A step's condition failed", { slug: step.slug, code: recorded.code, error });
+    logOfStep(work).error("A step's condition failed", { code: recorded.code, error });
     const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
     return continues ? "skipped" : { failure: summarize(recorded) };
   }
   if (holds) return "go";
   await dataApi.skipStep(step.step_result_id, claim.claim_id);
+  logOfStep(work).info("A step was skipped by its condition");
   return "skipped";
 }
 
@@ -206,7 +221,7 @@ async function executeStepTask(
     const writtenNow = await dataApi.stepProgress(step.step_result_id);
     failures = writtenNow > written ? 1 : failures + 1;
     written = writtenNow;
-    logger.warn("The task of a step ended before its step", { slug: step.slug, start, failures, message });
+    logOfStep(work).warn("The task of a step ended before its step", { start, failures });
   }
   const recorded: RecordedError = {
     code: "step_task_failed",

@@ -1,7 +1,7 @@
 import { apiClientManager } from "@trigger.dev/core/v3";
-import { logger } from "@trigger.dev/sdk";
 
 import type { DataApi, Start } from "../data-api";
+import { log } from "./log";
 import { aliveStatuses } from "./trigger-runs";
 
 const startsAtOnce = 10;
@@ -19,8 +19,12 @@ export async function startRuns(
     const batch = starts.slice(from, from + startsAtOnce);
     const results = await Promise.allSettled(batch.map((start) => startRun(dataApi, start, onRepair)));
     for (const [index, result] of results.entries()) {
-      if (result.status === "fulfilled") started++;
-      else logger.error("A pipeline run could not be started", { ...batch[index], error: result.reason as unknown });
+      if (result.status === "fulfilled") {
+        started++;
+        continue;
+      }
+      const { pipeline_run_id, org_id } = batch[index] as Start;
+      log.about({ pipeline_run_id, org_id }).error("A pipeline run could not be started", { error: result.reason });
     }
   }
   return started;
@@ -31,7 +35,7 @@ export async function startNext(dataApi: DataApi): Promise<void> {
   try {
     await startRuns(dataApi, await dataApi.takeStarts());
   } catch (error) {
-    logger.warn("The runs whose turn has come were not started here", { error });
+    log.warn("The runs whose turn has come were not started here", { error });
   }
 }
 

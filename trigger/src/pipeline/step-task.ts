@@ -6,6 +6,7 @@ import { stepTaskPayloadSchema } from "./claim";
 import { executeStepOrFail, parseCondition } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { outOfMemory, queueingLeaseSeconds } from "./limits";
+import { logOfStep, markSpan } from "./log";
 import type { StepDefinition } from "./step";
 import { StepTimings } from "./timings";
 
@@ -25,7 +26,8 @@ export function stepTask<Config, State>(definition: StepDefinition<Config, State
     // Well under the claim's minute: nobody beats between two attempts.
     retry: { maxAttempts: 3, minTimeoutInMs: 1_000, maxTimeoutInMs: 10_000, factor: 2, randomize: true, outOfMemory },
     run: async ({ step, ...claim }, { signal }) => {
-      const dataApi = DataApi.fromEnv();
+      const dataApi = DataApi.fromEnv().forRun(claim.pipeline_run);
+      markSpan(claim.pipeline_run);
       const heartbeat = new Heartbeat(dataApi, claim, signal);
       try {
         // Ends the long lease that the parent left, and any work for a run that was cancelled in the queue.
@@ -39,7 +41,10 @@ export function stepTask<Config, State>(definition: StepDefinition<Config, State
         await heartbeat.lease(queueingLeaseSeconds);
         return { outcome: "succeeded" as const };
       } catch (error) {
-        if (error instanceof RunEndedError) return { outcome: "ended" as const, reason: error.code };
+        if (error instanceof RunEndedError) {
+          logOfStep({ claim, step }).info("The step needs no more work here", { reason: error.code });
+          return { outcome: "ended" as const, reason: error.code };
+        }
         throw error;
       } finally {
         heartbeat.stop();

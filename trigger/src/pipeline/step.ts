@@ -32,6 +32,11 @@ export interface PipelineRun {
   blueprint_version: number;
   chunk_count: number;
   record_count: number;
+  /** The trace of the request that created the run, and whether its callers record it. */
+  trace_id: string;
+  trace_sampled: boolean;
+  /** Of that request; null when an operator created the run by hand. */
+  request_id: string | null;
   created_at: string;
 }
 

@@ -61,3 +61,9 @@ export class StepTimings {
     }
   }
 }
+
+/** As the database and the log have them: whole milliseconds, never fewer than none. */
+export function roundedTimings({ readingMs, processingMs, writingMs }: StepTimings) {
+  const whole = (ms: number) => Math.max(0, Math.round(ms));
+  return { reading_ms: whole(readingMs), processing_ms: whole(processingMs), writing_ms: whole(writingMs) };
+}

@@ -1,6 +1,7 @@
-import { logger, schedules } from "@trigger.dev/sdk";
+import { schedules } from "@trigger.dev/sdk";
 
 import { DataApi, type Start, type Suspect } from "../data-api";
+import { log } from "../pipeline/log";
 import { startRuns } from "../pipeline/starts";
 import { repairSuspect } from "../pipeline/trigger-runs";
 
@@ -34,7 +35,7 @@ export const reconcileRunsTask = schedules.task({
       ...{ found: due.length, started, not_started: due.length - started },
       ...{ suspects: suspects.length, admitted, repairs, expired_submissions },
     };
-    logger.info("Reconciled pipeline runs", counts);
+    log.info("Reconciled pipeline runs", counts);
     return counts;
   },
 });
@@ -51,7 +52,8 @@ async function repairSuspects(
     const results = await Promise.allSettled(batch.map((suspect) => repairSuspect(dataApi, suspect)));
     for (const [index, result] of results.entries()) {
       if (result.status === "rejected") {
-        logger.error("A pipeline run could not be repaired", { ...batch[index], error: result.reason as unknown });
+        const { pipeline_run_id } = batch[index] as Suspect;
+        log.about({ pipeline_run_id }).error("A pipeline run could not be repaired", { error: result.reason });
         continue;
       }
       const { repair, start } = result.value;

@@ -1,4 +1,4 @@
-import { AbortTaskRunError, idempotencyKeys, logger, schemaTask, tasks } from "@trigger.dev/sdk";
+import { AbortTaskRunError, idempotencyKeys, schemaTask, tasks } from "@trigger.dev/sdk";
 import { z } from "zod";
 
 import { DataApi } from "../data-api";
@@ -35,7 +35,6 @@ export const runPipelineTask = schemaTask({
     await startNext(dataApi);
     // The failure is recorded; Trigger.dev shall show it too and not try again.
     if (outcome.status === "failed") throw new AbortTaskRunError(outcome.message);
-    if (outcome.status === "ended") logger.info("The pipeline run needs no more work here", outcome);
     return outcome;
   },
   onFailure: async ({ payload, error, ctx }) => {
@@ -57,7 +56,7 @@ async function failUnrecorded(pipelineRunId: string, triggerRunId: string, error
   const dataApi = DataApi.fromEnv();
   try {
     const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
-    if (claimed.outcome === "claimed") await dataApi.failPipelineRun(claimed, error);
+    if (claimed.outcome === "claimed") await dataApi.forRun(claimed.pipeline_run).failPipelineRun(claimed, error);
   } catch (refused) {
     // It never worked on the run, and is not to judge it.
     if (refused instanceof ContractError) return;

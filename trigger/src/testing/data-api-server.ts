@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { DataApi } from "../data-api";
@@ -12,6 +12,7 @@ export type Fault = { status: number; body?: string } | "reset" | "lost" | "stal
 export interface Call {
   name: string;
   args: Record<string, unknown>;
+  headers: IncomingHttpHeaders;
 }
 
 /** A Data API on loopback: PostgREST's way of calling functions and telling errors, over a WorkerSchema. */
@@ -63,7 +64,7 @@ export class DataApiServer {
       send(response, 401, { code: "PGRST301", message: "No suitable key", details: null, hint: null });
       return;
     }
-    const call: Call = { name, args: JSON.parse(body) as Call["args"] };
+    const call: Call = { name, args: JSON.parse(body) as Call["args"], headers: request.headers };
     this.calls.push(call);
     for (const watcher of this.#watchers) await watcher(call);
     const fault = this.#faults.get(name)?.shift();

@@ -18,6 +18,9 @@ export const pipelineRun: PipelineRun = {
   blueprint_version: 1,
   chunk_count: 1,
   record_count: 1,
+  trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+  trace_sampled: true,
+  request_id: "request-of-the-run",
   created_at: "2026-01-02T03:04:05.678Z",
 };
 

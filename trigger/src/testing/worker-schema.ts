@@ -77,6 +77,9 @@ export class WorkerSchema {
       blueprint_version: 1,
       chunk_count: input.length,
       record_count: input.flat().length,
+      trace_id: randomUUID().replaceAll("-", ""),
+      trace_sampled: true,
+      request_id: `request-of-${randomUUID().slice(0, 8)}`,
       created_at: new Date().toISOString(),
     };
     const results = steps.map((step, index) => ({
@@ -286,7 +289,7 @@ export class WorkerSchema {
     },
     contract: (args) => {
       this.#checkContract(args);
-      return { version: 1, oldest: 1 };
+      return { version: 2, oldest: 1 };
     },
     step_progress: (args) => ({ chunks_written: this.#stepOf(args.p_step_result_id).step.written.size }),
     publish_steps: (args) => {

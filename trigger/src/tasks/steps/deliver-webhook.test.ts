@@ -87,6 +87,17 @@ describe("deliver-webhook", () => {
     }
   });
 
+  it("sends the run's trace along, each try as a call of its own", async () => {
+    receiver.next(answers(500));
+    await deliver(tenRecords.slice(0, 1));
+    await deliver(tenRecords.slice(0, 1), contextOf({}, { pipelineRun: { ...pipelineRun, trace_sampled: false } }));
+    const sent = receiver.deliveries.map(({ headers }) => String(headers.traceparent));
+    const prefix = `00-${pipelineRun.trace_id}-`;
+    for (const traceparent of sent) expect(traceparent).toMatch(new RegExp(`^${prefix}[0-9a-f]{16}-0[01]$`));
+    expect(sent.map((traceparent) => traceparent.slice(-2))).toEqual(["01", "01", "00"]);
+    expect(new Set(sent).size).toBe(3);
+  });
+
   it("sends nothing of two chunks at hand again when they are tried again", async () => {
     const state = new DeliveredMessages();
     const chunks = [0, 1].map((chunkIndex) => ({ ...contextOf({ batch_size: 5 }, { chunkIndex }), state }));
@@ -328,6 +339,7 @@ describe("deliver-webhook", () => {
     { timeout_seconds: 1_000 },
     { headers: { "Webhook-Id": "x" } },
     { headers: { Host: "x" } },
+    { headers: { Traceparent: `00-${"ab".repeat(16)}-${"cd".repeat(8)}-01` } },
     { headers: { "content-type": "text/plain" } },
     { headers: { "x-a": "1\r\nx-b: 2" } },
     { headers: { "x a": "1" } },

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { finalError, retryableError, type StepError } from "../../../errors";
 import type { ChunkOutcome, PipelineRecord, StepContext } from "../../../pipeline/step";
+import { traceparentOf } from "../../../pipeline/trace";
 import { composeMessages, webhookSigner, type Message, type Signer } from "./message";
 import { post, type Answer } from "./post";
 
@@ -76,14 +77,14 @@ async function deliver(
   context: Context,
   { allowPrivateAddresses, firstWaitMs = 500 }: DeliveryOptions,
 ): Promise<void> {
-  const { config, signal } = context;
+  const { config, signal, pipelineRun } = context;
   const own = Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
   const headers = { "user-agent": "data-engine-x", ...Object.fromEntries(own), "content-type": "application/json" };
   for (let tries = 1; ; tries++) {
     signal.throwIfAborted();
     const answer = await post({
       url: config.url,
-      headers: { ...headers, ...sign(message, new Date()) },
+      headers: { ...headers, ...sign(message, new Date()), traceparent: traceparentOf(pipelineRun) },
       body: message.body,
       timeoutMs: config.timeout_seconds * 1_000,
       signal,

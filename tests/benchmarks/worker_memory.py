@@ -1,0 +1,203 @@
+"""How much memory the worker needs for a large batch: `make bench-memory`.
+
+Uploads 100,000 records of 2 KB to a full stack, and sends them through normalize, validate, dedupe and a
+webhook on loopback. Prints the most that each process which executes tasks ever had resident (the kernel's
+own high-water mark) and exits with 1 if one exceeded the target.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import psutil
+import psycopg
+
+from tests.end_to_end.product import FINAL, Json, Product, assert_ledger_balances
+from tests.end_to_end.stack_processes import StackProcesses
+from tests.stack import StackEnvironment, stack_for_tests
+from tests.tenants import Org, create_org, session_jwt
+
+RECORDS, RECORD_BYTES = 100_000, 2_000
+MOST_MEGABYTES = 300
+SECRET_NAME, SECRET = "bench_key", "whsec_" + "QUJD" * 11
+SCHEMA = {
+    "type": "object",
+    "required": ["name", "domain", "country"],
+    "properties": {"country": {"pattern": "^[A-Z]{2}$"}, "employees": {"type": ["integer", "null"]}},
+}
+_LETTERS = random.Random(0)  # noqa: S311 (a benchmark that can be repeated)
+_WORDS = [
+    "".join(_LETTERS.choices("etaoinshrdlucmfwypvbgkq", k=2 + n % 8)).capitalize() for n in range(4_000)
+]
+
+
+def record(row: int) -> bytes:
+    """A company as CRMs export them: fields that are normalised, and notes. One in fifty is a duplicate."""
+    chance = random.Random(row)  # noqa: S311 (as above)
+    company = row - 1 if row % 50 == 0 else row
+    name = f"{_WORDS[company % 4_000]} {_WORDS[company // 4_000]} {company}"
+    data = {
+        "Company name": f"{name} gmbh",
+        "Website": f"https://www.company-{company}.com/about?utm_source=crm",
+        "E-mail": f"info@company-{company}.com",
+        "Phone": f"030 {1_000_000 + company}",
+        "Country": "Germany",
+        "City": "BERLIN",
+        "Employees": f"{10 + company % 900}",
+        **{f"Note {n}": "" for n in range(1, 9)},
+    }
+    room = RECORD_BYTES - len(json.dumps(data))
+    for n in range(1, 9):
+        data[f"Note {n}"] = " ".join(chance.choices(_WORDS, k=room // 8 // 6))[: room // 8]
+    return json.dumps(data).encode() + b"\n"
+
+
+async def upload(
+    http: httpx.AsyncClient, stack: StackEnvironment, org: Org, blueprint: str, records: int
+) -> str:
+    """Returns the id of the run. The file is never in memory as a whole."""
+    boundary = "records"
+    fields = {"company_id": org.first.id, "blueprint_id": blueprint}
+
+    async def body() -> AsyncIterator[bytes]:
+        for name, value in fields.items():
+            yield (
+                f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            )
+        yield (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="records.ndjson"\r\n\r\n'
+        ).encode()
+        for row in range(1, records + 1):
+            yield record(row)
+        yield f"\r\n--{boundary}--\r\n".encode()
+
+    response = await http.post(
+        f"{stack.api_url}/v1/submissions/upload",
+        content=body(),
+        headers={
+            "Authorization": f"Bearer {session_jwt(stack, org.admin)}",
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+        },
+        timeout=1_800,
+    )
+    response.raise_for_status()
+    return str(response.json()["data"]["pipeline_run"]["id"])
+
+
+@contextmanager
+def listening_webhook() -> Iterator[str]:
+    """Reads what it is sent and forgets it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silence: the run's ledger says what was delivered."""
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/records"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class Watch:
+    """The high-water marks of the processes that execute tasks, in megabytes, as often as one looks."""
+
+    def __init__(self, processes: StackProcesses) -> None:
+        self._processes = processes
+        self.idle: dict[int, float] = {}
+        self.most: dict[int, float] = {}
+
+    def look(self) -> None:
+        for process in self._processes.executing_tasks():
+            with suppress(OSError, psutil.NoSuchProcess):
+                resident = _megabytes(process.pid, "VmHWM")
+                self.idle.setdefault(process.pid, _megabytes(process.pid, "VmRSS"))
+                self.most[process.pid] = max(resident, self.most.get(process.pid, 0))
+
+
+def _megabytes(pid: int, mark: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{mark}:"):
+            return int(line.split()[1]) * 1024 / 1_000_000
+    raise OSError(f"/proc/{pid}/status has no {mark}")
+
+
+async def measure(stack: StackEnvironment, records: int) -> tuple[Json, Watch, float]:
+    """The finished run, what its processes needed and how many seconds it took."""
+    with psycopg.connect(stack.database_url) as connection:
+        org = create_org(connection)
+    watch = Watch(StackProcesses(stack))
+    async with httpx.AsyncClient(trust_env=False) as http:
+        with listening_webhook() as url:
+            # A session ends in ten minutes, a run perhaps later.
+            def admin() -> Product:
+                return Product(http, stack.api_url, session_jwt(stack, org.admin))
+
+            await admin().call("secrets/set", {"name": SECRET_NAME, "value": SECRET})
+            blueprint = await admin().blueprint(
+                {"slug": "normalize-company", "config": {"default_phone_country": "DE"}},
+                {"slug": "validate-records", "config": {"schema": SCHEMA}},
+                {"slug": "dedupe-records"},
+                {"slug": "deliver-webhook", "config": {"url": url, "secret_name": SECRET_NAME}},
+            )
+            print(f"Uploading {records:,} records of {RECORD_BYTES:,} bytes …", flush=True)
+            run_id = await upload(http, stack, org, blueprint, records)
+            started = time.monotonic()
+            while (run := await admin().run(run_id))["status"] not in FINAL:
+                for _ in range(20):
+                    watch.look()
+                    await asyncio.sleep(0.1)
+            return run, watch, time.monotonic() - started
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--records", type=int, default=RECORDS)
+    records: int = arguments.parse_args().records
+    settings = {"MAX_UPLOAD_BYTES": str(2 * records * RECORD_BYTES)}
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-memory-") as folder,
+        stack_for_tests(Path(folder), "all", settings=settings) as stack,
+    ):
+        run, watch, seconds = asyncio.run(measure(stack, records))
+    if run["status"] != "succeeded":
+        sys.exit(f"The run is {run['status']}: {run['error']}")
+    assert_ledger_balances(run)
+    last = run["steps"][-1]
+    print(
+        f"{last['records_out']:,} of {run['record_count']:,} records delivered in {seconds:.0f} s", end=", "
+    )
+    print(f"{last['chunk_count']} chunks a step")
+    for pid, most in watch.most.items():
+        print(f"worker process {pid}: {most:.0f} MB at most, {watch.idle[pid]:.0f} MB when first seen")
+    if not watch.most:
+        sys.exit("No process that executes tasks was seen.")
+    if max(watch.most.values()) > MOST_MEGABYTES:
+        sys.exit(f"More than {MOST_MEGABYTES} MB.")
+    print(f"Within {MOST_MEGABYTES} MB.")
+
+
+if __name__ == "__main__":
+    main()

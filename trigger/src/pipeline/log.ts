@@ -1,0 +1,135 @@
+import { trace } from "@opentelemetry/api";
+import { logger } from "@trigger.dev/sdk";
+
+import { ContractError, RunEndedError, StepError } from "../errors";
+import type { ClaimedStep } from "./claim";
+import type { PipelineRun } from "./step";
+
+/** What a line is about. The names are those of the API's log, so that one search finds both. */
+export interface Subject {
+  request_id?: string | null;
+  trace_id?: string;
+  org_id?: string;
+  pipeline_run_id?: string;
+  slug?: string;
+  position?: number;
+  chunk_index?: number;
+  /** How often a worker has started the step. */
+  attempt?: number;
+}
+
+/** What else a line may tell: a closed list, so that no record, config or secret gets into one. */
+export interface Facts {
+  code?: string;
+  status?: string;
+  reason?: string;
+  error?: unknown;
+  failures?: number;
+  start?: number;
+  wait_ms?: number;
+  step_count?: number;
+  chunk_count?: number;
+  record_count?: number;
+  reading_ms?: number;
+  processing_ms?: number;
+  writing_ms?: number;
+  found?: number;
+  started?: number;
+  not_started?: number;
+  suspects?: number;
+  admitted?: number;
+  repairs?: Record<string, number>;
+  expired_submissions?: number;
+}
+
+/**
+ * The worker's log: one JSON object a line, through Trigger.dev, which adds time, level and its own ids. Messages are
+ * fixed sentences; what differs stands in the attributes.
+ */
+export class Log {
+  constructor(private readonly subject: Subject) {}
+
+  about(more: Subject): Log {
+    return new Log({ ...this.subject, ...more });
+  }
+
+  debug(message: string, facts: Facts = {}): void {
+    logger.debug(message, this.#attributes(facts));
+  }
+
+  info(message: string, facts: Facts = {}): void {
+    logger.info(message, this.#attributes(facts));
+  }
+
+  warn(message: string, facts: Facts = {}): void {
+    logger.warn(message, this.#attributes(facts));
+  }
+
+  error(message: string, facts: Facts = {}): void {
+    logger.error(message, this.#attributes(facts));
+  }
+
+  #attributes({ error, ...facts }: Facts): Record<string, unknown> {
+    return { ...this.subject, ...facts, ...(error !== undefined && { error: describeError(error) }) };
+  }
+}
+
+/** For what is not of one run. */
+export const log = new Log({});
+
+export function logOfRun({ id, org_id, trace_id, request_id }: PipelineRun): Log {
+  return new Log({ request_id, trace_id, org_id, pipeline_run_id: id });
+}
+
+export function logOfStep(work: { claim: { pipeline_run: PipelineRun }; step: ClaimedStep }): Log {
+  const { slug, position } = work.step;
+  return logOfRun(work.claim.pipeline_run).about({ slug, position });
+}
+
+/** Trigger.dev's span of this attempt says which run it works on, so that whoever collects its traces can join both. */
+export function markSpan({ id, org_id, trace_id, request_id }: PipelineRun): void {
+  const attributes = { trace_id, org_id, pipeline_run_id: id, ...(request_id !== null && { request_id }) };
+  trace.getActiveSpan()?.setAttributes(attributes);
+}
+
+interface DescribedError {
+  name: string;
+  code?: string;
+  message?: string;
+  frames?: string[];
+  cause?: DescribedError;
+}
+
+const mostFrames = 12;
+
+/**
+ * An error without what it may quote. Only our own sentences are repeated: the text of any other error holds whatever it
+ * was about, a record or a secret included. Where it was thrown says enough to find it.
+ */
+export function describeError(error: unknown, depth = 0): DescribedError {
+  const code = wordOf((error as { code?: unknown } | null)?.code);
+  if (!(error instanceof Error)) return { name: typeof error, ...(code && { code }) };
+  const isOurs = error instanceof StepError || error instanceof RunEndedError || error instanceof ContractError;
+  return {
+    name: wordOf(error.name) ?? "Error",
+    ...(code && { code }),
+    ...(isOurs && { message: error.message }),
+    frames: framesOf(error),
+    ...(error.cause !== undefined && depth < 2 && { cause: describeError(error.cause, depth + 1) }),
+  };
+}
+
+function framesOf({ stack = "", message }: Error): string[] {
+  // What follows the text, which can have lines that look like frames.
+  const frames = message === "" ? stack : stack.slice(stack.lastIndexOf(message) + message.length);
+  return frames
+    .split("\n")
+    .filter((line) => /^\s+at \S/.test(line))
+    .slice(0, mostFrames)
+    .map((line) => line.trim());
+}
+
+/** A name or code as programs give them; anything longer or freer may be a text. */
+function wordOf(value: unknown): string | undefined {
+  return typeof value === "string" && /^[A-Za-z][A-Za-z0-9_]{0,60}$|^[0-9A-Z]{5}$/.test(value) ? value : undefined;
+}
