@@ -69,8 +69,9 @@ def stack_for_tests(
     settings: Mapping[str, str] | None = None,
     trigger_folder: Path = TRIGGER_FOLDER,
 ) -> Iterator[StackEnvironment]:
-    """A stack for as long as the block runs, with `settings` of the API other than the local ones and the
-    tasks of `trigger_folder`.
+    """A stack for as long as the block runs.
+
+    `settings` of the API are other than the local ones, and so may be the folder of the tasks.
 
     It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
     the services that they name are used, and migrated.
