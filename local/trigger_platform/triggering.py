@@ -11,6 +11,7 @@ from local.trigger_platform.models import (
     FAILED_STATUSES,
     Batch,
     ExecutionStatus,
+    JsonObject,
     Run,
     RunStatus,
 )
@@ -167,7 +168,11 @@ class Triggering:
         task = known.tasks.get(task_id) if known else None
         delay_until = parse_moment(options.delay, now) if options.delay else None
         status = RunStatus.DELAYED if delay_until else RunStatus.PENDING
-        traceparent, span_id = ids.new_traceparent(caller.traceparent)
+        # What a task starts is part of its trace. Any other run has its own, with the caller's beside it.
+        traceparent, span_id = ids.new_traceparent(caller.traceparent if caller.from_worker else None)
+        trace_context: JsonObject = {"traceparent": traceparent}
+        if not caller.from_worker:
+            trace_context["external"] = {"traceparent": caller.traceparent} if caller.traceparent else {}
         source = "schedule" if caller.schedule_id else "sdk" if caller.from_worker else "api"
         is_scheduled = bool(task and task.cron)
         run = Run(
@@ -185,7 +190,7 @@ class Triggering:
             ),
             payload=request.payload_data(),
             payload_type=options.payload_type,
-            trace_context=({} if caller.from_worker else {"external": {}}) | {"traceparent": traceparent},
+            trace_context=trace_context,
             span_id=span_id,
             trigger_source=source,
             root_trigger_source=parent.root_trigger_source if parent else source,

@@ -174,3 +174,11 @@ def test_a_large_payload_is_moved_to_the_packet_store(bench: Bench) -> None:
     assert (run.payload, run.payload_type) == (f"{run.friendly_id}/payload.json", "application/store")
     packet = bench.platform.packets.get(run.payload or "")
     assert (len(packet.content), packet.data_type) == (600_011, "application/json")
+
+
+def test_a_run_has_a_trace_of_its_own_and_keeps_the_callers_beside_it(bench: Bench) -> None:
+    traceparent = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    run, _ = bench.trigger_as(Caller(traceparent=traceparent), "hello")
+    assert run.trace_context["external"] == {"traceparent": traceparent}
+    assert "ab" * 16 not in run.trace_context["traceparent"]
+    assert bench.trigger("hello").trace_context["external"] == {}

@@ -1,16 +1,10 @@
+// Longer than most files: one method for each function of the schema.
+
 import { z } from "zod";
 
 import type { Database, Json } from "./database.types";
 import { env } from "./env";
-import {
-  type ContractCode,
-  ContractError,
-  DataApiUnavailableError,
-  finalError,
-  type RecordedError,
-  RunEndedError,
-  type RunEndedCode,
-} from "./errors";
+import { DataApiUnavailableError, finalError, type RecordedError } from "./errors";
 import { type Backoff, backoffMs, sleep } from "./pipeline/backoff";
 import { type Claim, claimResultSchema } from "./pipeline/claim";
 import type { ConditionInput } from "./pipeline/condition";
@@ -18,7 +12,8 @@ import { workerContract } from "./pipeline/contract";
 import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
 import { roundedTimings, type StepTimings } from "./pipeline/timings";
 import { type RunTrace, traceHeaders } from "./pipeline/trace";
-import { callRpc, type RpcError } from "./rpc";
+import { refusal } from "./refusal";
+import { callRpc } from "./rpc";
 
 type WorkerFunctions = Database["worker"]["Functions"];
 type WorkerFunction = keyof WorkerFunctions & string;
@@ -321,48 +316,4 @@ function parseResult<Result>(name: WorkerFunction, data: unknown, schema: z.ZodT
   throw finalError("internal_error", `The Data API answered ${name} in another shape than this worker knows.`, {
     cause: result.error,
   });
-}
-
-const runEndedCodes: readonly string[] = [
-  "claim_lost",
-  "pipeline_run_cancelled",
-  "pipeline_run_finished",
-] satisfies RunEndedCode[];
-
-function isRunEndedCode(code: string): code is RunEndedCode {
-  return runEndedCodes.includes(code);
-}
-
-const contractCodes: readonly string[] = ["worker_outdated", "database_outdated"] satisfies ContractCode[];
-
-function isContractCode(code: string): code is ContractCode {
-  return contractCodes.includes(code);
-}
-
-/** PT4xx errors carry a stable code in `hint`; anything else is a defect whose database text stays out of the run. */
-function refusal(name: WorkerFunction, status: number, error: RpcError): Error {
-  if (/^PT\d{3}$/.test(error.code) && error.hint) {
-    if (isRunEndedCode(error.hint)) return new RunEndedError(error.hint, error.message);
-    if (isContractCode(error.hint)) return new ContractError(error.hint, error.message);
-    return finalError(error.hint, error.message, { details: parseDetails(error.details), cause: error });
-  }
-  if (status === 401 || status === 403) {
-    return finalError("data_api_refused", `The Data API refused the worker's credential for ${name}.`, {
-      cause: error,
-    });
-  }
-  return finalError("internal_error", `The Data API refused ${name}.`, {
-    details: { status, database_code: error.code },
-    cause: error,
-  });
-}
-
-function parseDetails(details: string | null): Record<string, unknown> {
-  if (!details) return {};
-  try {
-    const parsed = z.record(z.string(), z.unknown()).safeParse(JSON.parse(details));
-    return parsed.success ? parsed.data : { text: details };
-  } catch {
-    return { text: details };
-  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { Garbage } from "./garbage";
+import { collectAll, Garbage } from "./garbage";
 
 const heapUsed = () => process.memoryUsage().heapUsed;
 
@@ -10,8 +10,8 @@ function records(count: number): object[] {
 }
 
 test("what was dropped is collected when enough has come in", () => {
-  const garbage = new Garbage();
-  garbage.collectIfGrown();
+  const garbage = new Garbage(collectAll);
+  collectAll();
   const before = heapUsed();
   const comeAndGo = () => {
     const held = records(1_500_000);
@@ -19,16 +19,14 @@ test("what was dropped is collected when enough has come in", () => {
   };
   expect(comeAndGo() - before).toBeGreaterThan(60_000_000);
   garbage.collectIfGrown();
-  expect(heapUsed() - before).toBeLessThan(20_000_000);
-});
+  expect(heapUsed() - before).toBeLessThan(30_000_000);
+}, 60_000);
 
 test("what is held is not collected over and over", () => {
-  const garbage = new Garbage();
+  let collections = 0;
+  const garbage = new Garbage(() => collections++);
   const held = records(1_500_000);
-  garbage.collectIfGrown();
-  const started = performance.now();
-  for (let chunk = 0; chunk < 1_000; chunk++) garbage.collectIfGrown();
-  // A collection takes tens of milliseconds.
-  expect((performance.now() - started) / 1_000).toBeLessThan(5);
+  for (let chunk = 0; chunk < 100; chunk++) garbage.collectIfGrown();
+  expect(collections).toBe(1);
   expect(held).toHaveLength(1_500_000);
-});
+}, 60_000);

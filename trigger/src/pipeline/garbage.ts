@@ -10,24 +10,31 @@ const mostGrowth = 48_000_000;
  * which it held a tenth.
  */
 export class Garbage {
-  #collect: (() => void) | undefined;
   #left = 0;
+
+  constructor(readonly collect: () => void) {}
 
   /** Costs microseconds, and now and then the tens of milliseconds that a collection takes. */
   collectIfGrown(): void {
     if (bytesInUse() - this.#left < mostGrowth) return;
-    // Node gives the function only to contexts that are made after the flag was set.
-    if (this.#collect === undefined) {
-      setFlagsFromString("--expose-gc");
-      this.#collect = runInNewContext("gc") as () => void;
-    }
-    this.#collect();
+    this.collect();
     this.#left = bytesInUse();
   }
 }
 
+let gc: (() => void) | undefined;
+
+export function collectAll(): void {
+  // Node gives the function only to contexts that are made after the flag was set.
+  if (gc === undefined) {
+    setFlagsFromString("--expose-gc");
+    gc = runInNewContext("gc") as () => void;
+  }
+  gc();
+}
+
 /** Of the process, which all its runs share. */
-export const garbage = new Garbage();
+export const garbage = new Garbage(collectAll);
 
 function bytesInUse(): number {
   const { heapUsed, external } = process.memoryUsage();
