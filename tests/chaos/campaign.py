@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -31,8 +32,11 @@ _AMBUSH_SECONDS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """`hurries`: what takes minutes is brought forward, as far as waiting is all that it does: a lease that
-    nobody renews is ended, and the reconciler is asked to look. Otherwise nobody touches anything."""
+    """`each_fault_once`: in ambush, and runs come for as long as there are faults, however many `runs` says.
+
+    `hurries`: what takes minutes is brought forward, as far as waiting is all that it does: a lease that
+    nobody renews is ended, and the reconciler is asked to look. Otherwise nobody touches anything.
+    """
 
     seed: int
     runs: int = 200
@@ -93,6 +97,7 @@ class _Campaign:
         self._cancelled: set[str] = set()
         self._faults: list[Fault] = []
         self._submitted = asyncio.Event()
+        self._has_struck_all = False
         self._caught: int | None = None
         """The port of a task that waits for the receiver just now."""
 
@@ -154,7 +159,9 @@ class _Campaign:
 
     async def _submit_all(self) -> None:
         luck = random.Random(self._plan.seed + 2)  # noqa: S311 (of its own: faults come whenever they come)
-        for number in range(self._plan.runs):
+        for number in itertools.count():
+            if number >= self._plan.runs and (self._has_struck_all or not self._plan.each_fault_once):
+                break
             await self._watcher.room_for(self._plan.unfinished_at_once)
             await self._submit(luck.choice(BLUEPRINTS), luck.randrange(self._plan.record_sets), f"{number}")
             if number % 20 == 19:
@@ -169,7 +176,7 @@ class _Campaign:
         weights = {name: weight for name, (weight, _) in kinds.items() if name not in self._plan.left_out}
         for kind in self._in_some_order(weights):
             await asyncio.sleep(self._luck.uniform(*self._plan.pause_seconds))
-            waits = self._luck.random() < 0.6
+            waits = self._plan.each_fault_once or self._luck.random() < 0.6
             async with self._receiver.ambush(_AMBUSH_SECONDS) if waits else nobody() as port:
                 self._caught = port
                 at = datetime.now(UTC)
@@ -180,6 +187,7 @@ class _Campaign:
             self._faults.append(Fault(kind, at, datetime.now(UTC) if is_part else None))
             if self._plan.hurries:
                 await self._hurry()
+        self._has_struck_all = True
 
     def _in_some_order(self, weights: Mapping[str, int]) -> Iterator[str]:
         if self._plan.each_fault_once:
