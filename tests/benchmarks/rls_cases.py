@@ -31,8 +31,8 @@ SCHEMA = "by_hand"
 
 _LISTED = (
     "id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version, status, error, "
-    "record_count, chunk_count, trigger_run_id, created_by, created_at, dispatched_at, started_at, "
-    "finished_at"
+    "record_count, chunk_count, trigger_run_id, trace_id, request_id, created_by, created_at, dispatched_at, "
+    "started_at, finished_at"
 )
 _WHOLE = f"{_LISTED}, blueprint_snapshot"
 _READ = """

@@ -122,13 +122,14 @@ _ROWS = (
     """
     insert into public.pipeline_runs (
         id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version,
-        blueprint_snapshot, status, error, record_count, chunk_count, trigger_run_id, created_by, created_at,
-        admitted_at, dispatched_at, started_at, finished_at
+        blueprint_snapshot, status, error, record_count, chunk_count, trigger_run_id, trace_id, trace_sampled,
+        created_by, created_at, admitted_at, dispatched_at, started_at, finished_at
     )
     select pg_temp.id('run', s.s, r), s.org_id, s.company_id, s.id, r, s.blueprint_id, 1, snapshot,
         case when failed then 'failed' else 'succeeded' end::public.pipeline_run_status,
         case when failed then '{{"code": "step_failed", "message": "No answer."}}'::jsonb end,
-        100, 1, 'run_' || md5(s.s || ' ' || r), s.created_by, at, at, at, at, at + interval '5 seconds'
+        100, 1, 'run_' || md5(s.s || ' ' || r), md5('trace ' || s.s || ' ' || r), true,
+        s.created_by, at, at, at, at, at + interval '5 seconds'
     from new_submissions s
     join snapshots using (org_id)
     cross join generate_series(1, {runs_per_submission}) r
