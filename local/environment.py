@@ -66,7 +66,10 @@ def task_environment(environment: Mapping[str, str]) -> dict[str, str]:
         "TRIGGER_API_URL",
         "TRIGGER_SECRET_KEY",
     )
-    return {name: environment[name] for name in names}
+    return {name: environment[name] for name in names} | {
+        # As a platform may have it for its tasks: log lines and spans go in batches, not each in a request.
+        "TRIGGER_OTEL_BATCH_PROCESSING_ENABLED": "1",
+    }
 
 
 def as_dotenv(environment: Mapping[str, str]) -> str:
