@@ -22,7 +22,7 @@ def test_nothing_is_lost_or_doubled_whatever_dies() -> None:
         left_out=frozenset({"Data API and CLI killed"}),
         record_sets=1,
         hurries=True,
-        settle_seconds=180,
+        settle_seconds=600,
     )
     history = play(plan)
     print(report(history))
