@@ -18,11 +18,11 @@ from local.processes import ManagedProcess, marked_processes
 from local.settings import SupabaseService, read_settings
 from local.stack import Stack
 from local.supabase_server import auth_answers, data_api_answers
+from tests.end_to_end.stack_processes import connected_from, executes_tasks, executing_tasks
 from tests.end_to_end.waiting import eventually
 from tests.stack import StackEnvironment, free_port_base, terminated_like_interrupted
 
 Part = Literal["supabase", "trigger-platform", "trigger-worker", "api"]
-_TASK_PROCESS = "trigger-dev-run-worker"
 _READY_SECONDS = 180
 _IN_ORDER: tuple[Part, ...] = ("trigger-platform", "supabase", "trigger-worker", "api")
 
@@ -48,21 +48,10 @@ class Parts:
         }
 
     def task_processes(self) -> list[psutil.Process]:
-        """What executes tasks, by the title that it gives itself."""
-        found = []
-        for process in marked_processes(self.environment.directory):
-            with suppress(psutil.NoSuchProcess):
-                if "".join(process.cmdline()).startswith(_TASK_PROCESS):
-                    found.append(process)
-        return found
+        return executing_tasks(self.environment.directory)
 
     def connected_from(self, port: int) -> psutil.Process | None:
-        """The process whose side of a connection has this local port."""
-        for process in marked_processes(self.environment.directory):
-            with suppress(psutil.NoSuchProcess):
-                if any(connection.laddr.port == port for connection in process.net_connections("tcp")):
-                    return process
-        return None
+        return connected_from(self.environment.directory, port)
 
     async def kill(self, part: Part, *, with_children: bool = True) -> None:
         """SIGKILL. Returns when the part is gone and whoever talked to it has noticed."""
@@ -117,7 +106,7 @@ class Parts:
 
 
 def _is_child(process: psutil.Process) -> bool:
-    return process.name() == "postgres" or "".join(process.cmdline()).startswith(_TASK_PROCESS)
+    return process.name() == "postgres" or executes_tasks(process)
 
 
 @contextmanager

@@ -25,6 +25,29 @@ from tests.stack import StackEnvironment
 Name = Literal["supabase", "trigger-platform", "trigger-worker"]
 
 
+def executing_tasks(directory: Path) -> list[psutil.Process]:
+    """What executes tasks in the folder's stack, or waits for one, by the title that it gives itself."""
+    found = []
+    for process in marked_processes(directory):
+        with suppress(psutil.NoSuchProcess):
+            if executes_tasks(process):
+                found.append(process)
+    return found
+
+
+def executes_tasks(process: psutil.Process) -> bool:
+    return "".join(process.cmdline()).startswith("trigger-dev-run-worker")
+
+
+def connected_from(directory: Path, port: int) -> psutil.Process | None:
+    """The process of the folder's stack whose side of a connection has this local port."""
+    for process in marked_processes(directory):
+        with suppress(psutil.NoSuchProcess):
+            if any(connection.laddr.port == port for connection in process.net_connections("tcp")):
+                return process
+    return None
+
+
 class StackProcesses:
     """`supabase` is database and Data API, `trigger-platform` the control plane, `trigger-worker` the CLI."""
 
@@ -67,16 +90,12 @@ class StackProcesses:
             os.killpg(group, signal.SIGCONT)
 
     def executing_tasks(self) -> list[psutil.Process]:
-        """The CLI's children that execute tasks, or wait for one, by the title that they give themselves."""
-        return [
-            process
-            for process in marked_processes(self._stack.directory)
-            if "".join(process.cmdline()).startswith("trigger-dev-run-worker")
-        ]
+        """The CLI's children that execute tasks, or wait for one."""
+        return executing_tasks(self._stack.directory)
 
     def client(self, port: int) -> psutil.Process:
         """The process whose side of a connection has this local port."""
-        process = self._connected_from(port)
+        process = connected_from(self._stack.directory, port)
         assert process is not None, f"no process of the stack is connected from port {port}"
         return process
 
@@ -84,16 +103,9 @@ class StackProcesses:
         """Returns once no process has a connection from this local port any more."""
 
         async def connected() -> psutil.Process | None:
-            return self._connected_from(port)
+            return connected_from(self._stack.directory, port)
 
         await eventually(connected, lambda process: process is None)
-
-    def _connected_from(self, port: int) -> psutil.Process | None:
-        for process in marked_processes(self._stack.directory):
-            with suppress(psutil.NoSuchProcess):
-                if any(connection.laddr.port == port for connection in process.net_connections("tcp")):
-                    return process
-        return None
 
     @asynccontextmanager
     async def _away(self, names: Sequence[Name], how: signal.Signals) -> AsyncIterator[None]:
