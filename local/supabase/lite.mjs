@@ -54,7 +54,19 @@ export async function startDataApi({ url, catalogueUrl, config }) {
   await catalogue.driver.listen("pgrst", () => connection.clearSchemaCache());
   const options = { server: { middlewares: [trustVerifiedTokens] } };
   const app = new App({ connection, ...config, auth: { ...config.auth, enabled: false }, options });
-  return { fetch: app.fetch, stop: () => Promise.all([connection.close(), catalogue.close()]) };
+  const fetch = async (request) => asPostgrest(await app.fetch(request));
+  return { fetch, stop: () => Promise.all([connection.close(), catalogue.close()]) };
+}
+
+const CONNECTION_LOST = /\b(ECONNREFUSED|ECONNRESET|EPIPE|CONNECT_TIMEOUT|CONNECTION_(CLOSED|DESTROYED|ENDED))\b/;
+
+/** Lite answers 500 with a code of its own when the database is away; PostgREST says that it is away. */
+async function asPostgrest(response) {
+  if (response.status !== 500) return response;
+  const text = await response.clone().text();
+  if (!text.includes('"SUP"') || !CONNECTION_LOST.test(text)) return response;
+  const message = "Database connection error. Retrying the connection.";
+  return Response.json({ code: "PGRST000", details: null, hint: null, message }, { status: 503 });
 }
 
 /** Lite looks up the user and the session behind a token it has verified; PostgREST knows neither. */

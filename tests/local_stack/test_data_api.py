@@ -1,9 +1,12 @@
 """The Data API behaves as PostgREST does wherever the product relies on it."""
 
+import json
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +14,7 @@ import jwt
 import psycopg
 import pytest
 
-from tests.stack import StackEnvironment
+from tests.stack import StackEnvironment, free_port_base
 
 PROBES = """
 create function public.probe_caller() returns jsonb language sql stable set search_path = '' as $$
@@ -146,6 +149,42 @@ def test_a_body_of_several_megabytes_passes(data_api: DataApi) -> None:
     records = [{"id": str(number), "data": {"text": "x" * 4_000}} for number in range(1, 1_001)]
     answer = data_api.rpc("probe_echo", {"p_value": records})
     assert answer.json()["value"] == records
+
+
+DATA_API_WITHOUT_ITS_DATABASE = """
+import { startDataApi } from "./lite.mjs";
+const { url, catalogueUrl, jwtSecret, publishableKey } = JSON.parse(process.argv.at(-1));
+const config = {
+  api: { schemas: ["public"], extra_search_path: ["public"], max_rows: 1000 },
+  auth: { jwt_secret: jwtSecret, publishable_key: publishableKey },
+  db: { migrations: { enabled: false } },
+};
+const dataApi = await startDataApi({ url, catalogueUrl, config });
+const headers = { apikey: publishableKey, "content-type": "application/json" };
+const body = { method: "POST", headers, body: "{}" };
+const answer = await dataApi.fetch(new Request("http://localhost/rest/v1/rpc/probe_caller", body));
+console.log(JSON.stringify({ status: answer.status, code: (await answer.json()).code }));
+process.exit();
+"""
+
+
+def test_a_database_that_is_away_is_an_outage_and_no_failure(data_api: DataApi) -> None:
+    environment = data_api.environment
+    settings = {
+        "url": f"postgres://authenticator:x@127.0.0.1:{free_port_base()}/postgres",
+        "catalogueUrl": environment.database_url,
+        "jwtSecret": environment.jwt_secret,
+        "publishableKey": environment.publishable_key,
+    }
+    answer = subprocess.run(
+        ["node", "--input-type=module", "-e", DATA_API_WITHOUT_ITS_DATABASE, json.dumps(settings)],
+        cwd=Path(__file__).parents[2] / "local" / "supabase",
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert json.loads(answer.stdout) == {"status": 503, "code": "PGRST000"}
 
 
 def test_concurrent_requests_do_not_see_each_other(data_api: DataApi) -> None:
