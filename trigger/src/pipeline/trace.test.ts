@@ -1,3 +1,4 @@
+import { trace as tracing } from "@opentelemetry/api";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { type Call, DataApiServer, secretKey } from "../testing/data-api-server";
@@ -65,6 +66,22 @@ describe("the calls to the Data API", () => {
     await runOn(server, run.id, [tracingStep("first")]);
     for (const { headers } of server.calls) expect(headers).not.toHaveProperty("x-request-id");
   });
+});
+
+test("Trigger.dev's span of an attempt says which run it works on, in the run's task and in a step's own", async () => {
+  const setAttributes = vi.fn();
+  const span = vi.spyOn(tracing, "getActiveSpan").mockReturnValue({ setAttributes } as never);
+  const { run } = server.schema.addRun(chunksOf(1), [{ slug: "delivers", execution_mode: "task" }]);
+  await runOn(server, run.id, [delivers], {
+    runStepTask: async (payload) => {
+      await attempt("delivers", JSON.parse(JSON.stringify(payload)));
+      return { ok: true };
+    },
+  });
+  span.mockRestore();
+  const { id, org_id, trace_id, request_id } = run;
+  const marks = { pipeline_run_id: id, org_id, trace_id, request_id };
+  expect(setAttributes.mock.calls).toEqual([[marks], [marks]]);
 });
 
 test("a trace that its callers do not record is passed on as such", () => {
