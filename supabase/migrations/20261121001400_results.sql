@@ -163,14 +163,30 @@ stable
 security invoker
 set search_path = ''
 as $$
+    -- From the step whose output is the run's back to the submission, each time to where its input came from.
+    with recursive through as (
+        select sr.position, sr.input_step_result_id
+        from public.step_results sr
+        where sr.pipeline_run_id = p_pipeline_run_id and sr.position = private.output_position(p_pipeline_run_id)
+        union all
+        select before.position, before.input_step_result_id
+        from through
+        join public.step_results before
+            on before.pipeline_run_id = p_pipeline_run_id
+                and coalesce(before.reused_from, before.id) = through.input_step_result_id
+    )
     select array(
+        select t.position from through t
+        union all
         select sr.position
         from public.step_results sr
-        where sr.pipeline_run_id = p_pipeline_run_id and not (sr.status = 'failed' and sr.continue_on_error)
+        where sr.pipeline_run_id = p_pipeline_run_id and sr.position > private.output_position(p_pipeline_run_id)
+            and not (sr.status = 'failed' and sr.continue_on_error)
+        order by 1
     );
 $$;
 comment on function private.accounting_positions(uuid) is
-    'The steps whose rejected and dropped records a run has lost: all but those that failed and were gone on without, since what went into them passed on.';
+    'The steps whose rejected and dropped records a run has lost: those that its output came through, and what has come after, but for a step that failed and was gone on without. A step that a retry did anew, and whose successor had gone on without it before, has lost nothing: what went into it had passed on.';
 grant execute on function private.accounting_positions(uuid) to authenticated;
 
 create function public.list_pipeline_run_records(
