@@ -3,7 +3,7 @@
 alter table public.submissions add constraint submissions_retry_of_run_id_fkey
 foreign key (org_id, company_id, retry_of_run_id) references public.pipeline_runs (org_id, company_id, id) on delete set null (retry_of_run_id);
 
-create index submissions_retry_of_run_id_idx on public.submissions (org_id, company_id, retry_of_run_id) where retry_of_run_id is not null;
+create unique index submissions_retry_of_run_id_idx on public.submissions (org_id, company_id, retry_of_run_id) where retry_of_run_id is not null;
 
 create function public.retry_pipeline_run(
     p_pipeline_run_id uuid,
@@ -39,6 +39,47 @@ $$;
 comment on function public.retry_pipeline_run(uuid, text, text) is
     'Creates a queued run that takes up a failed, cancelled or partly failed one where it stopped, on the same snapshot. Any caller who can see the company. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
 grant execute on function public.retry_pipeline_run(uuid, text, text) to authenticated;
+
+create function private.require_rejected_not_retried(p_pipeline_run_id uuid)
+returns void
+language plpgsql
+stable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_status public.pipeline_run_status;
+    v_submission_id uuid;
+    v_retry_id uuid;
+begin
+    select r.status, again.id, retry.id into v_status, v_submission_id, v_retry_id
+    from public.pipeline_runs r
+    left join public.submissions again
+        on again.org_id = r.org_id and again.company_id = r.company_id and again.retry_of_run_id = r.id
+    left join public.pipeline_runs retry
+        on retry.org_id = r.org_id and retry.company_id = r.company_id and retry.retry_of = r.id
+    where r.id = p_pipeline_run_id;
+    if not found then
+        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
+    end if;
+    if v_status in ('queued', 'running') then
+        perform private.raise_error(409, 'pipeline_run_unfinished', format('The run is %s, and may reject more records.', v_status),
+            jsonb_build_object('status', v_status));
+    end if;
+    if v_submission_id is not null then
+        perform private.raise_error(409, 'rejected_records_retried', 'The rejected records of the run were submitted once more already.',
+            jsonb_build_object('submission_id', v_submission_id));
+    end if;
+    if v_retry_id is not null then
+        perform private.raise_error(409, 'pipeline_run_retried',
+            'The run was retried, and what it rejected is among what that retry has rejected. Submit those.',
+            jsonb_build_object('pipeline_run_id', v_retry_id));
+    end if;
+end;
+$$;
+comment on function private.require_rejected_not_retried(uuid) is
+    'Lets pass when the run has ended and nobody has taken up what it rejected. Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, rejected_records_retried, pipeline_run_retried.';
+grant execute on function private.require_rejected_not_retried(uuid) to authenticated;
 
 create function private.insert_rejected_again(p_pipeline_run_id uuid, p_submission_id uuid)
 returns void
@@ -106,19 +147,11 @@ as $$
 declare
     v_caller private.caller := private.require_caller();
     v_ids jsonb := private.recall_result('retry_rejected_records', p_idempotency_key, p_request_hash);
-    v_status public.pipeline_run_status;
     v_original public.submissions;
     v_id uuid;
 begin
     if v_ids is null then
-        select r.status into v_status from public.pipeline_runs r where r.id = p_pipeline_run_id;
-        if not found then
-            perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
-        end if;
-        if v_status in ('queued', 'running') then
-            perform private.raise_error(409, 'pipeline_run_unfinished', format('The run is %s, and may reject more records.', v_status),
-                jsonb_build_object('status', v_status));
-        end if;
+        perform private.require_rejected_not_retried(p_pipeline_run_id);
         select s.* into v_original
         from public.pipeline_runs r
         join public.submissions s on s.id = r.submission_id
@@ -138,5 +171,5 @@ begin
 end;
 $$;
 comment on function public.retry_rejected_records(uuid, text, text, text) is
-    'Submits the original records that the steps of a finished run rejected once more, with their ids, on the blueprint as it is now. Any caller who can see the company. Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, no_rejected_records, idempotency_key_reused, 422 invalid_request. With an idempotency key a repeat returns the same submission and run as they are now.';
+    'Submits the original records that the steps of a finished run rejected once more, with their ids, on the blueprint as it is now. Any caller who can see the company. Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, pipeline_run_retried, rejected_records_retried, no_rejected_records, idempotency_key_reused, 422 invalid_request. With an idempotency key a repeat returns the same submission and run as they are now.';
 grant execute on function public.retry_rejected_records(uuid, text, text, text) to authenticated;
