@@ -120,7 +120,7 @@ comment on table public.rejected_records is 'A record that was refused, with a m
 comment on column public.rejected_records.data is 'The record as it came in; null when it could not be read.';
 
 create unique index rejected_records_submission_record_idx on public.rejected_records (submission_id, record_id) where step_result_id is null;
-create unique index rejected_records_step_result_record_idx on public.rejected_records (step_result_id, record_id) where step_result_id is not null;
+create unique index rejected_records_step_result_record_idx on public.rejected_records (step_result_id, chunk_index, record_id) where step_result_id is not null;
 create index rejected_records_submission_idx on public.rejected_records (org_id, company_id, submission_id, id);
 create index rejected_records_step_result_idx on public.rejected_records (org_id, company_id, step_result_id, id);
 

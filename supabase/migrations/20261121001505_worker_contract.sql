@@ -22,7 +22,7 @@ immutable
 security invoker
 set search_path = ''
 as $$
-    select 1;
+    select 2;
 $$;
 comment on function private.oldest_contract() is
     'The oldest version that the database still serves. Raise it to the present one when a change would have an older worker do harm or fail: a function or field that it uses is gone, or means something else.';

@@ -33,6 +33,8 @@ const runningStepSchema = z.object({
 });
 const startedStepSchema = z.discriminatedUnion("status", [
   runningStepSchema,
+  /** The database has begun to take over what an earlier run had written of the step: the call is to be repeated. */
+  z.object({ status: z.literal("copying") }),
   z.object({ status: z.literal("succeeded") }),
   z.object({ status: z.literal("failed") }),
   z.object({ status: z.literal("skipped") }),

@@ -74,8 +74,11 @@ export async function executeStep(work: StepWork, place: StepPlace = {}): Promis
   for (;;) {
     signal.throwIfAborted();
     try {
-      const started = startedBefore ?? (await dataApi.startStep(step.step_result_id, claim.claim_id, signal));
+      let started = startedBefore ?? (await dataApi.startStep(step.step_result_id, claim.claim_id, signal));
       startedBefore = undefined;
+      while (started.status === "copying") {
+        started = await dataApi.startStep(step.step_result_id, claim.claim_id, signal);
+      }
       // An attempt whose last answer was lost had brought it to its end.
       if (started.status !== "running") return undefined;
       log = log.about({ attempt: started.attempt });

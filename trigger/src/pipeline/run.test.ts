@@ -4,6 +4,7 @@ import { z } from "zod";
 import { finalError } from "../errors";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
+import type { ChunkOutcome } from "./step";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -52,6 +53,23 @@ describe("order", () => {
     expect(steps.map(({ attempt }) => attempt)).toEqual([1, 1, 1]);
     expect(String(steps[2]?.written.get(0)?.records[0]?.data.trail)).toBe("first,second,third");
   });
+
+  test.each([0, 1])(
+    "what an earlier run had written of step %i is all taken over before the step goes on",
+    async (index) => {
+      const { run, steps } = server.schema.addRun(chunksOf(4, 1), [{ slug: "first" }, { slug: "second" }]);
+      const earlier = [1, 2, 3].map((id) => ({ records: [{ id: String(id), data: {} }], rejected: [], dropped: [] }));
+      steps[index]?.toCopy.push(
+        ...earlier.map((outcome, chunkIndex): [number, ChunkOutcome][] => [[chunkIndex, outcome]]),
+      );
+      expect(await runOn(server, run.id, [tracingStep("first"), tracingStep("second")])).toEqual({
+        status: "succeeded",
+      });
+      const trails = [...(steps[index]?.written.values() ?? [])].map(({ records }) => records[0]?.data.trail);
+      expect(trails.map((trail) => trail !== undefined)).toEqual([false, false, false, true]);
+      expect(steps.map(({ attempt }) => attempt)).toEqual([1, 1]);
+    },
+  );
 
   test("what is to be asked before a step, and what has a task of its own, is not started by the step before", async () => {
     const { run, steps } = server.schema.addRun(chunksOf(1), [

@@ -37,6 +37,8 @@ interface StepResult extends Required<Omit<StepSetup, "config">> {
   attempt: number;
   error: RecordedError | undefined;
   written: Map<number, ChunkOutcome>;
+  /** What an earlier run had written, as each call of start_step takes it over. */
+  toCopy: [chunkIndex: number, outcome: ChunkOutcome][][];
 }
 
 interface Run {
@@ -101,6 +103,7 @@ export class WorkerSchema {
       attempt: 0,
       error: undefined,
       written: new Map<number, ChunkOutcome>(),
+      toCopy: [],
     }));
     const added = {
       ...{ run, input, steps: results, status: "queued", leaseSeconds: [] },
@@ -133,7 +136,7 @@ export class WorkerSchema {
       run.claimId = randomUUID();
       const steps = run.steps.map(({ id, ...step }) => ({
         ...{ ...step, step_result_id: id },
-        ...{ written: undefined, attempt: undefined, error: undefined },
+        ...{ written: undefined, toCopy: undefined, attempt: undefined, error: undefined },
       }));
       return { outcome: "claimed", claim_id: run.claimId, pipeline_run: run.run, steps };
     },
@@ -145,9 +148,11 @@ export class WorkerSchema {
     start_step: (args) => {
       const { run, step } = this.#claimedStep(args);
       if (!["pending", "running"].includes(step.status)) return { status: step.status };
+      if (step.status !== "running" || step.toCopy.length === 0) step.attempt += 1;
       step.status = "running";
       step.begun = true;
-      step.attempt += 1;
+      for (const [chunkIndex, outcome] of step.toCopy.shift() ?? []) step.written.set(chunkIndex, outcome);
+      if (step.toCopy.length > 0) return { status: "copying" };
       const written_chunks = [...step.written.keys()];
       const next = run.input.findIndex((_, chunkIndex) => !step.written.has(chunkIndex));
       const next_chunk = next < 0 ? null : { chunk_index: next, records: this.#input(run, step, next) };
