@@ -1,4 +1,4 @@
-import { apiClientManager, NotFoundError } from "@trigger.dev/core/v3";
+import { apiClientManager, ApiError, NotFoundError } from "@trigger.dev/core/v3";
 
 import type { DataApi, Repaired, Suspect } from "../data-api";
 
@@ -11,6 +11,13 @@ export const aliveStatuses: ReadonlySet<string> = new Set([
   "WAITING",
   "DELAYED",
 ]);
+
+/** Whether a call of the SDK failed since Trigger.dev could not be reached, or asks to be left alone for now. */
+export function isTriggerAway(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  const status = error.status as number | undefined;
+  return status === undefined || status === 408 || status === 429 || status >= 500;
+}
 
 /** Asks Trigger.dev how a run stands that the database has doubts about, and has the database draw the conclusion. */
 export async function repairSuspect(dataApi: DataApi, suspect: Suspect): Promise<Repaired> {

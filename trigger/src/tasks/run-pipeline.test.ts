@@ -1,4 +1,4 @@
-import { AbortTaskRunError } from "@trigger.dev/sdk";
+import { AbortTaskRunError, ApiError } from "@trigger.dev/sdk";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 
 import { DataApiUnavailableError, finalError } from "../errors";
@@ -81,11 +81,24 @@ test("when the last attempt failed, the run fails with the code of what stopped 
   expect(server.schema.run(run.id)).toMatchObject({ status: "failed", error: { code: "data_api_refused" } });
 });
 
-test("an outage of the Data API is not held against the run, which the reconciler starts again", async () => {
+test.each<[string, unknown]>([
+  ["the Data API", new DataApiUnavailableError("Away.")],
+  ["Trigger.dev's API", ApiError.generate(503, undefined, undefined, undefined)],
+  ["the way to Trigger.dev", ApiError.generate(undefined, new Error("ECONNRESET"), undefined, undefined)],
+  ["Trigger.dev's patience", ApiError.generate(429, undefined, undefined, undefined)],
+])("an outage of %s is not held against the run, which the reconciler starts again", async (_, error) => {
   const { run } = addRun();
   await server.client().claimPipelineRun(run.id, "run_1");
-  await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, new DataApiUnavailableError("Away."));
+  await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, error);
   expect(server.schema.run(run.id).status).toBe("running");
+});
+
+test("what Trigger.dev refuses for good fails the run", async () => {
+  const { run } = addRun();
+  await server.client().claimPipelineRun(run.id, "run_1");
+  const refused = ApiError.generate(422, undefined, undefined, undefined);
+  await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, refused);
+  expect(server.schema.run(run.id)).toMatchObject({ status: "failed", error: { code: "internal_error" } });
 });
 
 test("the failure hook leaves a recorded failure as it is", async () => {

@@ -8,6 +8,7 @@ import { checkContract } from "../pipeline/contract";
 import { outOfMemory, stepTaskTtlSeconds } from "../pipeline/limits";
 import { runPipeline, type StepTaskResult } from "../pipeline/run";
 import { startNext } from "../pipeline/starts";
+import { isTriggerAway } from "../pipeline/trigger-runs";
 import { findStep } from "../registry";
 
 const payloadSchema = z.object({ pipeline_run_id: z.guid() });
@@ -38,8 +39,8 @@ export const runPipelineTask = schemaTask({
     return outcome;
   },
   onFailure: async ({ payload, error, ctx }) => {
-    // Not the run's fault: its lease runs out, and the reconciler starts it again when the database is back.
-    if (error instanceof DataApiUnavailableError) return;
+    // Not the run's fault: the reconciler starts it again when the database, or Trigger.dev's API, is back.
+    if (error instanceof DataApiUnavailableError || isTriggerAway(error)) return;
     await failUnrecorded(payload.pipeline_run_id, ctx.run.id, toRecordedError(error));
   },
   // Cancelled in Trigger.dev's dashboard. Without this the reconciler would start the run again a minute later.
