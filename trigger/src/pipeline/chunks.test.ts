@@ -4,6 +4,8 @@ import { DataApi } from "../data-api";
 import { finalError } from "../errors";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
+import { ChunkRoom, mostBytes } from "./chunk-room";
+import { readChunks, type StepWork } from "./chunks";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -277,4 +279,30 @@ test("a read-ahead that fails after the step itself failed crashes nothing", asy
     },
   });
   expect((await runOn(server, run.id, [breaks])).status).toBe("failed");
+});
+
+test("before each chunk the event loop turns, however fast chunks come, and an abort is heard", async () => {
+  let turns = 0;
+  const ended = new AbortController();
+  const turn = () => {
+    turns += 1;
+    if (turns === 4) ended.abort(new Error("enough"));
+    else setImmediate(turn);
+  };
+  setImmediate(turn);
+  const work = {
+    dataApi: { readChunk: () => Promise.resolve([]) },
+    step: { step_result_id: "" },
+    signal: ended.signal,
+  } as unknown as StepWork;
+  const turnsAtChunk: number[] = [];
+  const reading = async () => {
+    const room = new ChunkRoom(3, mostBytes);
+    for await (const { chunkIndex } of readChunks(work, [0, 1, 2, 3, 4, 5, 6], room)) {
+      turnsAtChunk.push(turns);
+      room.release(chunkIndex);
+    }
+  };
+  await expect(reading()).rejects.toThrow("enough");
+  expect(turnsAtChunk).toEqual([1, 2, 3]);
 });

@@ -1,3 +1,5 @@
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
+
 import type { DataApi, InputChunk, RunningStep, WrittenChunk } from "../data-api";
 import { afterGrace } from "./abort";
 import { garbage } from "./garbage";
@@ -61,8 +63,14 @@ export async function* readChunks(
       reads.push(chunk);
     }
     const next = reads.shift();
-    if (next !== undefined) yield await next;
-    else if (begun === chunkIndexes.length) return;
+    if (next !== undefined) {
+      const chunk = await next;
+      // What is here already is handed over without a turn of the event loop, and a step that computes would let no
+      // heartbeat through, and hear of no cancellation, for as many chunks as are at hand.
+      await turnOfTheLoop();
+      signal.throwIfAborted();
+      yield chunk;
+    } else if (begun === chunkIndexes.length) return;
     else await room.released();
   }
 }
