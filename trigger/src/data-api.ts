@@ -157,6 +157,15 @@ export class DataApi {
     await this.#call("heartbeat", leaseSeconds ? { ...args, p_lease_seconds: leaseSeconds } : args, z.unknown());
   }
 
+  /** A heartbeat that is not waited for: one short try, since the next one comes soon. */
+  async beat({ pipeline_run, claim_id }: Claim): Promise<void> {
+    const args = { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id };
+    await this.#call("heartbeat", args, z.unknown(), undefined, {
+      timeoutMs: Math.min(this.#timeoutMs, 2_000),
+      tries: 1,
+    });
+  }
+
   startStep(stepResultId: string, claimId: string, signal?: AbortSignal): Promise<StartedStep> {
     const args = { p_step_result_id: stepResultId, p_claim_id: claimId };
     return this.#call("start_step", args, startedStepSchema, signal);
@@ -287,13 +296,14 @@ export class DataApi {
     args: WorkerFunctions[Name]["Args"],
     resultSchema: z.ZodType<Result>,
     signal?: AbortSignal,
+    { timeoutMs, tries } = { timeoutMs: this.#timeoutMs, tries: this.#tries },
   ): Promise<Result> {
     for (let failures = 1; ; failures++) {
       const headers = this.#run ? { ...this.#headers, ...traceHeaders(this.#run) } : this.#headers;
-      const answer = await callRpc(`${this.#url}/${name}`, args, { headers, timeoutMs: this.#timeoutMs, signal });
+      const answer = await callRpc(`${this.#url}/${name}`, args, { headers, timeoutMs, signal });
       if (answer.kind === "answered") return parseResult(name, answer.data, resultSchema);
       if (answer.kind === "refused") throw refusal(name, answer.status, answer.error);
-      if (failures >= this.#tries) {
+      if (failures >= tries) {
         throw new DataApiUnavailableError(`The Data API did not answer ${name} in ${failures} tries.`, answer.cause);
       }
       await sleep(backoffMs(failures, this.#backoff), signal);

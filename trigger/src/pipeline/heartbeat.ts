@@ -45,7 +45,7 @@ export class Heartbeat {
 
   async #beat(): Promise<void> {
     try {
-      await this.dataApi.heartbeat(this.claim);
+      await this.dataApi.beat(this.claim);
     } catch (error) {
       if (error instanceof RunEndedError) {
         this.stop();

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 
 import { finalError } from "../errors";
-import { DataApiServer } from "../testing/data-api-server";
+import { DataApi } from "../data-api";
+import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
 import type { ChunkOutcome } from "./step";
 
@@ -255,11 +256,36 @@ describe("a run that is not this worker's", () => {
     server.failNext("heartbeat", "reset", "reset", "reset");
     const slow = stepOf("slow", {
       processChunk: async (records) => {
-        vi.advanceTimersByTime(5_000);
-        await vi.waitUntil(() => server.callsOf("heartbeat").length === 3);
+        await vi.waitUntil(() => {
+          vi.advanceTimersByTime(3_000);
+          return server.callsOf("heartbeat").length === 3;
+        });
         return { records, rejected: [], dropped: [] };
       },
     });
     expect(await runOn(server, run.id, [slow])).toEqual({ status: "succeeded" });
   });
+
+  test("a heartbeat whose answer never comes does not keep the next one, and the cancellation, waiting", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const { run } = server.schema.addRun(chunksOf(1), [{ slug: "waits" }]);
+    let hung = false;
+    server.onCall(async ({ name }) => {
+      if (name !== "heartbeat" || hung) return;
+      hung = true;
+      server.schema.cancel(run.id);
+      await new Promise(() => undefined);
+    });
+    const waits = stepOf("waits", {
+      processChunk: (_, { signal }) =>
+        vi
+          .waitUntil(() => (vi.advanceTimersByTime(3_000), signal.aborted), { timeout: 20_000 })
+          .then(() => signal.throwIfAborted() as never),
+    });
+    const patient = new DataApi(server.url, secretKey);
+    const begun = performance.now();
+    expect(await runOn(server, run.id, [waits], { dataApi: patient })).toMatchObject({ status: "ended" });
+    // A call that is waited for would have had half a minute.
+    expect(performance.now() - begun).toBeLessThan(15_000);
+  }, 25_000);
 });
