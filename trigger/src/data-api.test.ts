@@ -94,12 +94,18 @@ describe("errors of the Data API", () => {
   });
 });
 
+function said(code: string): string {
+  return JSON.stringify({ code, message: "Of PostgREST.", details: null, hint: null });
+}
+
 describe("a Data API that is away for a moment", () => {
   test.each([
     ["a 503", { status: 503 }],
     ["a 500", { status: 500 }],
     ["a 429", { status: 429 }],
     ["a reset connection", "reset"],
+    ["a database that takes no writes just now", { status: 405, body: said("25006") }],
+    ["a schema that is about to be read anew", { status: 404, body: said("PGRST202") }],
   ] as const)("%s is tried again", async (_, fault) => {
     const { claim } = await claimedRun();
     server.failNext("heartbeat", fault, fault);

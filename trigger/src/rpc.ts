@@ -23,6 +23,12 @@ export interface RpcOptions {
   signal?: AbortSignal | undefined;
 }
 
+/**
+ * Refusals that say nothing of the call: the database accepts no writes since another server is to take over (25006), or
+ * PostgREST does not know the function, since it has not yet read the schema anew after migrations (PGRST202).
+ */
+const passingCodes: ReadonlySet<string> = new Set(["25006", "PGRST202"]);
+
 // Of its own, so that nothing else waits behind large chunks; the connections are shared by all runs of the process.
 const agent = new Agent();
 
@@ -52,7 +58,9 @@ export async function callRpc(
     if (status === 408 || status === 429 || status >= 500) {
       return { kind: "unavailable", cause: new Error(`The Data API answered ${status}.`) };
     }
-    return { kind: "refused", status, error: errorOf(text) };
+    const error = errorOf(text);
+    if (passingCodes.has(error.code)) return { kind: "unavailable", cause: error };
+    return { kind: "refused", status, error };
   } catch (error) {
     signal?.throwIfAborted();
     return { kind: "unavailable", cause: error };
