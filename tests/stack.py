@@ -77,8 +77,7 @@ def stack_for_tests(
     the services that they name are used, and migrated.
     """
     against_services = bool(os.environ.get("TEST_AGAINST_SERVICES"))
-    only_a_binary = {name: os.environ[name] for name in ("POSTGREST_BIN",) if name in os.environ}
-    services = dict(os.environ) if against_services else only_a_binary
+    services = dict(os.environ) if against_services else own_postgrest()
     with (
         terminated_like_interrupted(),
         running_stack(
@@ -93,6 +92,11 @@ def stack_for_tests(
         yield StackEnvironment.of(directory, scope, variables)
     # The logs stay for whoever looks into a failure.
     shutil.rmtree(directory / "postgres", ignore_errors=True)
+
+
+def own_postgrest() -> dict[str, str]:
+    """The one variable of the shell that a stack of stand-ins heeds: its Data API may be a PostgREST."""
+    return {name: os.environ[name] for name in ("POSTGREST_BIN",) if name in os.environ}
 
 
 def free_port_base() -> int:

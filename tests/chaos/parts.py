@@ -20,7 +20,7 @@ from local.stack import Stack
 from local.supabase_server import auth_answers, data_api_answers
 from tests.end_to_end.stack_processes import connected_from, executes_tasks, executing_tasks
 from tests.end_to_end.waiting import eventually
-from tests.stack import StackEnvironment, free_port_base, terminated_like_interrupted
+from tests.stack import StackEnvironment, free_port_base, own_postgrest, terminated_like_interrupted
 
 Part = Literal["supabase", "trigger-platform", "trigger-worker", "api"]
 _READY_SECONDS = 180
@@ -111,8 +111,9 @@ def _is_child(process: psutil.Process) -> bool:
 
 @contextmanager
 def running_parts(directory: Path) -> Iterator[Parts]:
-    """A stack of stand-ins for as long as the block runs, whatever the shell's variables name."""
-    stack = Stack(read_settings(directory=directory, port_base=free_port_base(), environment={}))
+    """A stack of stand-ins for as long as the block runs, whatever services the shell's variables name."""
+    settings = read_settings(directory=directory, port_base=free_port_base(), environment=own_postgrest())
+    stack = Stack(settings)
     with terminated_like_interrupted():
         variables = stack.start()
         try:
