@@ -177,7 +177,7 @@ def test_of_a_run_that_succeeded_with_errors_only_what_failed_runs_again(
 def test_what_a_repeated_step_rejects_is_not_lost_when_the_next_had_gone_on_without_it(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
-    """Or a record would be both delivered and rejected, and be delivered again by a retry of what was rejected."""
+    """Or a record would be both in the output and rejected, and be delivered twice by a retry of those."""
     steps = ({"slug": INLINE}, {"slug": OUTSIDE, "continue_on_error": True}, {"slug": OUTSIDE})
     run = create_run(worker, org, company, *steps, count=4)
     run.take()
