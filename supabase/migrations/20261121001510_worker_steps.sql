@@ -243,7 +243,7 @@ begin
 end;
 $$;
 comment on function worker.finish_step(uuid, uuid, jsonb) is
-    'Ends a step that wrote every chunk; the ledger is counted again from them. p_timings says what the worker''s time went into: {reading_ms, processing_ms, writing_ms}. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
+    'Ends a step that wrote every chunk; the ledger is counted again from them. p_timings says what the worker''s time went into: {reading_ms, processing_ms, writing_ms}. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
 grant execute on function worker.finish_step(uuid, uuid, jsonb) to service_role;
 
 create function worker.end_step(

@@ -58,9 +58,8 @@ def test_statuses_that_the_tasks_expect_exist(sql_enums: dict[str, set[str]]) ->
     expected = set(re.findall(r'\bstatus: z\.literal\("(\w+)"\)', typescript()))
     assert expected
     # Or what start_step answers beside them.
-    answered = set(
-        re.findall(r"jsonb_build_object\('status', '(\w+)'\)", "\n".join(migration_sources().values()))
-    )
+    sql = "\n".join(migration_sources().values())
+    answered = set(re.findall(r"jsonb_build_object\('status', '(\w+)'\)", sql))
     assert expected <= sql_enums["step_result_status"] | answered
 
 
