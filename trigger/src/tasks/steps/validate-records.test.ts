@@ -100,6 +100,11 @@ describe("validate-records", () => {
   it.each<[string, unknown]>([
     ["an unknown type", { type: "text" }],
     ["a misspelt keyword", { type: "object", requierd: ["name"] }],
+    ["$async, which would let every record pass", { $async: true, type: "object", required: ["name"] }],
+    ["$async alone", { $async: true }],
+    ["$async further in", { properties: { a: { $async: true, type: "string" } } }],
+    ["$async behind a reference", { properties: { a: { $ref: "#/$defs/a" } }, $defs: { a: { $async: true } } }],
+    ["nullable, which is OpenAPI's", { properties: { a: { type: "string", nullable: true } } }],
     ["an unknown format", { properties: { a: { format: "telephone" } } }],
     ["a reference to another place", { $ref: "https://example.com/schema.json" }],
     ["a reference to a file", { $ref: "file:///etc/passwd" }],

@@ -42,6 +42,12 @@ const FORMATS: FormatName[] = [
   "regex",
 ];
 
+/**
+ * What the library adds to the specification: `$async` makes a validator that answers with a promise, and so finds
+ * every record valid; `nullable` allows what `type` does not.
+ */
+const OWN_KEYWORDS = ["$async", "nullable"];
+
 const validatorsByConfig = new WeakMap<
   ValidateRecordsConfig,
   (records: readonly PipelineRecord[]) => (Failure | null)[]
@@ -91,6 +97,7 @@ function compile(schema: Record<string, unknown>): ValidateFunction {
     logger: false,
     code: { regExp: linearTimePattern },
   });
+  for (const keyword of OWN_KEYWORDS) ajv.removeKeyword(keyword);
   addFormats.default(ajv, FORMATS);
   try {
     return withinTimeLimit(
