@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { asRecords, inChunks, runStep } from "../../testing/step-context";
+import { dedupeRecords } from "./dedupe-records";
 import { normalizeCompany } from "./normalize-company";
 
 type Row = Record<string, unknown>;
@@ -131,6 +132,17 @@ describe("normalize-company", () => {
     ["nowhere when there are only mail providers", { website: "gmail.com", email: "acme@yahoo.de" }, null],
   ])("takes the domain from %s", async (_, row: Row, expected) => {
     expect(await one({ name: "Acme", ...row })).toMatchObject({ domain: expected });
+  });
+
+  it("gives companies at one builder of websites different domains, so that none is taken for a duplicate", async () => {
+    const { records } = await normalize([
+      { name: "Bäckerei Eins", website: "https://baeckerei-eins.wordpress.com" },
+      { name: "Zimmerei Zwei", website: "https://zimmerei-zwei.wordpress.com" },
+      { name: "Dachdeckerei Drei", website: "wordpress.com/dachdeckerei-drei" },
+      { name: "Elektro Vier", website: "wordpress.com/elektro-vier" },
+    ]);
+    const { dropped } = await runStep(dedupeRecords, {}, inChunks(records));
+    expect([records.length, dropped]).toEqual([4, []]);
   });
 
   it("does not lose a website that gave its domain when another column won the website field", async () => {
