@@ -99,6 +99,7 @@ describe("validate-records", () => {
 
   it.each<[string, unknown]>([
     ["an unknown type", { type: "text" }],
+    ["a multiple of nothing", { properties: { a: { multipleOf: 0 } } }],
     ["a misspelt keyword", { type: "object", requierd: ["name"] }],
     ["$async, which would let every record pass", { $async: true, type: "object", required: ["name"] }],
     ["$async alone", { $async: true }],
@@ -175,6 +176,25 @@ describe("validate-records", () => {
     };
     const { rejected } = await validate(schema, [{ billing: {} }]);
     expect(rejected[0]?.details).toMatchObject({ errors: [{ field: "billing.city" }] });
+  });
+
+  it.each<[divisor: number, multiples: number[], others: number[]]>([
+    [0.01, [19.99, 0.07, 1_000_000_000.01, -4.35, 0, 1e22, 1.1], [19.999, 19.990000001, 0.001, 1_000_000_000.011]],
+    [0.1, [0.3, 1.1, 123456789.7], [0.25, 0.30000000000000004]],
+    [1e-7, [3e-7, 0.0000012, 1], [1.5e-7, 5e-324]],
+    [2.5, [7.5, -5, 0], [7.4, 1]],
+    [3, [9, -3, 9_007_199_254_740_990, 3e20], [10, 4.5, 1e20]],
+    [5e-324, [1.7976931348623157e308, 0.1], []],
+  ])("takes multiples of %d for what they are in decimals", async (divisor, multiples, others) => {
+    const rows = [...multiples, ...others].map((a) => ({ a }));
+    const { records, rejected } = await validate({ properties: { a: { multipleOf: divisor } } }, rows);
+    expect(records.map(({ data }) => data["a"])).toEqual(multiples);
+    expect(rejected).toHaveLength(others.length);
+    for (const { details } of rejected) {
+      expect(details?.["errors"]).toEqual([
+        { field: "a", keyword: "multipleOf", message: `must be multiple of ${divisor}` },
+      ]);
+    }
   });
 
   it("keeps the patterns of a schema apart", async () => {

@@ -5,6 +5,7 @@ import { RE2JS } from "re2js";
 import { finalError } from "../../../errors";
 import { withinTimeLimit } from "../../../pipeline/time-limit";
 import type { PipelineRecord, Verdict } from "../../../pipeline/step";
+import { multipleOf } from "./multiple-of";
 
 export interface ValidateRecordsConfig {
   schema: Record<string, unknown>;
@@ -98,6 +99,7 @@ function compile(schema: Record<string, unknown>): ValidateFunction {
     code: { regExp: linearTimePattern },
   });
   for (const keyword of OWN_KEYWORDS) ajv.removeKeyword(keyword);
+  ajv.removeKeyword(multipleOf.keyword).addKeyword(multipleOf);
   addFormats.default(ajv, FORMATS);
   try {
     return withinTimeLimit(
