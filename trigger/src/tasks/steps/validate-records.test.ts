@@ -111,6 +111,8 @@ describe("validate-records", () => {
     ["a reference to a file", { $ref: "file:///etc/passwd" }],
     ["a reference into nothing", { $ref: "#/$defs/missing" }],
     ["a reference to itself", { $ref: "#" }],
+    ["a reference to what every object has", { properties: { a: { $ref: "constructor" } } }],
+    ["a field named __proto__, which would not be checked", JSON.parse('{"properties":{"__proto__":{"type":"null"}}}')],
     ["another draft", { $schema: "http://json-schema.org/draft-07/schema#" }],
     ["a pattern that is none", { properties: { a: { pattern: "(" } } }],
     ["a pattern with look-ahead", { properties: { a: { pattern: "^(?=.*a).*$" } } }],
@@ -167,6 +169,36 @@ describe("validate-records", () => {
     const { records, rejected } = await validate(schema, [{ a: nested }, { a: [[null]] }]);
     expect(rejected).toMatchObject([{ id: "1", reason: "schema_recursion_too_deep" }]);
     expect(records.map(({ id }) => id)).toEqual(["2"]);
+  });
+
+  it.each<[string, unknown, Row]>([
+    ["a type for a field", { properties: { constructor: { type: "string" } } }, {}],
+    ["a dependency", { dependentRequired: { toString: ["a"] }, dependentSchemas: { valueOf: false } }, {}],
+    ["no name of a kind", { propertyNames: { minLength: 20 }, patternProperties: { "^to": false } }, {}],
+    [
+      "a field that is there",
+      { required: ["toString", "__proto__"] },
+      JSON.parse('{"toString":1,"__proto__":2}') as Row,
+    ],
+  ])("passes %s that objects have anyway", async (_, schema, row) => {
+    expect((await validate(schema, [row])).rejected).toEqual([]);
+  });
+
+  const fields = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`f${n}`, n]));
+  it.each<[string, unknown, Row]>([
+    ["required", { required: ["toString"] }, {}],
+    ["required", { required: ["__proto__"] }, {}],
+    ["required", { required: ["valueOf", ...Object.keys(fields)] }, fields],
+    ["type", { properties: { constructor: { type: "string" } } }, { constructor: 1 } as Row],
+    ["additionalProperties", { properties: { a: true }, additionalProperties: false }, { valueOf: 1 } as Row],
+    [
+      "unevaluatedProperties",
+      { anyOf: [{ properties: { a: true } }, { properties: { b: true } }], unevaluatedProperties: false },
+      { constructor: 1 } as Row,
+    ],
+  ])("applies %s to what the record has itself, not what every object has", async (keyword, schema, row) => {
+    const { rejected } = await validate(schema, [row]);
+    expect(rejected[0]?.details).toMatchObject({ errors: [{ keyword }], error_count: 1 });
   });
 
   it("follows references inside the schema", async () => {

@@ -45,6 +45,7 @@ export function compileSchema(schema: Record<string, unknown>, mostErrors: numbe
   refuseUnusable(schema);
   const ajv = new Ajv2020({
     allErrors: true,
+    ownProperties: true,
     strictSchema: true,
     strictNumbers: true,
     strictTypes: false,
@@ -71,7 +72,12 @@ export function compileSchema(schema: Record<string, unknown>, mostErrors: numbe
 }
 
 function refuseUnusable(schema: Record<string, unknown>): void {
-  const text = JSON.stringify(schema);
+  const text = JSON.stringify(schema, (key, value: unknown) => {
+    // The library would look these up in plain objects, and find what every object has.
+    if (key === "__proto__") throw new Error("a property of a schema cannot be named __proto__");
+    if (key === "$ref" && typeof value === "string" && value in {}) throw new Error(`there is no ${value} to refer to`);
+    return value;
+  });
   if (text.length > MAX_SCHEMA_BYTES) throw new Error(`it is larger than ${MAX_SCHEMA_BYTES} bytes`);
   const dialect = schema["$schema"];
   if (dialect !== undefined && dialect !== DIALECT && dialect !== `${DIALECT}#`)
@@ -91,12 +97,15 @@ const linearTimePattern = Object.assign(
 );
 
 /**
- * Ajv's hook for the code that it makes of a schema. Errors go into an `ErrorList`, from their first on. `self` is the Ajv instance. The schema of
+ * Ajv's hook for the code that it makes of a schema. Errors go into an `ErrorList`, from their first on; and a property
+ * counts as evaluated when it was, not when all objects have one of its name. `self` is the Ajv instance. The schema of
  * schemas stays as it is.
  */
 function adapt(code: string, compiled?: { meta?: boolean }): string {
   if (compiled?.meta === true) return code;
-  return code.replace(/\bvErrors = \[(err\d+)\]/g, "vErrors = self.listOf($1)");
+  return code
+    .replace(/\bvErrors = \[(err\d+)\]/g, "vErrors = self.listOf($1)")
+    .replace(/!(props\d+)\[(key\d+)\]/g, "!Object.hasOwn($1, $2)");
 }
 
 function errorsOf({ errors }: ValidateFunction): ErrorList {
