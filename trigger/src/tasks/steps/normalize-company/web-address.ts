@@ -67,13 +67,17 @@ export function parseEmail(text: string): Reading<string> | null {
  */
 export function parseCompanyDomain(text: string, rules: DomainRules): Reading<string> | null {
   return firstOf(text, (part) => {
-    if (part.includes("@") && !SCHEME.test(part)) {
-      const [candidate] = part.match(EMAIL) ?? [];
-      const email = candidate === undefined ? null : readEmail(candidate);
-      return email === null ? null : companyDomain(email.host, false, rules);
-    }
     const url = parseUrl(part);
-    return url === null ? null : companyDomain(url.hostname, url.pathname !== "/" || url.search !== "", rules);
+    if (url !== null) {
+      const isPage = url.pathname !== "/" || withoutTracking(url.search) !== "";
+      return companyDomain(url.hostname, isPage, rules);
+    }
+    for (const [candidate] of part.matchAll(EMAIL)) {
+      const email = readEmail(candidate);
+      const domain = email === null ? null : companyDomain(email.host, false, rules);
+      if (domain !== null) return domain;
+    }
+    return null;
   });
 }
 
