@@ -111,7 +111,7 @@ function splitHost(host: string): Host | null {
   const hosted = parseHostname(host, { allowPrivateDomains: true });
   if (hosted.isPrivate === true && hosted.domain !== null && isSiteName(hosted.domainWithoutSuffix ?? ""))
     return { domain: hosted.domain, label: "", isSharedByPages: false };
-  const { domain, domainWithoutSuffix, isIcann, subdomain } = parseHostname(host);
+  const { domain, domainWithoutSuffix, isIcann, subdomain } = hosted.isPrivate === true ? parseHostname(host) : hosted;
   if (domain === null || isIcann !== true) return null;
   const label = domainWithoutSuffix ?? "";
   if (!isSiteHost(domain, label)) return { domain, label, isSharedByPages: hosted.isPrivate === true };
