@@ -86,6 +86,12 @@ describe("validate-records", () => {
     });
   });
 
+  it.each(["dependentRequired", "dependencies"])("names both fields of %s", async (keyword) => {
+    const { rejected } = await validate({ [keyword]: { phone: ["country"] } }, [{ phone: "030 1" }]);
+    const message = "must have property country when property phone is present";
+    expect(rejected[0]?.details).toEqual({ errors: [{ field: "", keyword, message }], error_count: 1 });
+  });
+
   it("lists as many errors as asked and counts the rest", async () => {
     const { rejected } = await validate(company, [{ a: 1, b: 2, c: 3 }], { max_errors: 2 });
     expect(rejected[0]?.message).toMatch(/\(and 4 more\)\.$/);

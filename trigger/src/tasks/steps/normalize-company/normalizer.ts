@@ -126,7 +126,7 @@ class CompanyRecord {
 
   /**
    * A text parsed until that changes nothing more, as the step shall change nothing of its own output: capitals can look
-   * like wrongly decoded text. Nothing but a word for "no value", once a quote or a sign is gone, is none.
+   * like wrongly decoded text, and a word for "no value" may be left when a sign is gone.
    */
   private settled(parse: (text: string) => string | null): (value: string | number) => Reading<string> | null {
     return (value) => {

@@ -82,6 +82,9 @@ interface SchemaError {
   message: string;
 }
 
+/** Their errors tell of a property that is missing beside another; their message names both. */
+const OF_TWO_FIELDS = new Set(["dependentRequired", "dependencies"]);
+
 /** Errors about a property that is missing or should not be there name that property, not the object around it. */
 function describe({ instancePath, keyword, message, params }: ErrorObject): SchemaError {
   const names = params as { missingProperty?: string; additionalProperty?: string; unevaluatedProperty?: string };
@@ -90,13 +93,13 @@ function describe({ instancePath, keyword, message, params }: ErrorObject): Sche
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  if (property !== undefined && keyword !== "dependentRequired") path.push(property);
+  if (property !== undefined && !OF_TWO_FIELDS.has(keyword)) path.push(property);
   return { field: bounded(path.join(".")), keyword, message: bounded(wording(keyword, property, message)) };
 }
 
 function wording(keyword: string, property: string | undefined, message: string | undefined): string {
   if (keyword === "required") return "is missing";
-  if (property !== undefined && keyword !== "dependentRequired") return "is not allowed";
+  if (property !== undefined && !OF_TWO_FIELDS.has(keyword)) return "is not allowed";
   return message ?? `does not fit ${keyword}`;
 }
 
