@@ -44,6 +44,13 @@ test.each(shared.invalid_when_saved)("%s has no answer, should it get past the A
   expect(answer(text)).toBe("error");
 });
 
+test.each(["int", "uint", "double"])("%s takes no text with blanks around a number", (type) => {
+  expect(["' 42'", "'42 '", "'42\\n'", "'\\t'"].map((text) => answer(`string(${type}(${text})) == '42'`))).toEqual(
+    Array(4).fill("error"),
+  );
+  expect(answer(`string(${type}('42')) == '42'`)).toBe(true);
+});
+
 describe("a condition", () => {
   test.each([
     ["record.a == 1", true],

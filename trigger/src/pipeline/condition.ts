@@ -35,21 +35,33 @@ const longestText = 2_000;
 const mostComprehensions = 4;
 const longestChunkMs = 10_000;
 
+/** What text must look like to be converted: the library takes a blank cell, and other text that is none, for a number. */
+const convertible = {
+  int: /^[+-]?\d+$/,
+  uint: /^\+?\d+$/,
+  double: /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/,
+  duration: /\d/,
+};
+
 // Each is a map of JSON values, which the planner takes as they are.
 const environment = celEnv({
   variables: { record: CelScalar.DYN, run: CelScalar.DYN, steps: CelScalar.DYN },
-  // Of the library's own, one gives NaN for text that is no number, where CEL has an error; the other takes a key whose
-  // value is null for absent.
   funcs: [
+    // The library's own takes a key whose value is null for absent.
     celFunc(
       "@in",
       [CelScalar.STRING, mapType(CelScalar.DYN, CelScalar.DYN)],
       CelScalar.BOOL,
       (key, map) => map.get(key) !== undefined,
     ),
-    celFunc("double", [CelScalar.STRING], CelScalar.DOUBLE, (text) => {
-      if (!/^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) throw new Error(`cannot convert ${text} to a double`);
-      return Number(text);
+    ...Object.entries(convertible).map(([type, pattern]) => {
+      const convert = plan(celEnv({ variables: { text: CelScalar.STRING } }), parse(`${type}(text)`).expr);
+      return celFunc(type, [CelScalar.STRING], CelScalar.DYN, (text) => {
+        if (!pattern.test(text)) throw new Error(`cannot convert ${text} to ${type}`);
+        const result = convert({ text });
+        if (isCelError(result)) throw result;
+        return result;
+      });
     }),
   ],
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { asRecords, inChunks, runStep } from "../../testing/step-context";
+import { dedupeRecords } from "./dedupe-records";
 import { normalizeCompany } from "./normalize-company";
 
 type Row = Record<string, unknown>;
@@ -51,24 +52,6 @@ describe("normalize-company", () => {
     const { records } = await normalize([{ Name: "Other" }, hubspot, hubspot]);
     expect(JSON.stringify(records[1]?.data)).toBe(JSON.stringify(alone));
     expect(JSON.stringify(records[2]?.data)).toBe(JSON.stringify(alone));
-  });
-
-  it("changes nothing when it runs on its own output", async () => {
-    const rows: Row[] = [
-      hubspot,
-      {
-        company: "ebay inc",
-        website: "ebay.com",
-        email: "Jane <jane@ebay.com>",
-        phone: "+1 212 555 0100 ext. 7",
-        country: "usa",
-        employees: "10k+",
-      },
-      { name: "株式会社トヨタ", phone: "call us", country: "Congo", _unparsed: { before: "x" } },
-    ];
-    const once = await normalize(rows);
-    const twice = await runStep(normalizeCompany, {}, inChunks(once.records));
-    expect(JSON.stringify(twice.records)).toBe(JSON.stringify(once.records));
   });
 
   it.each(["", "   ", "n/a", "N/A", "-", "null", "NULL", "none", "#N/A", "unknown", null, undefined])(
@@ -133,6 +116,17 @@ describe("normalize-company", () => {
     expect(await one({ name: "Acme", ...row })).toMatchObject({ domain: expected });
   });
 
+  it("gives companies at one builder of websites different domains, so that none is taken for a duplicate", async () => {
+    const { records } = await normalize([
+      { name: "Bäckerei Eins", website: "https://baeckerei-eins.wordpress.com" },
+      { name: "Zimmerei Zwei", website: "https://zimmerei-zwei.wordpress.com" },
+      { name: "Dachdeckerei Drei", website: "wordpress.com/dachdeckerei-drei" },
+      { name: "Elektro Vier", website: "wordpress.com/elektro-vier" },
+    ]);
+    const { dropped } = await runStep(dedupeRecords, {}, inChunks(records));
+    expect([records.length, dropped]).toEqual([4, []]);
+  });
+
   it("does not lose a website that gave its domain when another column won the website field", async () => {
     const data = await one({ name: "Acme", website: "see brochure", url: "https://acme.com", homepage: "acme.de" });
     expect(data).toMatchObject({
@@ -178,8 +172,30 @@ describe("normalize-company", () => {
   });
 
   it("chooses between equal headers by their spelling, not by their place", async () => {
-    const [one_, other] = [await one({ NAME: "B", name: "A" }), await one({ name: "A", NAME: "B" })];
+    const [one_, other] = [await one({ NAME: "B", Name: "A" }), await one({ Name: "A", NAME: "B" })];
     expect([one_["name"], other["name"]]).toEqual(["B", "B"]);
+  });
+
+  it("prefers the canonical spelling of a header to any other", async () => {
+    expect(await one({ "E-mail": "office@acme.de", Email: "x@acme.de", email: "jane@acme.de" })).toMatchObject({
+      email: "jane@acme.de",
+      "E-mail": "office@acme.de",
+      Email: "x@acme.de",
+    });
+  });
+
+  it("repairs text that was decoded wrongly more than once", async () => {
+    expect(
+      await one({ name: "MÃƒÂ¼nchen Hotels", industry: "gÃ\u00a0teaux â‚¬", city: "\u00a0 Ã…land " }),
+    ).toMatchObject({
+      name: "München Hotels",
+      industry: "gàteaux €",
+      city: "Åland",
+    });
+  });
+
+  it.each(["® NA", "* unknown", "n/a ™", '"-"'])("reads the name %j as none, and keeps it", async (name) => {
+    expect(await one({ name, domain: "acme.de" })).toMatchObject({ name: null, _unparsed: { name } });
   });
 
   it("cleans, keeps or drops other fields as told", async () => {

@@ -86,6 +86,12 @@ describe("validate-records", () => {
     });
   });
 
+  it.each(["dependentRequired", "dependencies"])("names both fields of %s", async (keyword) => {
+    const { rejected } = await validate({ [keyword]: { phone: ["country"] } }, [{ phone: "030 1" }]);
+    const message = "must have property country when property phone is present";
+    expect(rejected[0]?.details).toEqual({ errors: [{ field: "", keyword, message }], error_count: 1 });
+  });
+
   it("lists as many errors as asked and counts the rest", async () => {
     const { rejected } = await validate(company, [{ a: 1, b: 2, c: 3 }], { max_errors: 2 });
     expect(rejected[0]?.message).toMatch(/\(and 4 more\)\.$/);
@@ -99,12 +105,20 @@ describe("validate-records", () => {
 
   it.each<[string, unknown]>([
     ["an unknown type", { type: "text" }],
+    ["a multiple of nothing", { properties: { a: { multipleOf: 0 } } }],
     ["a misspelt keyword", { type: "object", requierd: ["name"] }],
+    ["$async, which would let every record pass", { $async: true, type: "object", required: ["name"] }],
+    ["$async alone", { $async: true }],
+    ["$async further in", { properties: { a: { $async: true, type: "string" } } }],
+    ["$async behind a reference", { properties: { a: { $ref: "#/$defs/a" } }, $defs: { a: { $async: true } } }],
+    ["nullable, which is OpenAPI's", { properties: { a: { type: "string", nullable: true } } }],
     ["an unknown format", { properties: { a: { format: "telephone" } } }],
     ["a reference to another place", { $ref: "https://example.com/schema.json" }],
     ["a reference to a file", { $ref: "file:///etc/passwd" }],
     ["a reference into nothing", { $ref: "#/$defs/missing" }],
     ["a reference to itself", { $ref: "#" }],
+    ["a reference to what every object has", { properties: { a: { $ref: "constructor" } } }],
+    ["a field named __proto__, which would not be checked", JSON.parse('{"properties":{"__proto__":{"type":"null"}}}')],
     ["another draft", { $schema: "http://json-schema.org/draft-07/schema#" }],
     ["a pattern that is none", { properties: { a: { pattern: "(" } } }],
     ["a pattern with look-ahead", { properties: { a: { pattern: "^(?=.*a).*$" } } }],
@@ -163,6 +177,36 @@ describe("validate-records", () => {
     expect(records.map(({ id }) => id)).toEqual(["2"]);
   });
 
+  it.each<[string, unknown, Row]>([
+    ["a type for a field", { properties: { constructor: { type: "string" } } }, {}],
+    ["a dependency", { dependentRequired: { toString: ["a"] }, dependentSchemas: { valueOf: false } }, {}],
+    ["no name of a kind", { propertyNames: { minLength: 20 }, patternProperties: { "^to": false } }, {}],
+    [
+      "a field that is there",
+      { required: ["toString", "__proto__"] },
+      JSON.parse('{"toString":1,"__proto__":2}') as Row,
+    ],
+  ])("passes %s that objects have anyway", async (_, schema, row) => {
+    expect((await validate(schema, [row])).rejected).toEqual([]);
+  });
+
+  const fields = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`f${n}`, n]));
+  it.each<[string, unknown, Row]>([
+    ["required", { required: ["toString"] }, {}],
+    ["required", { required: ["__proto__"] }, {}],
+    ["required", { required: ["valueOf", ...Object.keys(fields)] }, fields],
+    ["type", { properties: { constructor: { type: "string" } } }, { constructor: 1 } as Row],
+    ["additionalProperties", { properties: { a: true }, additionalProperties: false }, { valueOf: 1 } as Row],
+    [
+      "unevaluatedProperties",
+      { anyOf: [{ properties: { a: true } }, { properties: { b: true } }], unevaluatedProperties: false },
+      { constructor: 1 } as Row,
+    ],
+  ])("applies %s to what the record has itself, not what every object has", async (keyword, schema, row) => {
+    const { rejected } = await validate(schema, [row]);
+    expect(rejected[0]?.details).toMatchObject({ errors: [{ keyword }], error_count: 1 });
+  });
+
   it("follows references inside the schema", async () => {
     const schema = {
       properties: { billing: { $ref: "#/$defs/address" } },
@@ -170,6 +214,25 @@ describe("validate-records", () => {
     };
     const { rejected } = await validate(schema, [{ billing: {} }]);
     expect(rejected[0]?.details).toMatchObject({ errors: [{ field: "billing.city" }] });
+  });
+
+  it.each<[divisor: number, multiples: number[], others: number[]]>([
+    [0.01, [19.99, 0.07, 1_000_000_000.01, -4.35, 0, 1e22, 1.1], [19.999, 19.990000001, 0.001, 1_000_000_000.011]],
+    [0.1, [0.3, 1.1, 123456789.7], [0.25, 0.30000000000000004]],
+    [1e-7, [3e-7, 0.0000012, 1], [1.5e-7, 5e-324]],
+    [2.5, [7.5, -5, 0], [7.4, 1]],
+    [3, [9, -3, 9_007_199_254_740_990, 3e20], [10, 4.5, 1e20]],
+    [5e-324, [1.7976931348623157e308, 0.1], []],
+  ])("takes multiples of %d for what they are in decimals", async (divisor, multiples, others) => {
+    const rows = [...multiples, ...others].map((a) => ({ a }));
+    const { records, rejected } = await validate({ properties: { a: { multipleOf: divisor } } }, rows);
+    expect(records.map(({ data }) => data["a"])).toEqual(multiples);
+    expect(rejected).toHaveLength(others.length);
+    for (const { details } of rejected) {
+      expect(details?.["errors"]).toEqual([
+        { field: "a", keyword: "multipleOf", message: `must be multiple of ${divisor}` },
+      ]);
+    }
   });
 
   it("keeps the patterns of a schema apart", async () => {

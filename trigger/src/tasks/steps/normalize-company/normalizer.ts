@@ -31,6 +31,7 @@ interface Tables {
 }
 
 const UNPARSED = "_unparsed";
+const MOST_PASSES = 5;
 const tablesByConfig = new WeakMap<NormalizeCompanyConfig, Tables>();
 
 /**
@@ -82,8 +83,8 @@ class CompanyRecord {
     );
     this.read(
       "name",
-      ofText((text) =>
-        whole(parseCompanyName(text, { country, fixCase, normalizeLegalForm: config.normalize_legal_form, spellings })),
+      this.settled((text) =>
+        parseCompanyName(text, { country, fixCase, normalizeLegalForm: config.normalize_legal_form, spellings }),
       ),
     );
     this.readDomain(domainRules);
@@ -92,10 +93,9 @@ class CompanyRecord {
     this.readPhone(country ?? config.default_phone_country);
     this.read(
       "city",
-      ofText((text) => ({
-        value: fixCase ? fixLetterCase(text, { spellings: NO_SPELLINGS, acronyms: false }) : text,
-        complete: true,
-      })),
+      this.settled((text) =>
+        cleanText(fixCase ? fixLetterCase(text, { spellings: NO_SPELLINGS, acronyms: false }) : text),
+      ),
     );
     this.read("employees", (value) => parseEmployees(value, config.employees_range));
     this.read("industry", ofText(whole));
@@ -122,6 +122,23 @@ class CompanyRecord {
       }
     }
     return null;
+  }
+
+  /**
+   * A text parsed until that changes nothing more, as the step shall change nothing of its own output: capitals can look
+   * like wrongly decoded text, and a word for "no value" may be left when a sign is gone.
+   */
+  private settled(parse: (text: string) => string | null): (value: string | number) => Reading<string> | null {
+    return (value) => {
+      let text = String(value);
+      for (let pass = 0; pass < MOST_PASSES; pass++) {
+        const parsed = parse(text);
+        if (parsed === null || isBlank(parsed, this.tables.blanks)) return null;
+        if (parsed === text) break;
+        text = parsed;
+      }
+      return { value: text, complete: true };
+    };
   }
 
   /** A header's value with blanks as null; an object holds what is no text and no number, or is too long to be one. */

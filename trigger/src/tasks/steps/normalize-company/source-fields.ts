@@ -87,8 +87,10 @@ function planHeaders(
     const match = ranks.get(headerKey(header));
     if (match !== undefined) ranked.push({ header, ...match });
   }
-  // `Name` and `name` may both be there: the spelling decides then, not the order in which the JSON came.
-  ranked.sort((a, b) => a.rank - b.rank || (a.header < b.header ? -1 : 1));
+  // `Name` and `name` may both be there. The canonical spelling wins: it may be from this very step, and the others what
+  // it left. Of others the spelling decides, not the order in which the JSON came.
+  const isCanonical = ({ header, field }: (typeof ranked)[number]) => Number(header === field);
+  ranked.sort((a, b) => a.rank - b.rank || isCanonical(b) - isCanonical(a) || (a.header < b.header ? -1 : 1));
   const sources = new Map<CanonicalField, string[]>();
   for (const { header, field } of ranked) {
     const list = sources.get(field);

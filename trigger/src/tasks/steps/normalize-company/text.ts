@@ -21,8 +21,17 @@ const PLAIN_ASCII = /^[\x20-\x7e]*$/;
  * wrongly decoded UTF-8 repaired, NFC.
  */
 export function cleanText(text: string): string {
-  const visible = PLAIN_ASCII.test(text) ? text : repairMojibake(text).replace(CONTROL_AND_BIDI, "").normalize("NFC");
-  return visible.replace(/\s+/g, " ").trim();
+  let clean = text;
+  // Text may have been decoded wrongly twice ("MÃƒÂ¼nchen"), or hide its damage behind signs that go.
+  for (let before = ""; before !== clean && !PLAIN_ASCII.test(clean);) {
+    before = clean;
+    clean = withoutBlanks(repairMojibake(clean).replace(CONTROL_AND_BIDI, "").normalize("NFC"));
+  }
+  return withoutBlanks(clean);
+}
+
+function withoutBlanks(text: string): string {
+  return text.replace(/\s+/g, " ").trim();
 }
 
 /**

@@ -2,6 +2,7 @@ import { parse } from "tldts";
 import { describe, expect, it } from "vitest";
 
 import { FREEMAIL_DOMAINS } from "./freemail-domains";
+import { SITE_HOSTS } from "./site-hosts";
 import { parseCompanyDomain, parseEmail, parseWebsite, type DomainRules } from "./web-address";
 
 const noRules: DomainRules = { freemail: new Set(), company: new Set() };
@@ -22,7 +23,21 @@ const domains: [string, string][] = [
   ["xn--mller-kva.de", "xn--mller-kva.de"],
   ["MÜNCHEN。de", "xn--mnchen-3ya.de"],
   ["acme.myshopify.com", "acme.myshopify.com"],
+  ["www.acme.myshopify.com", "acme.myshopify.com"],
+  ["live.myshopify.com", "live.myshopify.com"],
+  ["baeckerei-eins.wordpress.com", "baeckerei-eins.wordpress.com"],
+  ["https://www.baeckerei-eins.wordpress.com/kontakt", "baeckerei-eins.wordpress.com"],
+  ["info@acme.jimdofree.com", "acme.jimdofree.com"],
+  ["acme.business.site/?utm_source=gmb", "acme.business.site"],
+  ["acme.webnode.co.uk", "acme.webnode.co.uk"],
+  ["acme.blogspot.de", "acme.blogspot.de"],
+  ["outlook.tumblr.com", "outlook.tumblr.com"],
+  ["acme.etsy.com", "acme.etsy.com"],
+  ["https://acme.wixsite.com/website", "acme.wixsite.com"],
+  ["acme.onmicrosoft.com", "acme.onmicrosoft.com"],
   ["github.io", "github.io"],
+  ["wordpress.com", "wordpress.com"],
+  ["jane@squarespace.com", "squarespace.com"],
   ["linkedin.com", "linkedin.com"],
   ["acme.com, acme.de", "acme.com"],
 ];
@@ -34,6 +49,15 @@ const noDomains = [
   "linkedin.com/company/acme",
   "https://www.facebook.com/acme",
   "sites.google.com/view/acme",
+  "wordpress.com/acme",
+  "https://www.jimdo.com/acme",
+  "www.etsy.com/shop/acme",
+  "members.tripod.com/~acme",
+  "joe@free.fr",
+  "wixsite.com/acme",
+  "https://www.wixsite.com/acme",
+  "www.wix.com/acme/site",
+  "github.io/acme",
   "localhost",
   "1.2.3.4",
   "http://[::1]/",
@@ -95,6 +119,9 @@ describe("a company's domain", () => {
     expect(parseCompanyDomain("joe@gmail.com", rules)?.value).toBe("gmail.com");
     expect(parseCompanyDomain("linkedin.com/company/linkedin", rules)?.value).toBe("linkedin.com");
     expect(parseCompanyDomain("joe@mailbox-example.com", rules)).toBeNull();
+    const builder = { freemail: new Set(["acme.weebly.com"]), company: new Set(["wordpress.com"]) };
+    expect(parseCompanyDomain("wordpress.com/about", builder)?.value).toBe("wordpress.com");
+    expect(parseCompanyDomain("acme.weebly.com", builder)).toBeNull();
   });
 
   it("takes no longer for a text made to slow patterns down", () => {
@@ -128,10 +155,11 @@ describe("an e-mail address", () => {
   });
 });
 
-describe("the table of mail providers", () => {
+describe.each([
+  ["mail providers", FREEMAIL_DOMAINS],
+  ["hosts of sites", SITE_HOSTS],
+])("the table of %s", (_, domains) => {
   it("holds registrable domains only, because nothing else is looked up", () => {
-    expect(
-      [...FREEMAIL_DOMAINS].filter((domain) => parse(domain, { allowPrivateDomains: true }).domain !== domain),
-    ).toEqual([]);
+    expect([...domains].filter((domain) => parse(domain, { allowPrivateDomains: true }).domain !== domain)).toEqual([]);
   });
 });

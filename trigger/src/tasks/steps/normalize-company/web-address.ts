@@ -1,6 +1,7 @@
 import { parse as parseHostname } from "tldts";
 
 import { isFreemail } from "./freemail-domains";
+import { isSiteHost, isSiteName } from "./site-hosts";
 import type { Reading } from "./text";
 
 /** An org's own exceptions, as registrable domains. */
@@ -14,8 +15,8 @@ const PLATFORMS = new Set(
   `
     facebook.com fb.com fb.me instagram.com linkedin.com lnkd.in twitter.com x.com youtube.com youtu.be tiktok.com
     pinterest.com xing.com vk.com ok.ru t.me wa.me linktr.ee bit.ly goo.gl google.com g.page yelp.com
-    tripadvisor.com wikipedia.org crunchbase.com github.com gitlab.com medium.com apple.com amazon.com ebay.com
-    ebay.de etsy.com yellowpages.com gelbeseiten.de indeed.com glassdoor.com kununu.com calendly.com`
+    tripadvisor.com wikipedia.org crunchbase.com github.com gitlab.com apple.com amazon.com ebay.com ebay.de wix.com
+    yellowpages.com gelbeseiten.de indeed.com glassdoor.com kununu.com calendly.com`
     .trim()
     .split(/\s+/),
 );
@@ -66,13 +67,17 @@ export function parseEmail(text: string): Reading<string> | null {
  */
 export function parseCompanyDomain(text: string, rules: DomainRules): Reading<string> | null {
   return firstOf(text, (part) => {
-    if (part.includes("@") && !SCHEME.test(part)) {
-      const [candidate] = part.match(EMAIL) ?? [];
-      const email = candidate === undefined ? null : readEmail(candidate);
-      return email === null ? null : companyDomain(email.host, false, rules);
-    }
     const url = parseUrl(part);
-    return url === null ? null : companyDomain(url.hostname, url.pathname !== "/" || url.search !== "", rules);
+    if (url !== null) {
+      const isPage = url.pathname !== "/" || withoutTracking(url.search) !== "";
+      return companyDomain(url.hostname, isPage, rules);
+    }
+    for (const [candidate] of part.matchAll(EMAIL)) {
+      const email = readEmail(candidate);
+      const domain = email === null ? null : companyDomain(email.host, false, rules);
+      if (domain !== null) return domain;
+    }
+    return null;
   });
 }
 
@@ -87,18 +92,33 @@ function companyDomain(host: string, isPage: boolean, rules: DomainRules): strin
   if (split === null) return null;
   if (rules.company.has(split.domain)) return split.domain;
   if (rules.freemail.has(split.domain) || isFreemail(split.domain, split.label)) return null;
-  return isPage && PLATFORMS.has(split.domain) ? null : split.domain;
+  return isPage && (split.isSharedByPages || PLATFORMS.has(split.domain)) ? null : split.domain;
+}
+
+interface Host {
+  domain: string;
+  /** The domain before its public suffix; empty for a site at a host of sites, whose owner chose it. */
+  label: string;
+  /** The host of sites itself: what it has under a path is somebody's, and not the host's. */
+  isSharedByPages: boolean;
 }
 
 /**
- * Sites of hosting platforms (`acme.myshopify.com`) are domains of their own, as in the private part of the
- * suffix list.
+ * Sites at a host of sites (`acme.myshopify.com`, `acme.wordpress.com`) are domains of their own: those of the private
+ * part of the suffix list, and those that it lacks.
  */
-function splitHost(host: string): { domain: string; label: string } | null {
+function splitHost(host: string): Host | null {
   const hosted = parseHostname(host, { allowPrivateDomains: true });
-  const result = hosted.domain === null && hosted.isPrivate === true ? parseHostname(host) : hosted;
-  if (result.domain === null || (result.isIcann !== true && result.isPrivate !== true)) return null;
-  return { domain: result.domain, label: result.domainWithoutSuffix ?? "" };
+  if (hosted.isPrivate === true && hosted.domain !== null && isSiteName(hosted.domainWithoutSuffix ?? ""))
+    return { domain: hosted.domain, label: "", isSharedByPages: false };
+  const { domain, domainWithoutSuffix, isIcann, subdomain } = hosted.isPrivate === true ? parseHostname(host) : hosted;
+  if (domain === null || isIcann !== true) return null;
+  const label = domainWithoutSuffix ?? "";
+  if (!isSiteHost(domain, label)) return { domain, label, isSharedByPages: hosted.isPrivate === true };
+  const site = subdomain?.split(".").at(-1) ?? "";
+  return isSiteName(site)
+    ? { domain: `${site}.${domain}`, label: "", isSharedByPages: false }
+    : { domain, label, isSharedByPages: true };
 }
 
 /** Of several schemes, as in `https://http://acme.com`, the last one counts. */

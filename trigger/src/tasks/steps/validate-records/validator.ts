@@ -1,10 +1,9 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
-import addFormats, { type FormatName } from "ajv-formats";
-import { RE2JS } from "re2js";
+import type { ErrorObject } from "ajv/dist/2020.js";
 
 import { finalError } from "../../../errors";
 import { withinTimeLimit } from "../../../pipeline/time-limit";
 import type { PipelineRecord, Verdict } from "../../../pipeline/step";
+import { compileSchema, type SchemaCheck } from "./schema";
 
 export interface ValidateRecordsConfig {
   schema: Record<string, unknown>;
@@ -13,8 +12,6 @@ export interface ValidateRecordsConfig {
 
 export type Failure = Omit<Verdict, "id">;
 
-const DIALECT = "https://json-schema.org/draft/2020-12/schema";
-const MAX_SCHEMA_BYTES = 100_000;
 const MAX_TEXT_LENGTH = 200;
 
 /**
@@ -22,25 +19,6 @@ const MAX_TEXT_LENGTH = 200;
  * everything with everything.
  */
 const MAX_CHUNK_MILLISECONDS = 30_000;
-
-/** The formats of the specification; the library's `url` is left out, its pattern takes quadratic time. */
-const FORMATS: FormatName[] = [
-  "date",
-  "time",
-  "date-time",
-  "duration",
-  "uri",
-  "uri-reference",
-  "uri-template",
-  "email",
-  "hostname",
-  "ipv4",
-  "ipv6",
-  "uuid",
-  "json-pointer",
-  "relative-json-pointer",
-  "regex",
-];
 
 const validatorsByConfig = new WeakMap<
   ValidateRecordsConfig,
@@ -56,73 +34,26 @@ export function recordValidator(
 ): (records: readonly PipelineRecord[]) => (Failure | null)[] {
   let validator = validatorsByConfig.get(config);
   if (validator === undefined) {
-    const validate = compile(config.schema);
+    const check = compile(config);
     validator = (records) =>
-      withinTimeLimit(
-        () => records.map((record) => failureOf(record.data, validate, config.max_errors)),
-        MAX_CHUNK_MILLISECONDS,
-        tooSlow,
-      );
+      withinTimeLimit(() => records.map(({ data }) => failureOf(data, check)), MAX_CHUNK_MILLISECONDS, tooSlow);
     validatorsByConfig.set(config, validator);
   }
   return validator;
 }
 
-/**
- * A blueprint's schema is somebody else's program. Patterns run on RE2, whose time is linear; unknown keywords and
- * formats are refused, because a misspelt rule would check nothing; nothing is loaded from elsewhere.
- */
-function compile(schema: Record<string, unknown>): ValidateFunction {
-  if (JSON.stringify(schema).length > MAX_SCHEMA_BYTES)
-    throw invalidSchema(`The schema is larger than ${MAX_SCHEMA_BYTES} bytes.`);
-  const dialect = schema["$schema"];
-  if (dialect !== undefined && dialect !== DIALECT && dialect !== `${DIALECT}#`) {
-    throw invalidSchema(`The schema must be draft 2020-12: leave $schema out or set it to ${DIALECT}.`);
-  }
-  const ajv = new Ajv2020({
-    allErrors: true,
-    strictSchema: true,
-    strictNumbers: true,
-    strictTypes: false,
-    strictTuples: false,
-    strictRequired: false,
-    allowUnionTypes: true,
-    validateFormats: true,
-    logger: false,
-    code: { regExp: linearTimePattern },
-  });
-  addFormats.default(ajv, FORMATS);
+function compile({ schema, max_errors: mostErrors }: ValidateRecordsConfig): SchemaCheck {
   try {
-    return withinTimeLimit(
-      () => {
-        const validate = ajv.compile(schema);
-        // A schema that refers to itself without descending never ends: better to learn it before the first record.
-        validate({});
-        return validate;
-      },
-      MAX_CHUNK_MILLISECONDS,
-      tooSlow,
-    );
+    return withinTimeLimit(() => compileSchema(schema, mostErrors), MAX_CHUNK_MILLISECONDS, tooSlow);
   } catch (error) {
     throw error instanceof Error && error.name !== "StepError" ? invalidSchema(sentence(error.message)) : error;
   }
 }
 
-/**
- * Ajv's hook for the engine behind `pattern`. Ajv keeps one matcher per `toString()`; `code` is only read when code is
- * generated for a file.
- */
-const linearTimePattern = Object.assign(
-  (pattern: string) => {
-    const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern));
-    return { test: (text: string) => compiled.test(text), toString: () => pattern };
-  },
-  { code: "linearTimePattern" },
-);
-
-function failureOf(data: Record<string, unknown>, validate: ValidateFunction, maxErrors: number): Failure | null {
+function failureOf(data: Record<string, unknown>, check: SchemaCheck): Failure | null {
+  let found: ReturnType<SchemaCheck>;
   try {
-    if (validate(data)) return null;
+    found = check(data);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return {
@@ -131,16 +62,16 @@ function failureOf(data: Record<string, unknown>, validate: ValidateFunction, ma
       details: {},
     };
   }
-  const all = validate.errors ?? [];
-  const errors = all.slice(0, maxErrors).map(describe);
-  const more = all.length > 1 ? ` (and ${all.length - 1} more)` : "";
+  if (found === null) return null;
+  const errors = found.first.map(describe);
+  const more = found.length > 1 ? ` (and ${found.length - 1} more)` : "";
   return {
     reason: "schema_violation",
     message:
       errors[0] === undefined
         ? "The record does not fit the schema."
         : `${subject(errors[0].field)} ${errors[0].message}${more}.`,
-    details: { errors, error_count: all.length },
+    details: { errors, error_count: found.length },
   };
 }
 
@@ -151,6 +82,9 @@ interface SchemaError {
   message: string;
 }
 
+/** Their errors tell of a property that is missing beside another; their message names both. */
+const OF_TWO_FIELDS = new Set(["dependentRequired", "dependencies"]);
+
 /** Errors about a property that is missing or should not be there name that property, not the object around it. */
 function describe({ instancePath, keyword, message, params }: ErrorObject): SchemaError {
   const names = params as { missingProperty?: string; additionalProperty?: string; unevaluatedProperty?: string };
@@ -159,13 +93,13 @@ function describe({ instancePath, keyword, message, params }: ErrorObject): Sche
     .split("/")
     .slice(1)
     .map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
-  if (property !== undefined && keyword !== "dependentRequired") path.push(property);
+  if (property !== undefined && !OF_TWO_FIELDS.has(keyword)) path.push(property);
   return { field: bounded(path.join(".")), keyword, message: bounded(wording(keyword, property, message)) };
 }
 
 function wording(keyword: string, property: string | undefined, message: string | undefined): string {
   if (keyword === "required") return "is missing";
-  if (property !== undefined && keyword !== "dependentRequired") return "is not allowed";
+  if (property !== undefined && !OF_TWO_FIELDS.has(keyword)) return "is not allowed";
   return message ?? `does not fit ${keyword}`;
 }
 

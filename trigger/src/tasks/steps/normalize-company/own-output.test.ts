@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+
+import { sampleRecords } from "../../../testing/sample-records";
+import { normalizeCompany } from "../normalize-company";
+import { companyNormalizer } from "./normalizer";
+import { DEFAULT_SOURCE_FIELDS } from "./source-fields";
+
+type Row = Record<string, unknown>;
+
+/** The records that the step, run on its own output, would change: what it made of them first, and then. */
+function changed(rows: readonly Row[], config: unknown): { row: Row; once: Row; twice: Row }[] {
+  const normalize = companyNormalizer(normalizeCompany.configSchema.parse(config));
+  return rows
+    .map((row) => ({ row, once: normalize(row) }))
+    .map(({ row, once }) => ({ row, once, twice: normalize(once) }))
+    .filter(({ once, twice }) => JSON.stringify(once) !== JSON.stringify(twice));
+}
+
+const configs = [
+  {},
+  { other_fields: "keep", employees_range: "midpoint", default_phone_country: "DE", require_any_of: [] },
+  { other_fields: "drop", employees_range: "null", fix_case: false, normalize_legal_form: false },
+];
+
+const known: Row[] = [
+  { company: "ebay inc", website: "ebay.com", email: "Jane <jane@ebay.com>", phone: "+1 212 555 0100 ext. 7" },
+  { name: "株式会社トヨタ", phone: "call us", country: "Congo", _unparsed: { before: "x" } },
+  { "E-mail": "office@acme.de", Email: "jane@gmail.com" },
+  { NAME: "B", Name: "A", email_original: "x", Email: "a@b.de", EMAIL: "c@d.de" },
+  { name: "MÃƒÂ¼nchen", industry: "â‚¬\u00a0 ", city: "Ã\u200b¼" },
+  { name: "é¼a.s.", city: "ﬁ &lt; ß" },
+  { name: "® NA", company: "Acme" },
+  { name: "* unknown", Name: ["x"] },
+  { email: "jane@gmail.com500+<x@y.de>GmbH" },
+  { domain: "http://http://a.deAG<x@y.de>", mail: "http://http://a.deAG<x@y.de>" },
+  { website: "www.wixsite.com?utm_source=x", url: "https://facebook.com/?fbclid=1" },
+  { phone: "030 1234567 / 68", country: "DE" },
+];
+
+/** What cells of exports are made of, and what is hard about them. */
+// prettier-ignore
+const pieces = [
+  "MÃ¼nchen", "MÃƒÂ¼nchen", "Ã", "¼", "â‚¬", "é", "e\u0301", "\u0308", "½", "²", "İstanbul", "ß", "ﬁ", "ＯＶＨ", "株式会社",
+  "\u200b", "\u00a0", "\u00ad", "\u202e", "\u0000", "\ud83d", "\n", "\t", "“", "”", "'", '"', "`", "&amp;", "&amp;quot;",
+  "&lt;", "&#39;", "™", "®", "*", "+", "&", "/", "(", ")", ",", ";", "|", "-", "--", "n/a", "NA", "na", "unknown", "GmbH",
+  "gmbh & co. kg", "ACME", "acme", "Inc", "as", "A/S", "S.A.", "s.r.o.", "Ltd.", "limited", "co", "AG", "(AG)", "a.s.",
+  "OY AB", "- GmbH", "GmbH,", "O'REILLY", "mcdonald's", "1st", "24SEVEN", "Dr.", "ST.", "von", "THE", "DE", "Deutschland",
+  "(Germany)", "Congo", "51-200", "10k", "ca. 50", "1,200", "12.0", "500+", "030 1234567", "+49 30 1234567", "ext. 7", "x12",
+  "info@acme.de", "jane@gmail.com", "mailto:a@b.de", "<x@y.de>", "acme.de", "https://acme.wordpress.com/x",
+  "facebook.com/acme", "www.wixsite.com", "http://http://a.de", "?utm_source=x",
+];
+const headers = [
+  ...Object.values(DEFAULT_SOURCE_FIELDS).flatMap((sources) => sources.slice(0, 4)),
+  ...["NAME", "Name", "E-mail", "EMAIL", "Tel.", "City ", "name_original", "email_original", "Notes", "", "__proto__"],
+];
+const oddities: unknown[] = [null, 7, -0, 1e21, true, ["x"], { a: 1 }, "x".repeat(1_001)];
+
+/** The same numbers each time (mulberry32), so that a failure can be found again. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+function madeUp(count: number, seed: number): Row[] {
+  const number = numbers(seed);
+  const pick = <Item>(list: readonly Item[]) => list[number(list.length)] as Item;
+  const several = <Item>(most: number, item: () => Item) => Array.from({ length: 1 + number(most) }, item);
+  const value = () => (number(8) === 0 ? pick(oddities) : several(4, () => pick(pieces)).join(pick(["", " "])));
+  return Array.from({ length: count }, () => Object.fromEntries(several(8, () => [pick(headers), value()])));
+}
+
+describe.each(configs)("normalising what was normalised, with %j", (config) => {
+  it("changes nothing that is known to be hard", () => {
+    expect(changed(known, config)).toEqual([]);
+  });
+
+  it("changes nothing in the samples", () => {
+    const rows = sampleRecords();
+    expect(rows).toHaveLength(585 + 242);
+    expect(changed(rows, config)).toEqual([]);
+  });
+
+  it("changes nothing in records made up of odd pieces", () => {
+    expect(changed(madeUp(600, 4), config)).toEqual([]);
+  });
+});
