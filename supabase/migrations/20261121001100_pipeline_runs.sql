@@ -46,7 +46,10 @@ create table public.pipeline_runs (
     foreign key (org_id, company_id, retry_of)
         references public.pipeline_runs (org_id, company_id, id) on delete cascade,
     check ((status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled')) = (finished_at is not null)),
-    check (status <> 'running' or (claim_id is not null and lease_expires_at is not null and admitted_at is not null))
+    check (
+        status <> 'running'
+        or (claim_id is not null and lease_expires_at is not null and admitted_at is not null and dispatched_at is not null)
+    )
 );
 comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
 comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it, as far as known.';
@@ -54,7 +57,7 @@ comment on column public.pipeline_runs.claim_id is 'Fencing token of the worker 
 comment on column public.pipeline_runs.lease_expires_at is 'Until when the claim holds without another heartbeat.';
 comment on column public.pipeline_runs.admitted_at is 'When its turn came; null while it waits for it, and is not started: see …_run_admission.sql.';
 comment on column public.pipeline_runs.start_taken_at is 'When somebody last took it upon themselves to start it.';
-comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it.';
+comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it, or what was told was lost. A running run always has one.';
 comment on column public.pipeline_runs.retry_of is 'The run that this one takes up where it failed: with the same snapshot, and without doing again what it had done.';
 comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run.';
 comment on column public.pipeline_runs.trace_id is 'The trace of the request that created it, from traceparent: all that is done for the run is part of it.';
@@ -227,6 +230,8 @@ begin
         end if;
         if new.status = 'running' then
             new.started_at := now();
+            -- Trigger.dev has it, as whoever claims it shows, although nobody noted that, or noted since that it was lost.
+            new.dispatched_at := coalesce(new.dispatched_at, now());
         else
             new.finished_at := now();
         end if;

@@ -37,9 +37,12 @@ stable
 security invoker
 set search_path = ''
 as $$
-    -- Told of a lost run within the last two minutes, Trigger.dev may be about to start it.
+    -- Told of a lost run within the last two minutes, Trigger.dev may be about to start it. Not told is not told just now.
     select p_run.status = 'running' and p_run.lease_expires_at < now()
-        and (p_run.dispatched_at <= p_run.lease_expires_at or p_run.dispatched_at < now() - interval '2 minutes');
+        and (
+            p_run.dispatched_at is null or p_run.dispatched_at <= p_run.lease_expires_at
+            or p_run.dispatched_at < now() - interval '2 minutes'
+        );
 $$;
 comment on function private.is_lost(public.pipeline_runs) is 'Whether a running run has lost its worker, and nobody was told of it just now.';
 

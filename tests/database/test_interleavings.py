@@ -141,6 +141,11 @@ FENCES = {
         "p_run.lease_expires_at < now()",
         "false",
     ),
+    "a run that nobody was told of is never lost": (
+        "private.guard_pipeline_run()",
+        "new.dispatched_at := coalesce(new.dispatched_at, now());",
+        "",
+    ),
     "a repair is made twice": (
         "worker.repair_pipeline_run(uuid,text,text)",
         "private.is_suspect(v_run) is not true",

@@ -7,7 +7,7 @@ import pytest
 from tests.database.client import Client, Connection, refused, signed_in
 from tests.database.operations import actions, last_audit_id, operate, operations_since
 from tests.database.pipeline import INLINE, Run, create_run
-from tests.database.test_reconcile import mark, reconcile, set_times, start_of
+from tests.database.test_reconcile import let_pass, mark, reconcile, set_times, start_of
 from tests.tenants import Company, Org
 
 
@@ -128,6 +128,17 @@ def test_a_requeued_queued_run_is_due_at_once_under_another_key(postgres: Client
     assert reconcile(run)["starts"] == start_of(run, f"{run.id}:start:1")
     (row,) = postgres.rows("select * from ops.unfinished_runs where pipeline_run_id = %(id)s", {"id": run.id})
     assert row["problem"] == "requeued"
+
+
+def test_a_requeued_run_that_its_first_start_claims_after_all_is_lost_when_its_worker_is(
+    postgres: Client, run: Run
+) -> None:
+    mark(run, "run_1")
+    operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
+    assert run.take("run_1")["outcome"] == "claimed"
+    let_pass(run, "3 hours")
+    assert problem(postgres, run) == "lost its worker"
+    assert len(reconcile(run)["starts"]) == 1
 
 
 def test_a_requeued_lost_run_is_due_again_and_has_all_of_its_restarts(postgres: Client, run: Run) -> None:

@@ -42,6 +42,15 @@ def set_times(run: Run, **ago: str) -> None:
     connection.execute("alter table public.pipeline_runs enable trigger pipeline_runs_guard")
 
 
+def let_pass(run: Run, interval: str) -> None:
+    """So long ago is then what was now; a time that the run has not stays away."""
+    run.worker.connection.execute(
+        "update public.pipeline_runs set lease_expires_at = lease_expires_at - %(past)s::interval, "
+        "dispatched_at = dispatched_at - %(past)s::interval where id = %(id)s",
+        {"past": interval, "id": run.id},
+    )
+
+
 def start_of(run: Run, key: str | None = None) -> list[dict[str, str]]:
     """The start of a run that nobody dispatched, or with a key of its own of one that was lost."""
     start = {"pipeline_run_id": run.id, "org_id": run.pipeline_run["org_id"]}
@@ -117,6 +126,17 @@ def test_a_suspect_that_was_claimed_meanwhile_is_left_alone(run: Run) -> None:
     assert repair(run, "run_1", "ended") == {"repair": None, "start": None}
     run.on_run("heartbeat")
     assert repairs_of(run) == []
+
+
+def test_a_run_that_a_start_taken_for_lost_claims_after_all_is_lost_when_its_worker_is(run: Run) -> None:
+    mark(run, "run_1")
+    set_times(run, dispatched_at="3 minutes")
+    assert repair(run, "run_1", "unknown")["repair"] == "start_unknown"
+    assert run.take("run_1")["outcome"] == "claimed"
+    assert not mark(run, "run_2")
+    assert reconcile(run)["starts"] == []
+    let_pass(run, "3 minutes")
+    assert [start["idempotency_key"] for start in reconcile(run)["starts"]] == [f"{run.id}:1:start:1"]
 
 
 def test_a_run_left_to_a_task_that_has_ended_is_lost_at_once(run: Run) -> None:
