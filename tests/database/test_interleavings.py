@@ -112,9 +112,9 @@ FENCES = {
         "false",
     ),
     "the limit is passed by one": (
-        "private.admit_pipeline_runs()",
-        "of_org.runs < o.max_runs_in_flight",
-        "of_org.runs <= o.max_runs_in_flight",
+        "private.next_turns(integer,uuid[])",
+        "o.max_runs_in_flight",
+        "(o.max_runs_in_flight + 1)",
     ),
     "two admit at once": (
         "private.admit_pipeline_runs()",
