@@ -210,6 +210,23 @@ $$;
 comment on function private.admit_pipeline_runs() is
     'Admits waiting runs as far as the limits let it, and returns how many. When a run is created or ends, when a limit is raised, and by the reconciler. Safe to repeat, and to call by several at once.';
 
+create function private.note_admission_due()
+returns trigger
+language plpgsql
+security invoker
+set search_path = ''
+as $$
+begin
+    perform set_config('private.admission_due', 'true', true);
+    return null;
+end;
+$$;
+comment on function private.note_admission_due() is
+    'Trigger: says in this transaction that runs are created or change their state, so that whichever of them is asked first admits.';
+
+create trigger pipeline_runs_admission_due before insert or update of status on public.pipeline_runs
+for each statement execute function private.note_admission_due();
+
 -- Definer: as admit_pipeline_runs, whoever creates or ends a run.
 create function private.admit_after_change()
 returns trigger
@@ -218,21 +235,28 @@ security definer
 set search_path = ''
 as $$
 begin
-    if tg_op = 'INSERT' then
-        perform private.admit_pipeline_runs();
-    elsif new.finished_at is not null and old.finished_at is null then
+    -- Asked for each run that has changed: the first admits for all, until another statement changes some.
+    if current_setting('private.admission_due', true) = 'true' then
+        perform set_config('private.admission_due', 'false', true);
         perform private.admit_pipeline_runs();
     end if;
     return null;
 end;
 $$;
-comment on function private.admit_after_change() is 'Trigger: admits when a run is created, and when one has ended and leaves its place.';
+comment on function private.admit_after_change() is
+    'Trigger: admits when a run is created, and when one has ended and leaves its place. Once for all that a transaction ends.';
 
 -- Deferred, so that its lock is the last that a transaction takes, and is held for the commit alone. The RPCs that create a
 -- run have it at once, since they answer whether the run is admitted.
-create constraint trigger pipeline_runs_admit after insert or update of status on public.pipeline_runs
+create constraint trigger pipeline_runs_admit after insert on public.pipeline_runs
 deferrable initially deferred
 for each row execute function private.admit_after_change();
+
+-- A run that ends before its turn leaves no place.
+create constraint trigger pipeline_runs_admit_next after update of status on public.pipeline_runs
+deferrable initially deferred
+for each row when (old.finished_at is null and new.finished_at is not null and new.admitted_at is not null)
+execute function private.admit_after_change();
 
 create function private.start_of(p_run public.pipeline_runs)
 returns jsonb

@@ -11,7 +11,15 @@ import pytest
 
 from tests.database.client import Client, owner, signed_in
 from tests.database.pipeline import INLINE, create_blueprint, submit
-from tests.database.test_run_admission import Queue, create_queue, limit_all, limit_of, set_limit, standing
+from tests.database.test_run_admission import (
+    IN_FLIGHT,
+    Queue,
+    create_queue,
+    limit_all,
+    limit_of,
+    set_limit,
+    standing,
+)
 from tests.tenants import Org, create_org
 
 
@@ -41,9 +49,12 @@ def test_many_places_go_to_whom_they_would_go_one_by_one(worker: Client, seed: i
 @contextmanager
 def nobody_admitting(postgres: Client) -> Iterator[None]:
     """What is created in the block waits, and what ends leaves its place free."""
-    postgres.change("alter table public.pipeline_runs disable trigger pipeline_runs_admit")
+    triggers = ("pipeline_runs_admit", "pipeline_runs_admit_next")
+    for trigger in triggers:
+        postgres.change(f"alter table public.pipeline_runs disable trigger {trigger}")
     yield
-    postgres.change("alter table public.pipeline_runs enable trigger pipeline_runs_admit")
+    for trigger in triggers:
+        postgres.change(f"alter table public.pipeline_runs enable trigger {trigger}")
 
 
 def one_by_one(queues: list[Queue], room: int) -> Iterator[str]:
@@ -103,6 +114,34 @@ def test_many_places_cost_one_look(worker: Client) -> None:
     assert rows_read(postgres, places=20) < 4 * one
 
 
+def test_many_that_end_at_once_cost_one_look(worker: Client) -> None:
+    postgres = owner(worker.connection)
+    org = create_org(worker.connection, "wide")
+    set_limit(postgres, org, 100)
+    wait_in_companies(worker, org, 60)
+    limit_all(postgres, 30)
+    assert postgres.value("select private.admit_pipeline_runs()") == 30
+
+    def end(count: int) -> int:
+        before = rows_read_so_far(postgres)
+        assert end_some(postgres, org, count) == count
+        return rows_read_so_far(postgres) - before
+
+    one = end(1)
+    assert end(20) < 6 * one
+    in_flight = "select count(*) from public.pipeline_runs where org_id = %(id)s and " + IN_FLIGHT
+    assert postgres.value(in_flight, {"id": org.id}) == 30
+
+
+def end_some(postgres: Client, org: Org, count: int) -> int:
+    """So many runs of the org that are in flight, by one statement."""
+    return postgres.change(
+        f"update public.pipeline_runs set status = 'cancelled' where id in (select id "
+        f"from public.pipeline_runs where org_id = %(id)s and {IN_FLIGHT} order by id limit %(count)s)",
+        {"id": org.id, "count": count},
+    )
+
+
 def wait_in_companies(worker: Client, org: Org, count: int) -> None:
     """So many more companies, each with two runs that wait and an earlier turn."""
     admin = signed_in(worker.connection, org.admin)
@@ -123,10 +162,15 @@ def wait_in_companies(worker: Client, org: Org, count: int) -> None:
 def rows_read(postgres: Client, places: int) -> int:
     """How many it takes to give away so many places. Counted by the database, and not timed."""
     limit_all(postgres, places)
-    read = (
+    before = rows_read_so_far(postgres)
+    assert postgres.value("select private.admit_pipeline_runs()") == places
+    return rows_read_so_far(postgres) - before
+
+
+def rows_read_so_far(postgres: Client) -> int:
+    """In this transaction."""
+    statement = (
         "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables "
         "where relname in ('pipeline_runs', 'run_turns')"
     )
-    before = postgres.value(read)
-    assert postgres.value("select private.admit_pipeline_runs()") == places
-    return int(postgres.value(read) - before)
+    return int(postgres.value(statement))
