@@ -157,7 +157,8 @@ declare
     v_room int;
     v_next record;
     v_id uuid;
-    -- Companies whose waiting runs somebody else is changing. Who that is admits when done.
+    -- Companies whose waiting runs somebody else has locked. They wait for whoever creates or ends a run next, or for the
+    -- reconciler: who has locked them may end none, as ops.requeue_runs.
     v_held uuid[] := '{}';
     v_held_before uuid[];
 begin

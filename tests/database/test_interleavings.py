@@ -103,13 +103,13 @@ FENCES = {
     ),
     "a claim does not lock": (
         "worker.claim_pipeline_run(uuid,text,int)",
-        "where r.id = p_pipeline_run_id for no key update",
-        "where r.id = p_pipeline_run_id",
+        "for no key update",
+        "",
     ),
     "a run need not be admitted": (
         "worker.claim_pipeline_run(uuid,text,int)",
-        "v_run.admitted_at is null",
-        "false",
+        "(r.admitted_at is not null or r.finished_at is not null)",
+        "true",
     ),
     "the limit is passed by one": (
         "private.next_turns(integer,uuid[])",

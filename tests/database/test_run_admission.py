@@ -442,6 +442,22 @@ def test_runs_that_end_many_at_a_time_on_both_sides_do_not_deadlock(
     assert committed.admitted() == runs[4:8]
 
 
+def test_who_claims_a_waiting_run_does_not_keep_it_from_its_turn(
+    first: Connection, second: Connection, committed: Queue
+) -> None:
+    set_limit(committed.postgres, committed.org, 1)
+    taken, waiting = committed.add(committed.org.first, 2)
+    with first.transaction():
+        answer = service(first).call(
+            "worker.claim_pipeline_run", pipeline_run_id=waiting, trigger_run_id="run_early"
+        )
+        owner(second).change(
+            "update public.pipeline_runs set status = 'cancelled' where id = %(id)s", {"id": taken}
+        )
+    assert answer == {"outcome": "not_admitted"}
+    assert committed.admitted() == [waiting]
+
+
 def test_cancelling_what_waits_keeps_nobody_waiting(
     first: Connection, second: Connection, committed: Queue
 ) -> None:
