@@ -59,7 +59,7 @@ comment on column public.pipeline_runs.admitted_at is 'When its turn came; null 
 comment on column public.pipeline_runs.start_taken_at is 'When somebody last took it upon themselves to start it.';
 comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it, or what was told was lost. A running run always has one.';
 comment on column public.pipeline_runs.retry_of is 'The run that this one takes up where it failed: with the same snapshot, and without doing again what it had done.';
-comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run.';
+comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run, or an operator took it for lost.';
 comment on column public.pipeline_runs.trace_id is 'The trace of the request that created it, from traceparent: all that is done for the run is part of it.';
 comment on column public.pipeline_runs.trace_sampled is 'Whether the callers of that request record the trace.';
 comment on column public.pipeline_runs.request_id is 'X-Request-Id of the request that created it; null without a request.';

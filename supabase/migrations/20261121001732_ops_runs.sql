@@ -129,8 +129,8 @@ begin
             update public.pipeline_runs
             set dispatched_at = case when v_run.status = 'queued' then null else dispatched_at end,
                 start_taken_at = null,
-                -- Under another key: what Trigger.dev holds of it may be dead.
-                lost_start_count = lost_start_count + (v_run.status = 'queued' and v_run.dispatched_at is not null)::int,
+                -- Under another key: what Trigger.dev holds of it may be dead, and restarts are counted from one again.
+                lost_start_count = lost_start_count + (v_run.dispatched_at is not null)::int,
                 claim_id = case when v_run.status = 'running' then gen_random_uuid() end,
                 lease_expires_at = case when v_run.status = 'running' then now() end,
                 restart_count = 0

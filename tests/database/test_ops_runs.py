@@ -147,7 +147,8 @@ def test_a_requeued_lost_run_is_due_again_and_has_all_of_its_restarts(postgres: 
     # The clock of a transaction stands still: let the lease be over.
     set_times(run, lease_expires_at="1 second")
     outcome = reconcile(run)
-    assert (outcome["starts"], outcome["failed"]) == (start_of(run, f"{run.id}:1"), 0)
+    assert [start["idempotency_key"] for start in outcome["starts"]] == [f"{run.id}:1:start:1"]
+    assert outcome["failed"] == 0
     assert run.take("run_after")["outcome"] == "claimed"
     assert now(postgres, run, "restart_count") == 1
 
@@ -159,7 +160,19 @@ def test_a_lost_run_whose_restart_was_just_dispatched_is_due_at_once_too(postgre
     assert reconcile(run)["starts"] == []
     operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
     set_times(run, lease_expires_at="1 second")
-    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:1")
+    assert [start["idempotency_key"] for start in reconcile(run)["starts"]] == [f"{run.id}:1:start:1"]
+
+
+def test_a_requeued_run_is_never_due_under_a_key_that_was_used(postgres: Client, run: Run) -> None:
+    keys = []
+    for number in range(4):
+        run.take(f"run_{number}")
+        set_times(run, dispatched_at="2 hours", lease_expires_at="1 hour")
+        if number % 2:
+            operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
+            set_times(run, lease_expires_at="1 second")
+        keys += [start["idempotency_key"] for start in reconcile(run)["starts"]]
+    assert len(set(keys)) == len(keys) == 4
 
 
 def test_a_requeued_running_run_is_taken_from_its_worker_and_keeps_what_is_written(
