@@ -198,19 +198,38 @@ def test_a_start_that_trigger_answers_with_a_dead_run_is_replaced_once(run: Run)
     assert repairs_of(run) == ["start_ended", "start_ended"]
 
 
-def test_a_repair_is_in_the_audit_log_once_trigger_took_the_start(run: Run) -> None:
-    def mark_repaired(kind: str) -> None:
-        run.worker.call(
-            "worker.mark_pipeline_run_dispatched", pipeline_run_id=run.id, trigger_run_id="r", repair=kind
-        )
+def mark_repaired(run: Run, kind: str, trigger_run_id: str = "r") -> bool:
+    answer = run.worker.call(
+        "worker.mark_pipeline_run_dispatched",
+        pipeline_run_id=run.id,
+        trigger_run_id=trigger_run_id,
+        repair=kind,
+    )
+    return bool(answer["marked"])
 
-    mark_repaired("not_dispatched")
-    mark_repaired("of no kind")
+
+def test_a_repair_is_in_the_audit_log_once_trigger_took_the_start(run: Run) -> None:
+    mark_repaired(run, "not_dispatched")
+    mark_repaired(run, "of no kind")
     run.take("r")
-    mark_repaired("restarted")
+    mark_repaired(run, "restarted", "another")
     set_times(run, lease_expires_at="1 second")
-    mark_repaired("restarted")
+    mark_repaired(run, "restarted")
     assert repairs_of(run) == ["not_dispatched", "restarted"]
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_repair_is_in_the_audit_log_when_its_start_was_quicker_than_its_mark(
+    run: Run, has_ended: bool
+) -> None:
+    run.take("run_1")
+    set_times(run, lease_expires_at="1 second")
+    run.take("run_2")
+    if has_ended:
+        run.on_run("fail_pipeline_run", error={"code": "broken", "message": "It broke."})
+    assert not mark_repaired(run, "restarted", "run_2")
+    assert not mark_repaired(run, "restarted", "run_3")
+    assert repairs_of(run) == ["restarted"]
 
 
 def test_a_run_with_a_lease_is_alive(run: Run) -> None:
