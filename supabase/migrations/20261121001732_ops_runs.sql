@@ -186,6 +186,10 @@ begin
             elsif v_run.status = 'succeeded' then
                 return next row('left alone', 'run ' || v_run.id, 'It has succeeded.')::ops.report;
                 continue;
+            elsif v_run.status = 'succeeded_with_errors' then
+                return next row('left alone', 'run ' || v_run.id,
+                    'It has succeeded with errors: a fresh run would deliver all of it again. Its failed steps alone: pipeline-runs/retry.')::ops.report;
+                continue;
             end if;
             -- The lock under which private.fill_pipeline_run numbers runs: nobody retries the submission meanwhile.
             perform pg_advisory_xact_lock(hashtextextended(v_run.submission_id::text, 0));
@@ -223,4 +227,4 @@ begin
 end;
 $$;
 comment on function ops.retry_runs(text, boolean) is
-    'Creates a new run of the submission of each failed or cancelled run, with a fresh snapshot of the blueprint; the reconciler starts it. Others are left alone, and so is a run that a later one has replaced. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. A repeat finds the new run and leaves it alone.';
+    'Creates a new run of the submission of each failed or cancelled run, with a fresh snapshot of the blueprint; the reconciler starts it. Others are left alone, those that succeeded with errors too, and so is a run that a later one has replaced. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. A repeat finds the new run and leaves it alone.';

@@ -120,6 +120,18 @@ def test_a_finished_run_is_left_alone(postgres: Client, run: Run) -> None:
     assert now(postgres, run, "status") == "succeeded"
 
 
+def test_a_run_that_succeeded_with_errors_is_not_done_again_from_its_first_step(
+    postgres: Client, worker: Client, org: Org, company: Company
+) -> None:
+    run = create_run(worker, org, company, {"slug": INLINE, "continue_on_error": True})
+    run.take()
+    run.start(1)
+    run.on_step("fail_step", 1, error={"code": "broken", "message": "It broke."})
+    run.on_run("finish_pipeline_run")
+    assert now(postgres, run, "status") == "succeeded_with_errors"
+    assert actions(operate(postgres, "retry_runs", run_ids=run.id, dry_run=False)) == ["left alone"]
+
+
 def test_a_requeued_queued_run_is_due_at_once_under_another_key(postgres: Client, run: Run) -> None:
     mark(run, "run_1")
     set_times(run, created_at="1 minute")
