@@ -229,11 +229,12 @@ begin
             perform private.raise_error(409, 'invalid_transition', format('A run cannot go from %s to %s.', old.status, new.status));
         end if;
         if new.status = 'running' then
-            new.started_at := now();
+            -- now() may be of before the wait for whoever admitted or claimed it, whose times are then later.
+            new.started_at := greatest(now(), new.admitted_at);
             -- Trigger.dev has it, as whoever claims it shows, although nobody noted that, or noted since that it was lost.
             new.dispatched_at := coalesce(new.dispatched_at, now());
         else
-            new.finished_at := now();
+            new.finished_at := greatest(now(), new.admitted_at, new.started_at);
         end if;
     end if;
     if new.trigger_run_id is distinct from old.trigger_run_id then
