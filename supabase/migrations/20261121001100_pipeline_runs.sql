@@ -123,11 +123,13 @@ security invoker
 set search_path = ''
 as $$
 declare
+    v_org_id uuid;
+    v_company_id uuid;
     v_status public.pipeline_run_status;
     v_snapshot jsonb;
     v_retry_id uuid;
 begin
-    select r.status, r.blueprint_snapshot into v_status, v_snapshot
+    select r.org_id, r.company_id, r.status, r.blueprint_snapshot into v_org_id, v_company_id, v_status, v_snapshot
     from public.pipeline_runs r
     where r.id = p_pipeline_run_id and r.submission_id = p_submission_id;
     if not found then
@@ -138,7 +140,10 @@ begin
             format('The run is %s: only what failed, was cancelled or succeeded with errors is retried.', v_status),
             jsonb_build_object('status', v_status));
     end if;
-    select r.id into v_retry_id from public.pipeline_runs r where r.retry_of = p_pipeline_run_id;
+    -- With the company, since the index begins with it.
+    select r.id into v_retry_id
+    from public.pipeline_runs r
+    where r.org_id = v_org_id and r.company_id = v_company_id and r.retry_of = p_pipeline_run_id;
     if found then
         perform private.raise_error(409, 'pipeline_run_retried', 'The run was retried already. Retry that retry.',
             jsonb_build_object('pipeline_run_id', v_retry_id));
