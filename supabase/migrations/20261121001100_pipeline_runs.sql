@@ -68,6 +68,10 @@ comment on column public.pipeline_runs.restart_count is 'How often another Trigg
 
 create index pipeline_runs_org_id_created_at_idx on public.pipeline_runs (org_id, created_at desc, id desc);
 create index pipeline_runs_org_id_company_id_created_at_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc);
+-- For lists by status: most runs succeed, and the others are few among them. An index by status itself would not serve, since a
+-- policy lets no comparison of an enum near an index (it is not leakproof).
+create index pipeline_runs_not_succeeded_org_idx on public.pipeline_runs (org_id, created_at desc, id desc) where status <> 'succeeded';
+create index pipeline_runs_not_succeeded_company_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc) where status <> 'succeeded';
 create index pipeline_runs_org_id_company_id_submission_id_idx on public.pipeline_runs (org_id, company_id, submission_id);
 create index pipeline_runs_org_id_blueprint_id_idx on public.pipeline_runs (org_id, blueprint_id);
 create index pipeline_runs_org_id_created_by_idx on public.pipeline_runs (org_id, created_by);
