@@ -200,9 +200,7 @@ def test_a_list_of_those_that_did_not_succeed_passes_over_those_that_did(
 ) -> None:
     fail_and_let_many_succeed(postgres, run, 3000)
     client = signed_in(connection, org.admin if role == "org_admin" else company.member)
-    read = (
-        "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'pipeline_runs'"
-    )
+    read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'pipeline_runs'"
     before = postgres.value(read)
     listed = client.call("list_pipeline_runs", status="failed")["items"]
     assert run.id in [item["id"] for item in listed]

@@ -1,4 +1,4 @@
-"""Turns: many places that are free at once go to whom they would go to one by one, at the cost of one look."""
+"""Turns: many places that are free at once go where they would go one by one, at the cost of one look."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def admit(postgres: Client) -> list[str]:
     since = postgres.value("select clock_timestamp()")
     count = postgres.value("select private.admit_pipeline_runs()")
     rows = postgres.rows(
-        "select company_id::text from public.pipeline_runs where admitted_at > %(since)s order by admitted_at",
+        "select company_id::text from public.pipeline_runs where admitted_at > %(since)s "
+        "order by admitted_at",
         {"since": since},
     )
     assert len(rows) == count
