@@ -1,4 +1,4 @@
-"""Whatever workers, clients, operators, the reconciler and accidents do to runs in whatever order, the rules hold.
+"""Whatever workers, clients, operators, the reconciler and accidents do in whatever order, the rules hold.
 
 Each order is drawn from a seed, which a failure names: INTERLEAVING_SEED=… repeats that one alone, and
 INTERLEAVINGS=… says how many are tried.

@@ -1,4 +1,4 @@
-"""One random order of what workers, clients, operators, the reconciler and accidents do to a few runs of an org.
+"""One random order of what workers, clients, operators, the reconciler and accidents do to an org's runs.
 
 Everything is drawn from one seed. Connections commit, and two actions at once overlap as transactions do:
 the second begins while the first is not committed, which is then committed, or lost with its connection.
