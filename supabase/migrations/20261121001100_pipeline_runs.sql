@@ -46,7 +46,10 @@ create table public.pipeline_runs (
     foreign key (org_id, company_id, retry_of)
         references public.pipeline_runs (org_id, company_id, id) on delete cascade,
     check ((status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled')) = (finished_at is not null)),
-    check (status <> 'running' or (claim_id is not null and lease_expires_at is not null and admitted_at is not null))
+    check (
+        status <> 'running'
+        or (claim_id is not null and lease_expires_at is not null and admitted_at is not null and dispatched_at is not null)
+    )
 );
 comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
 comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it, as far as known.';
@@ -54,9 +57,9 @@ comment on column public.pipeline_runs.claim_id is 'Fencing token of the worker 
 comment on column public.pipeline_runs.lease_expires_at is 'Until when the claim holds without another heartbeat.';
 comment on column public.pipeline_runs.admitted_at is 'When its turn came; null while it waits for it, and is not started: see …_run_admission.sql.';
 comment on column public.pipeline_runs.start_taken_at is 'When somebody last took it upon themselves to start it.';
-comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it.';
+comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it, or what was told was lost. A running run always has one.';
 comment on column public.pipeline_runs.retry_of is 'The run that this one takes up where it failed: with the same snapshot, and without doing again what it had done.';
-comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run.';
+comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run, or an operator took it for lost.';
 comment on column public.pipeline_runs.trace_id is 'The trace of the request that created it, from traceparent: all that is done for the run is part of it.';
 comment on column public.pipeline_runs.trace_sampled is 'Whether the callers of that request record the trace.';
 comment on column public.pipeline_runs.request_id is 'X-Request-Id of the request that created it; null without a request.';
@@ -65,6 +68,10 @@ comment on column public.pipeline_runs.restart_count is 'How often another Trigg
 
 create index pipeline_runs_org_id_created_at_idx on public.pipeline_runs (org_id, created_at desc, id desc);
 create index pipeline_runs_org_id_company_id_created_at_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc);
+-- For lists by status: most runs succeed, and the others are few among them. An index by status itself would not serve, since a
+-- policy lets no comparison of an enum near an index (it is not leakproof).
+create index pipeline_runs_not_succeeded_org_idx on public.pipeline_runs (org_id, created_at desc, id desc) where status <> 'succeeded';
+create index pipeline_runs_not_succeeded_company_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc) where status <> 'succeeded';
 create index pipeline_runs_org_id_company_id_submission_id_idx on public.pipeline_runs (org_id, company_id, submission_id);
 create index pipeline_runs_org_id_blueprint_id_idx on public.pipeline_runs (org_id, blueprint_id);
 create index pipeline_runs_org_id_created_by_idx on public.pipeline_runs (org_id, created_by);
@@ -120,11 +127,13 @@ security invoker
 set search_path = ''
 as $$
 declare
+    v_org_id uuid;
+    v_company_id uuid;
     v_status public.pipeline_run_status;
     v_snapshot jsonb;
     v_retry_id uuid;
 begin
-    select r.status, r.blueprint_snapshot into v_status, v_snapshot
+    select r.org_id, r.company_id, r.status, r.blueprint_snapshot into v_org_id, v_company_id, v_status, v_snapshot
     from public.pipeline_runs r
     where r.id = p_pipeline_run_id and r.submission_id = p_submission_id;
     if not found then
@@ -135,7 +144,10 @@ begin
             format('The run is %s: only what failed, was cancelled or succeeded with errors is retried.', v_status),
             jsonb_build_object('status', v_status));
     end if;
-    select r.id into v_retry_id from public.pipeline_runs r where r.retry_of = p_pipeline_run_id;
+    -- With the company, since the index begins with it.
+    select r.id into v_retry_id
+    from public.pipeline_runs r
+    where r.org_id = v_org_id and r.company_id = v_company_id and r.retry_of = p_pipeline_run_id;
     if found then
         perform private.raise_error(409, 'pipeline_run_retried', 'The run was retried already. Retry that retry.',
             jsonb_build_object('pipeline_run_id', v_retry_id));
@@ -226,9 +238,12 @@ begin
             perform private.raise_error(409, 'invalid_transition', format('A run cannot go from %s to %s.', old.status, new.status));
         end if;
         if new.status = 'running' then
-            new.started_at := now();
+            -- now() may be of before the wait for whoever admitted or claimed it, whose times are then later.
+            new.started_at := greatest(now(), new.admitted_at);
+            -- Trigger.dev has it, as whoever claims it shows, although nobody noted that, or noted since that it was lost.
+            new.dispatched_at := coalesce(new.dispatched_at, now());
         else
-            new.finished_at := now();
+            new.finished_at := greatest(now(), new.admitted_at, new.started_at);
         end if;
     end if;
     if new.trigger_run_id is distinct from old.trigger_run_id then

@@ -376,7 +376,8 @@ begin
         new.input_step_result_id := private.input_step_result_id(new);
         return new;
     end if;
-    new.finished_at := now();
+    -- Whoever ends the run may have begun before the step, and have waited for it.
+    new.finished_at := greatest(now(), new.started_at);
     if new.status = 'succeeded' then
         select count(*) as chunks, coalesce(sum(c.records_in), 0) as records_in,
             coalesce(sum(c.records_added), 0) as records_added, coalesce(sum(c.records_out), 0) as records_out,

@@ -105,15 +105,19 @@ as $$
 declare
     v_run public.pipeline_runs;
 begin
-    select r.* into v_run from public.pipeline_runs r where r.id = p_pipeline_run_id for no key update;
-    if not found then
+    -- While it waits it is not locked: whoever admits would pass over it, and it might be the only one.
+    select r.* into v_run
+    from public.pipeline_runs r
+    where r.id = p_pipeline_run_id and (r.admitted_at is not null or r.finished_at is not null)
+    for no key update;
+    if not found and not exists (select from public.pipeline_runs r where r.id = p_pipeline_run_id) then
         perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
     end if;
     if v_run.finished_at is not null then
         return jsonb_build_object('outcome', 'finished', 'status', v_run.status);
     end if;
     perform private.check_contract(p_contract);
-    if v_run.admitted_at is null then
+    if v_run.id is null then
         return jsonb_build_object('outcome', 'not_admitted');
     end if;
     if v_run.status = 'running' and v_run.trigger_run_id is distinct from p_trigger_run_id

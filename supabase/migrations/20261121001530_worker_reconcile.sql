@@ -37,9 +37,12 @@ stable
 security invoker
 set search_path = ''
 as $$
-    -- Told of a lost run within the last two minutes, Trigger.dev may be about to start it.
+    -- Told of a lost run within the last two minutes, Trigger.dev may be about to start it. Not told is not told just now.
     select p_run.status = 'running' and p_run.lease_expires_at < now()
-        and (p_run.dispatched_at <= p_run.lease_expires_at or p_run.dispatched_at < now() - interval '2 minutes');
+        and (
+            p_run.dispatched_at is null or p_run.dispatched_at <= p_run.lease_expires_at
+            or p_run.dispatched_at < now() - interval '2 minutes'
+        );
 $$;
 comment on function private.is_lost(public.pipeline_runs) is 'Whether a running run has lost its worker, and nobody was told of it just now.';
 
@@ -163,6 +166,7 @@ set search_path = ''
 as $$
 declare
     v_run public.pipeline_runs;
+    v_is_marked boolean;
 begin
     -- A lost run still belongs to the Trigger.dev run that lost it, until another one claims it.
     update public.pipeline_runs
@@ -171,14 +175,23 @@ begin
     where id = p_pipeline_run_id and admitted_at is not null
         and (status = 'queued' or (status = 'running' and lease_expires_at < now()))
     returning * into v_run;
-    if v_run.id is not null and p_repair in ('not_dispatched', 'restarted') then
-        perform private.note_repair(v_run, p_repair);
+    v_is_marked := v_run.id is not null;
+    if p_repair in ('not_dispatched', 'restarted') then
+        -- The start may have been quicker than this, and has the run already.
+        if not v_is_marked then
+            select r.* into v_run
+            from public.pipeline_runs r
+            where r.id = p_pipeline_run_id and r.trigger_run_id = p_trigger_run_id;
+        end if;
+        if v_run.id is not null then
+            perform private.note_repair(v_run, p_repair);
+        end if;
     end if;
-    return jsonb_build_object('marked', v_run.id is not null);
+    return jsonb_build_object('marked', v_is_marked);
 end;
 $$;
 comment on function worker.mark_pipeline_run_dispatched(uuid, text, text) is
-    'Notes that Trigger.dev took an admitted queued or lost run; a run that waits, is alive or finished is left as it is. p_repair is what the reconciler''s start was for, and leaves an audit entry. service_role. Safe to repeat, but for that entry.';
+    'Notes that Trigger.dev took an admitted queued or lost run; a run that waits, is alive or finished is left as it is. p_repair is what the reconciler''s start was for, and leaves an audit entry once that start is marked or has the run. service_role. Safe to repeat, but for that entry.';
 grant execute on function worker.mark_pipeline_run_dispatched(uuid, text, text) to service_role;
 
 create function worker.repair_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_finding text)

@@ -39,7 +39,9 @@ comment on column public.audit_log.after is 'What is there now: the changed colu
 comment on column public.audit_log.request_id is 'X-Request-Id of the request, as the API logs and answers it; whoever calls the Data API directly chooses it. Of what a worker does for a run, that of the request which created the run.';
 
 create index audit_log_org_id_occurred_at_idx on public.audit_log (org_id, occurred_at desc, id desc);
-create index audit_log_org_id_entity_idx on public.audit_log (org_id, entity, entity_id, occurred_at desc, id desc);
+create index audit_log_org_id_entity_idx on public.audit_log (org_id, entity, occurred_at desc, id desc);
+-- With or without its entity: hardly any id is one of two.
+create index audit_log_org_id_entity_id_idx on public.audit_log (org_id, entity_id, occurred_at desc, id desc);
 create index audit_log_org_id_actor_idx on public.audit_log (org_id, actor_user_id, occurred_at desc, id desc)
 where actor_user_id is not null;
 

@@ -203,7 +203,7 @@ begin
 end;
 $$;
 comment on function ops.disable_org(text, text, boolean) is
-    'Disables an org: every credential of it is refused with org_disabled from the next request on. Runs that have begun go on. Operators. Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';
+    'Disables an org: every credential of it is refused with org_disabled from the next request on. Its unfinished runs go on, those too that have not begun. Operators. Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';
 
 create function ops.enable_org(p_org_slug text, dry_run boolean default true)
 returns setof ops.report

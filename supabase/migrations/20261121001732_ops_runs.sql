@@ -129,8 +129,8 @@ begin
             update public.pipeline_runs
             set dispatched_at = case when v_run.status = 'queued' then null else dispatched_at end,
                 start_taken_at = null,
-                -- Under another key: what Trigger.dev holds of it may be dead.
-                lost_start_count = lost_start_count + (v_run.status = 'queued' and v_run.dispatched_at is not null)::int,
+                -- Under another key: what Trigger.dev holds of it may be dead, and restarts are counted from one again.
+                lost_start_count = lost_start_count + (v_run.dispatched_at is not null)::int,
                 claim_id = case when v_run.status = 'running' then gen_random_uuid() end,
                 lease_expires_at = case when v_run.status = 'running' then now() end,
                 restart_count = 0
@@ -186,6 +186,10 @@ begin
             elsif v_run.status = 'succeeded' then
                 return next row('left alone', 'run ' || v_run.id, 'It has succeeded.')::ops.report;
                 continue;
+            elsif v_run.status = 'succeeded_with_errors' then
+                return next row('left alone', 'run ' || v_run.id,
+                    'It has succeeded with errors: a fresh run would deliver all of it again. Its failed steps alone: pipeline-runs/retry.')::ops.report;
+                continue;
             end if;
             -- The lock under which private.fill_pipeline_run numbers runs: nobody retries the submission meanwhile.
             perform pg_advisory_xact_lock(hashtextextended(v_run.submission_id::text, 0));
@@ -223,4 +227,4 @@ begin
 end;
 $$;
 comment on function ops.retry_runs(text, boolean) is
-    'Creates a new run of the submission of each failed or cancelled run, with a fresh snapshot of the blueprint; the reconciler starts it. Others are left alone, and so is a run that a later one has replaced. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. A repeat finds the new run and leaves it alone.';
+    'Creates a new run of the submission of each failed or cancelled run, with a fresh snapshot of the blueprint; the reconciler starts it. Others are left alone, those that succeeded with errors too, and so is a run that a later one has replaced. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. A repeat finds the new run and leaves it alone.';

@@ -54,6 +54,7 @@ _CALL = """
 _BY_ID = frozenset({"pipeline_runs_pkey"})
 _BY_ORG = frozenset({"pipeline_runs_org_id_created_at_idx"})
 _BY_COMPANY = frozenset({"pipeline_runs_org_id_company_id_created_at_idx"})
+_NOT_SUCCEEDED = frozenset({"pipeline_runs_not_succeeded_org_idx"})
 _BY_SUBMISSION = frozenset(
     {"pipeline_runs_submission_id_run_number_key", "pipeline_runs_org_id_company_id_submission_id_idx"}
 )
@@ -153,8 +154,8 @@ def cases(connection: Connection) -> list[Case]:
             admin,
             "list_pipeline_runs",
             {"p_status": "failed"},
-            _BY_ORG,
-            20 * PAGE,
+            _NOT_SUCCEEDED,
+            4 * PAGE,  # each of them has steps that failed
         ),
     ]
     run = _some_run(connection, member)

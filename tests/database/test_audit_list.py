@@ -129,3 +129,22 @@ def test_an_entry_shows_all_of_itself(connection: Connection, told_run: tuple[Or
     }  # fmt: skip
     assert set(item["actor"]) == {"type", "user_id", "api_token_id", "name"}
     assert told([item]) == [("orgs", "created")]
+
+
+@pytest.mark.parametrize("entity", [None, "companies"])
+def test_the_entries_of_one_thing_are_found_among_many(
+    connection: Connection, postgres: Client, org: Org, entity: str | None
+) -> None:
+    admin = signed_in(connection, org.admin)
+    company = admin.call("create_company", name="Needle")
+    postgres.change(
+        "insert into public.audit_log (org_id, actor_type, actor_name, action, entity, entity_id) "
+        "select %(id)s, 'worker', 'worker', 'updated', 'companies', n from generate_series(1, 3000) n",
+        {"id": org.id},
+    )
+    postgres.change("analyze public.audit_log")
+    read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'audit_log'"
+    before = postgres.value(read)
+    (entry,) = admin.call("list_audit_log", entity=entity, entity_id=company["id"])["items"]
+    assert entry["action"] == "created"
+    assert postgres.value(read) - before < 100

@@ -180,6 +180,32 @@ def test_a_cancel_never_loses_to_what_comes_while_it_is_made(
     assert run.statuses(member) == ("cancelled", ["succeeded", "cancelled"])
 
 
+def test_a_cancel_that_began_before_the_step_ends_it_no_earlier_than_it_began(
+    first: Connection, second: Connection, org: Org, run: Run
+) -> None:
+    member, other = signed_in(first, org.first.member), same_run(second, run)
+    with first.transaction():
+        first.execute("select now()")  # from here on the time of the cancel
+        other.take()
+        other.start(1)
+        member.call("cancel_pipeline_run", pipeline_run_id=run.id)
+    seen = member.call("get_pipeline_run", pipeline_run_id=run.id)
+    assert seen["status"] == "cancelled"
+    assert seen["started_at"] <= seen["finished_at"]
+    assert [step["duration_ms"] for step in seen["steps"]] == [0, None]
+
+
+def test_a_claim_that_began_before_its_run_was_admitted_begins_no_earlier(
+    first: Connection, second: Connection, org: Org
+) -> None:
+    with first.transaction():
+        first.execute("select now()")
+        run = create_run(service(second), org, org.first, {"slug": INLINE})
+        same_run(first, run).take()
+    seen = signed_in(first, org.first.member).call("get_pipeline_run", pipeline_run_id=run.id)
+    assert seen["admitted_at"] <= seen["started_at"]
+
+
 def test_two_runs_of_one_submission_at_once_have_different_numbers(
     first: Connection, second: Connection, org: Org, run: Run
 ) -> None:

@@ -1,4 +1,4 @@
-"""Whatever workers, clients, the reconciler and accidents do to runs in whatever order, the rules hold.
+"""Whatever workers, clients, operators, the reconciler and accidents do in whatever order, the rules hold.
 
 Each order is drawn from a seed, which a failure names: INTERLEAVING_SEED=… repeats that one alone, and
 INTERLEAVINGS=… says how many are tried.
@@ -103,18 +103,18 @@ FENCES = {
     ),
     "a claim does not lock": (
         "worker.claim_pipeline_run(uuid,text,int)",
-        "where r.id = p_pipeline_run_id for no key update",
-        "where r.id = p_pipeline_run_id",
+        "for no key update",
+        "",
     ),
     "a run need not be admitted": (
         "worker.claim_pipeline_run(uuid,text,int)",
-        "v_run.admitted_at is null",
-        "false",
+        "(r.admitted_at is not null or r.finished_at is not null)",
+        "true",
     ),
     "the limit is passed by one": (
-        "private.admit_pipeline_runs()",
-        "of_org.runs < o.max_runs_in_flight",
-        "of_org.runs <= o.max_runs_in_flight",
+        "private.next_turns(integer,uuid[])",
+        "o.max_runs_in_flight",
+        "(o.max_runs_in_flight + 1)",
     ),
     "two admit at once": (
         "private.admit_pipeline_runs()",
@@ -140,6 +140,11 @@ FENCES = {
         "private.is_lost(public.pipeline_runs)",
         "p_run.lease_expires_at < now()",
         "false",
+    ),
+    "a run that nobody was told of is never lost": (
+        "private.guard_pipeline_run()",
+        "new.dispatched_at := coalesce(new.dispatched_at, now());",
+        "",
     ),
     "a repair is made twice": (
         "worker.repair_pipeline_run(uuid,text,text)",

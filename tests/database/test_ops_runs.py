@@ -7,7 +7,7 @@ import pytest
 from tests.database.client import Client, Connection, refused, signed_in
 from tests.database.operations import actions, last_audit_id, operate, operations_since
 from tests.database.pipeline import INLINE, Run, create_run
-from tests.database.test_reconcile import mark, reconcile, set_times, start_of
+from tests.database.test_reconcile import let_pass, mark, reconcile, set_times, start_of
 from tests.tenants import Company, Org
 
 
@@ -120,6 +120,18 @@ def test_a_finished_run_is_left_alone(postgres: Client, run: Run) -> None:
     assert now(postgres, run, "status") == "succeeded"
 
 
+def test_a_run_that_succeeded_with_errors_is_not_done_again_from_its_first_step(
+    postgres: Client, worker: Client, org: Org, company: Company
+) -> None:
+    run = create_run(worker, org, company, {"slug": INLINE, "continue_on_error": True})
+    run.take()
+    run.start(1)
+    run.on_step("fail_step", 1, error={"code": "broken", "message": "It broke."})
+    run.on_run("finish_pipeline_run")
+    assert now(postgres, run, "status") == "succeeded_with_errors"
+    assert actions(operate(postgres, "retry_runs", run_ids=run.id, dry_run=False)) == ["left alone"]
+
+
 def test_a_requeued_queued_run_is_due_at_once_under_another_key(postgres: Client, run: Run) -> None:
     mark(run, "run_1")
     set_times(run, created_at="1 minute")
@@ -130,13 +142,25 @@ def test_a_requeued_queued_run_is_due_at_once_under_another_key(postgres: Client
     assert row["problem"] == "requeued"
 
 
+def test_a_requeued_run_that_its_first_start_claims_after_all_is_lost_when_its_worker_is(
+    postgres: Client, run: Run
+) -> None:
+    mark(run, "run_1")
+    operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
+    assert run.take("run_1")["outcome"] == "claimed"
+    let_pass(run, "3 hours")
+    assert problem(postgres, run) == "lost its worker"
+    assert len(reconcile(run)["starts"]) == 1
+
+
 def test_a_requeued_lost_run_is_due_again_and_has_all_of_its_restarts(postgres: Client, run: Run) -> None:
     lose(run, restarts=5)
     operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
     # The clock of a transaction stands still: let the lease be over.
     set_times(run, lease_expires_at="1 second")
     outcome = reconcile(run)
-    assert (outcome["starts"], outcome["failed"]) == (start_of(run, f"{run.id}:1"), 0)
+    assert [start["idempotency_key"] for start in outcome["starts"]] == [f"{run.id}:1:start:1"]
+    assert outcome["failed"] == 0
     assert run.take("run_after")["outcome"] == "claimed"
     assert now(postgres, run, "restart_count") == 1
 
@@ -148,7 +172,19 @@ def test_a_lost_run_whose_restart_was_just_dispatched_is_due_at_once_too(postgre
     assert reconcile(run)["starts"] == []
     operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
     set_times(run, lease_expires_at="1 second")
-    assert reconcile(run)["starts"] == start_of(run, f"{run.id}:1")
+    assert [start["idempotency_key"] for start in reconcile(run)["starts"]] == [f"{run.id}:1:start:1"]
+
+
+def test_a_requeued_run_is_never_due_under_a_key_that_was_used(postgres: Client, run: Run) -> None:
+    keys = []
+    for number in range(4):
+        run.take(f"run_{number}")
+        set_times(run, dispatched_at="2 hours", lease_expires_at="1 hour")
+        if number % 2:
+            operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
+            set_times(run, lease_expires_at="1 second")
+        keys += [start["idempotency_key"] for start in reconcile(run)["starts"]]
+    assert len(set(keys)) == len(keys) == 4
 
 
 def test_a_requeued_running_run_is_taken_from_its_worker_and_keeps_what_is_written(

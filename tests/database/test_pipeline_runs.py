@@ -192,3 +192,38 @@ def test_lists_filter_by_company_submission_and_status(
     assert ids(submission_id=elsewhere.submission["id"]) == {elsewhere.id}
     assert ids(status="running") == {elsewhere.id}
     assert "steps" not in admin.call("list_pipeline_runs")["items"][0]
+
+
+@pytest.mark.parametrize("role", ["org_admin", "member"])
+def test_a_list_of_those_that_did_not_succeed_passes_over_those_that_did(
+    connection: Connection, postgres: Client, run: Run, org: Org, company: Company, role: str
+) -> None:
+    fail_and_let_many_succeed(postgres, run, 3000)
+    client = signed_in(connection, org.admin if role == "org_admin" else company.member)
+    read = "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'pipeline_runs'"
+    before = postgres.value(read)
+    listed = client.call("list_pipeline_runs", status="failed")["items"]
+    assert run.id in [item["id"] for item in listed]
+    assert postgres.value(read) - before < 300
+
+
+def fail_and_let_many_succeed(postgres: Client, run: Run, count: int) -> None:
+    """Past the triggers, which would take a minute."""
+    run.take()
+    run.on_run("fail_pipeline_run", error={"code": "broken", "message": "It broke."})
+    postgres.change("alter table public.pipeline_runs disable trigger user")
+    postgres.change(
+        """
+        insert into public.pipeline_runs (
+            org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version,
+            blueprint_snapshot, status, record_count, chunk_count, trace_id, trace_sampled, finished_at
+        )
+        select r.org_id, r.company_id, r.submission_id, r.run_number + n, r.blueprint_id, r.blueprint_version,
+            r.blueprint_snapshot, 'succeeded', 1, 1, r.trace_id, true, now()
+        from public.pipeline_runs r, generate_series(1, %(count)s) n
+        where r.id = %(id)s
+        """,
+        {"id": run.id, "count": count},
+    )
+    postgres.change("alter table public.pipeline_runs enable trigger user")
+    postgres.change("analyze public.pipeline_runs")

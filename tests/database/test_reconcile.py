@@ -42,6 +42,15 @@ def set_times(run: Run, **ago: str) -> None:
     connection.execute("alter table public.pipeline_runs enable trigger pipeline_runs_guard")
 
 
+def let_pass(run: Run, interval: str) -> None:
+    """So long ago is then what was now; a time that the run has not stays away."""
+    run.worker.connection.execute(
+        "update public.pipeline_runs set lease_expires_at = lease_expires_at - %(past)s::interval, "
+        "dispatched_at = dispatched_at - %(past)s::interval where id = %(id)s",
+        {"past": interval, "id": run.id},
+    )
+
+
 def start_of(run: Run, key: str | None = None) -> list[dict[str, str]]:
     """The start of a run that nobody dispatched, or with a key of its own of one that was lost."""
     start = {"pipeline_run_id": run.id, "org_id": run.pipeline_run["org_id"]}
@@ -119,6 +128,17 @@ def test_a_suspect_that_was_claimed_meanwhile_is_left_alone(run: Run) -> None:
     assert repairs_of(run) == []
 
 
+def test_a_run_that_a_start_taken_for_lost_claims_after_all_is_lost_when_its_worker_is(run: Run) -> None:
+    mark(run, "run_1")
+    set_times(run, dispatched_at="3 minutes")
+    assert repair(run, "run_1", "unknown")["repair"] == "start_unknown"
+    assert run.take("run_1")["outcome"] == "claimed"
+    assert not mark(run, "run_2")
+    assert reconcile(run)["starts"] == []
+    let_pass(run, "3 minutes")
+    assert [start["idempotency_key"] for start in reconcile(run)["starts"]] == [f"{run.id}:1:start:1"]
+
+
 def test_a_run_left_to_a_task_that_has_ended_is_lost_at_once(run: Run) -> None:
     run.take("run_1")
     assert suspects(run) == []
@@ -178,19 +198,38 @@ def test_a_start_that_trigger_answers_with_a_dead_run_is_replaced_once(run: Run)
     assert repairs_of(run) == ["start_ended", "start_ended"]
 
 
-def test_a_repair_is_in_the_audit_log_once_trigger_took_the_start(run: Run) -> None:
-    def mark_repaired(kind: str) -> None:
-        run.worker.call(
-            "worker.mark_pipeline_run_dispatched", pipeline_run_id=run.id, trigger_run_id="r", repair=kind
-        )
+def mark_repaired(run: Run, kind: str, trigger_run_id: str = "r") -> bool:
+    answer = run.worker.call(
+        "worker.mark_pipeline_run_dispatched",
+        pipeline_run_id=run.id,
+        trigger_run_id=trigger_run_id,
+        repair=kind,
+    )
+    return bool(answer["marked"])
 
-    mark_repaired("not_dispatched")
-    mark_repaired("of no kind")
+
+def test_a_repair_is_in_the_audit_log_once_trigger_took_the_start(run: Run) -> None:
+    mark_repaired(run, "not_dispatched")
+    mark_repaired(run, "of no kind")
     run.take("r")
-    mark_repaired("restarted")
+    mark_repaired(run, "restarted", "another")
     set_times(run, lease_expires_at="1 second")
-    mark_repaired("restarted")
+    mark_repaired(run, "restarted")
     assert repairs_of(run) == ["not_dispatched", "restarted"]
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+def test_a_repair_is_in_the_audit_log_when_its_start_was_quicker_than_its_mark(
+    run: Run, has_ended: bool
+) -> None:
+    run.take("run_1")
+    set_times(run, lease_expires_at="1 second")
+    run.take("run_2")
+    if has_ended:
+        run.on_run("fail_pipeline_run", error={"code": "broken", "message": "It broke."})
+    assert not mark_repaired(run, "restarted", "run_2")
+    assert not mark_repaired(run, "restarted", "run_3")
+    assert repairs_of(run) == ["restarted"]
 
 
 def test_a_run_with_a_lease_is_alive(run: Run) -> None:

@@ -442,6 +442,46 @@ def test_runs_that_end_many_at_a_time_on_both_sides_do_not_deadlock(
     assert committed.admitted() == runs[4:8]
 
 
+def test_who_claims_a_waiting_run_does_not_keep_it_from_its_turn(
+    first: Connection, second: Connection, committed: Queue
+) -> None:
+    set_limit(committed.postgres, committed.org, 1)
+    taken, waiting = committed.add(committed.org.first, 2)
+    with first.transaction():
+        answer = service(first).call(
+            "worker.claim_pipeline_run", pipeline_run_id=waiting, trigger_run_id="run_early"
+        )
+        owner(second).change(
+            "update public.pipeline_runs set status = 'cancelled' where id = %(id)s", {"id": taken}
+        )
+    assert answer == {"outcome": "not_admitted"}
+    assert committed.admitted() == [waiting]
+
+
+def test_cancelling_what_waits_keeps_nobody_waiting(
+    first: Connection, second: Connection, committed: Queue
+) -> None:
+    runs = committed.add(committed.org.first, 5)
+    lock = "select pg_try_advisory_lock_shared(hashtextextended('private.admit_pipeline_runs', 0))"
+    unlock = lock.replace("try_advisory_lock", "advisory_unlock")
+
+    def admission_is_held_by(ended: list[str]) -> bool:
+        with first.transaction():
+            owner(first).change(
+                "update public.pipeline_runs set status = 'cancelled' where id = any (%(ids)s::uuid[])",
+                {"ids": ended},
+            )
+            first.execute("set constraints all immediate")
+            is_free = owner(second).value(lock)
+            if is_free:
+                owner(second).value(unlock)
+        return not is_free
+
+    assert not admission_is_held_by(runs[2:4])
+    assert admission_is_held_by(runs[:1])
+    assert committed.admitted() == [runs[1], runs[4]]
+
+
 def test_under_an_older_snapshot_nothing_is_admitted(first: Connection, committed: Queue) -> None:
     statement = (
         "insert into public.pipeline_runs (submission_id, created_by) values (%s, %s) returning id::text"

@@ -149,7 +149,7 @@ def promised_refusals(postgres: Client) -> dict[str, str]:
         """
         select p.proname::text as name, obj_description(p.oid, 'pg_proc') as said
         from pg_proc p
-        where p.pronamespace in ('worker'::regnamespace, 'public'::regnamespace)
+        where p.pronamespace in ('worker'::regnamespace, 'public'::regnamespace, 'ops'::regnamespace)
         """
     )
     return {row["name"]: (row["said"] or "").partition("Raises ")[2] for row in rows}

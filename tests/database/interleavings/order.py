@@ -1,4 +1,4 @@
-"""One random order of what several workers, clients, the reconciler and accidents do to a few runs of an org.
+"""One random order of what workers, clients, operators, the reconciler and accidents do to an org's runs.
 
 Everything is drawn from one seed. Connections commit, and two actions at once overlap as transactions do:
 the second begins while the first is not committed, which is then committed, or lost with its connection.
@@ -94,6 +94,7 @@ class Order:
             (0.3, self._retry),
             (0.6, self._submit),
             (0.3, self._let_time_pass),
+            (0.3, self._requeue),
             (0.1, self._forget),
         ]
         draw = self.luck.choices([make for _, make in usual], [weight for weight, _ in usual])[0]
@@ -288,9 +289,11 @@ class Order:
         return self._nothing()
 
     def _forget(self) -> Action:
+        """Its tasks go with it, or work on as orphans."""
         self.log.append("Trigger.dev forgets everything")
         self.trigger.forget_all()
-        self.actors.clear()
+        if self.luck.random() < 0.5:
+            self.actors.clear()
         return self._nothing()
 
     def _cancel(self) -> Action:
@@ -300,6 +303,15 @@ class Order:
     def _retry(self) -> Action:
         run_id = self.luck.choice(list(self.seen.runs))
         return self._client("retry_pipeline_run", run_id)
+
+    def _requeue(self) -> Action:
+        run_id = self.luck.choice(list(self.seen.runs))
+        statement = "select ops.requeue_runs(%(id)s, dry_run => false)"
+        return Action(
+            f"requeue_runs {run_id[:8]}",
+            "operator",
+            lambda operator: operator.rows(statement, {"id": run_id}),
+        )
 
     def _lose_heartbeat(self) -> Action:
         run_id = self.luck.choice(list(self.seen.runs))
@@ -364,7 +376,11 @@ class Order:
             if repaired["repair"] is not None and repeated["repair"] is not None:
                 raise self._broken([f"{finding} was repaired twice"])
             starts += [repaired["start"]] if repaired["start"] else []
+        self.seen = self._look()
         for start in starts:
+            # Others work on while it asks Trigger.dev.
+            if self.actors and self.luck.random() < 0.2:
+                self._alone(self._work())
             self._start(worker, start)
         self.seen = self._look()
 
