@@ -52,7 +52,7 @@ describe("retry", () => {
     return stepOf("flaky", {
       processChunk: (records) => {
         if (++tries < 3) {
-          throw final ? finalError(code, "No.") : retryableError(code, "Not now.", { retryAfterMs: 1 });
+          throw final ? finalError(code, "No.") : retryableError(code, "Not now.");
         }
         return { records, rejected: [], dropped: [] };
       },

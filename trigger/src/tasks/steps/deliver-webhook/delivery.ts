@@ -92,7 +92,7 @@ async function deliver(
     });
     const error = errorOf(answer, message);
     if (error === null) return;
-    const waitMs = error.retryAfterMs ?? firstWaitMs * 2 ** (tries - 1);
+    const waitMs = Math.max(error.retryAfterMs ?? 0, firstWaitMs * 2 ** (tries - 1));
     if (!error.retryable || tries >= TRIES || waitMs > LONGEST_WAIT_MS) throw error;
     await sleep(waitMs, undefined, { signal });
   }
