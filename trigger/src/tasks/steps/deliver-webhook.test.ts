@@ -135,6 +135,8 @@ describe("deliver-webhook", () => {
   it.each([
     ["a server error", answers(500)],
     ["a gateway error", answers(503)],
+    ["a request that took a load balancer too long", answers(408)],
+    ["a request that came too early", answers(425)],
     ["a rate limit with a short wait", answers(429, { "retry-after": "0" })],
     ["a connection reset", resetsTheConnection],
   ])("tries again after %s", async (_, behaviour) => {
