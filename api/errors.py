@@ -35,6 +35,7 @@ class ErrorCode(StrEnum):
     PAYLOAD_TOO_LARGE = "payload_too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_REQUEST = "invalid_request"
+    INVALID_RECORDS = "invalid_records"
     INVALID_STEP_CONFIG = "invalid_step_config"
     INVALID_RUN_IF = "invalid_run_if"
     UNKNOWN_STEP = "unknown_step"
@@ -58,6 +59,7 @@ STATUS: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.PAYLOAD_TOO_LARGE: 413,
     ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ErrorCode.INVALID_REQUEST: 422,
+    ErrorCode.INVALID_RECORDS: 422,
     ErrorCode.INVALID_STEP_CONFIG: 422,
     ErrorCode.INVALID_RUN_IF: 422,
     ErrorCode.UNKNOWN_STEP: 422,

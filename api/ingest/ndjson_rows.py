@@ -1,21 +1,19 @@
 """NDJSON → rows: one JSON object a line. Blank lines are skipped.
 
-The line itself becomes the record's data. A number that the steps, which count in doubles, would change
-silently is refused: an integer beyond 2^53, an id more often than an amount, and whatever is out of range.
+The line itself becomes the record's data. A number that the steps would change silently is refused.
 """
 
 import itertools
 import json
-import math
 import re
 from collections.abc import Iterator
 from typing import IO, NoReturn
 
+from api.ingest.numbers import exact_int, finite_float
 from api.ingest.rows import MAX_FIELDS, MAX_RECORD_BYTES, UNDECODABLE, Line, LineReader, Row, accept, reject
 from api.ingest.scan import Scan
 
 # What may turn into a character that jsonb cannot hold: the escapes of NUL and of surrogates.
-MAX_EXACT_INTEGER = 2**53 - 1
 SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -47,7 +45,7 @@ class NdjsonRows:
             return reject(number, line.number, "undecodable_text", message, text)
         try:
             data = json.loads(
-                text, parse_float=_finite_float, parse_int=_exact_int, parse_constant=_refuse_constant
+                text, parse_float=finite_float, parse_int=exact_int, parse_constant=_refuse_constant
             )
             if SUSPECT_ESCAPE.search(text):
                 _refuse_unstorable(data)
@@ -59,22 +57,6 @@ class NdjsonRows:
         if len(self._fields) < MAX_FIELDS:
             self._fields.update(dict.fromkeys(data))
         return accept(number, text)
-
-
-def _finite_float(digits: str) -> float:
-    """A number beyond a double's range (1e400) would become infinite in the first step that reads it."""
-    number = float(digits)
-    # jsonb keeps 16,383 digits after the point, so what a double takes for nothing may be refused later.
-    if math.isinf(number) or (number == 0 and re.search("[1-9]", digits.lower().partition("e")[0])):
-        raise ValueError(f"the number {digits[:40]} is out of range")
-    return number
-
-
-def _exact_int(digits: str) -> int:
-    number = int(digits) if len(digits) <= len(str(-MAX_EXACT_INTEGER)) else math.inf
-    if abs(number) > MAX_EXACT_INTEGER:
-        raise ValueError(f"the integer {digits[:40]} is beyond 2^53 and would lose digits; write it as text")
-    return int(number)
 
 
 def _refuse_constant(name: str) -> NoReturn:

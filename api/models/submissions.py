@@ -49,7 +49,11 @@ class CreateSubmission(RequestModel):
     name: Name | None = None
     records: Annotated[
         list[dict[str, Any]],
-        Field(min_length=1, max_length=MAX_RECORDS, description="JSON objects; the n-th gets the id `n`."),
+        Field(
+            min_length=1,
+            max_length=MAX_RECORDS,
+            description="JSON objects; the n-th gets the id `n`. Integers beyond 2^53 go as text.",
+        ),
     ]
 
 

@@ -1,6 +1,7 @@
 """Submissions: a batch of records as JSON, or as a file."""
 
 import asyncio
+import json
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,6 +14,7 @@ from api.data_api import DataApiCaller, encode_json
 from api.dispatch import dispatch
 from api.errors import ApiError, ErrorCode
 from api.idempotency import IdempotencyKey, idempotency_arguments
+from api.ingest.numbers import changing_field
 from api.ingest.rows import MAX_FIELDS
 from api.ingest.upload import ingest
 from api.models.envelope import Data, Page
@@ -44,10 +46,23 @@ async def create_submission(
 
 
 def _encode_submission(body: CreateSubmission, idempotency_key: str | None) -> bytes:
-    """Ten megabytes take a moment to hash and to print: this runs in a thread."""
+    """Ten megabytes take a moment to look through, hash and print: this runs in a thread."""
+    _refuse_changing_numbers(body.records)
     fields = list(dict.fromkeys(field for record in body.records for field in record))
     arguments = body.rpc_arguments() | {"p_fields": fields[:MAX_FIELDS]}
     return encode_json(arguments | idempotency_arguments(idempotency_key, "/v1/submissions/create", body))
+
+
+def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
+    """Before the body is printed: a number that Python knows exactly is one that the worker may not."""
+    for row, record in enumerate(records, start=1):
+        if (field := changing_field(record)) is not None:
+            raise ApiError(
+                ErrorCode.INVALID_RECORDS,
+                f"Record {row} has a number in {json.dumps(field[:100], ensure_ascii=False)} "
+                "that would lose digits or is out of range; send it as text.",
+                details={"row": row, "field": field[:100]},
+            )
 
 
 @router.post(

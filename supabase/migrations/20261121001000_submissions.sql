@@ -202,6 +202,66 @@ $$;
 comment on function private.check_records(jsonb) is 'Checks the shape of a chunk''s records. Raises 422 invalid_records.';
 grant execute on function private.check_records(jsonb) to authenticated;
 
+-- The setting: how a double is written out decides whether it is the number.
+create function private.is_double(p_number numeric)
+returns boolean
+language sql
+immutable
+security invoker
+set search_path = ''
+set extra_float_digits = 1
+as $$
+    select case
+        when abs(p_number) <= 9007199254740991 then p_number = 0 or abs(p_number) > 2.4703282292062327e-324
+        when abs(p_number) > 1.7976931348623157e308 then false
+        -- JavaScript writes one digit less where Postgres keeps off the very edge of what reads as the same double.
+        else (
+            select p_number = d.number
+                or length(rtrim(replace(abs(p_number)::text, '.', ''), '0')) < length(rtrim(abs(d.number)::text, '0'))
+            from (select p_number::float8::text::numeric as number) d
+        )
+    end;
+$$;
+comment on function private.is_double(numeric) is
+    'Whether a program that counts in doubles writes the number as it read it. Digits after the point may be too many; beyond 2^53 none may be lost.';
+grant execute on function private.is_double(numeric) to authenticated;
+
+create function private.check_numbers(p_records jsonb, p_text text)
+returns void
+language plpgsql
+immutable
+security invoker
+set search_path = ''
+as $$
+declare
+    v_found record;
+begin
+    -- Nearly all chunks end here, after a look that costs them little.
+    if not jsonb_path_exists(p_records, 'strict $.** ? (@.abs() > 9007199254740991)')
+        and strpos(p_text, '0.' || repeat('0', 300)) = 0
+    then
+        return;
+    end if;
+    select (r.value ->> 'id')::int as row, left(f.key, 100) as field into v_found
+    from jsonb_array_elements(p_records) with ordinality r, jsonb_each(r.value -> 'data') f
+    where exists (
+        select from jsonb_path_query(f.value, 'strict $.** ? (@.type() == "number")') n
+        where not private.is_double(n::numeric)
+    )
+    order by r.ordinality, f.key
+    limit 1;
+    if found then
+        perform private.raise_error(422, 'invalid_records',
+            format('Record %s has a number in %s that would lose digits or is out of range; send it as text.',
+                v_found.row, to_json(v_found.field)),
+            jsonb_build_object('row', v_found.row, 'field', v_found.field));
+    end if;
+end;
+$$;
+comment on function private.check_numbers(jsonb, text) is
+    'Refuses submitted records, also given as text, with a number that the worker would change silently: it reads them as doubles. Raises 422 invalid_records.';
+grant execute on function private.check_numbers(jsonb, text) to authenticated;
+
 create function private.check_verdicts(p_verdicts jsonb)
 returns void
 language plpgsql
@@ -239,6 +299,7 @@ set search_path = ''
 as $$
 declare
     v_submission public.submissions := private.lock_receiving_submission(new.submission_id);
+    v_text text := new.records::text;
     v_previous_row int;
     v_increasing boolean;
 begin
@@ -247,7 +308,7 @@ begin
     new.company_id := v_submission.company_id;
     new.record_count := jsonb_array_length(new.records);
 
-    if new.record_count > 1000 or octet_length(new.records::text) > 4194304 then
+    if new.record_count > 1000 or octet_length(v_text) > 4194304 then
         perform private.raise_error(413, 'chunk_too_large', 'A chunk holds at most 1,000 records and 4 MB.');
     end if;
     if new.chunk_index <> v_submission.chunk_count then
@@ -271,6 +332,7 @@ begin
     if not v_increasing then
         perform private.raise_error(422, 'invalid_records', 'Row numbers must increase, within a chunk and from chunk to chunk.');
     end if;
+    perform private.check_numbers(new.records, v_text);
     return new;
 end;
 $$;

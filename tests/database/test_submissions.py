@@ -67,6 +67,78 @@ def test_a_record_of_more_than_a_megabyte_is_too_large(
         )
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9007199254740993",
+        "-9007199254740993",
+        "9007199254740993.0",
+        "9007199254740992.5",
+        "12345678901234567890",
+        "1e400",
+        "-1e400",
+        "1e-400",
+        '[1, "2", [{"x": 9007199254740993}]]',
+        '{"deep": [-12345678901234567890]}',
+    ],
+)
+def test_a_number_that_the_worker_would_change_is_refused_by_row(
+    member: Client, company: Company, blueprint_id: str, value: str
+) -> None:
+    # Not of Python's making: it would read 1e400 as infinite, and 9007199254740993.0 as a double.
+    rest = "".join(f', {{"crm_id": {row}}}' for row in range(1500))
+    with refused(422, "invalid_records", {"row": 1502, "field": "crm_id"}):
+        member.value(
+            "select public.create_submission(%(company)s, %(blueprint)s, %(records)s::jsonb)",
+            {
+                "company": company.id,
+                "blueprint": blueprint_id,
+                "records": f'[{{"a": 1}}{rest}, {{"b": [0.5], "crm_id": {value}, "d": 9007199254740993}}]',
+            },
+        )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9007199254740991",
+        "-9007199254740991",
+        '"9007199254740993"',
+        '{"9007199254740993": [" 9007199254740993", "-1e400"]}',
+        "1e20",
+        "-6.02214076e23",
+        "1.0194956932231921e+18",
+        # What JavaScript and Python write for a double whose shortest text Postgres takes to be longer.
+        "1.019495693223192e+18",
+        "5.4e+22",
+        "1.7976931348623157e308",
+        "5e-324",
+        "0.1234567890123456789012345678901234567890",
+        "0.0",
+    ],
+)
+def test_a_number_that_a_double_holds_passes(
+    member: Client, company: Company, blueprint_id: str, value: str
+) -> None:
+    created = member.value(
+        "select public.create_submission(%(company)s, %(blueprint)s, %(records)s::jsonb)",
+        {"company": company.id, "blueprint": blueprint_id, "records": f'[{{"a": {value}, "b": [{value}]}}]'},
+    )
+    assert created["submission"]["record_count"] == 1
+
+
+def test_a_chunk_of_an_upload_is_held_to_the_same_numbers(
+    member: Client, company: Company, blueprint_id: str
+) -> None:
+    opened = member.call("open_submission", company_id=company.id, blueprint_id=blueprint_id, source="ndjson")
+    upload = opened["submission"]["id"]
+    given = [{"id": "7", "data": {"a": 1}}, {"id": "9", "data": {"crm_id": 2**53 + 1}}]
+    with refused(422, "invalid_records", {"row": 9, "field": "crm_id"}):
+        member.call("append_submission_chunk", submission_id=upload, chunk_index=0, records=given)
+    given[1]["data"] = {"crm_id": 2**53}
+    member.call("append_submission_chunk", submission_id=upload, chunk_index=0, records=given)
+
+
 def test_more_than_ten_thousand_records_are_too_many(
     member: Client, company: Company, blueprint_id: str
 ) -> None:

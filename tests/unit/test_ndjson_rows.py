@@ -20,7 +20,7 @@ def test_blank_lines_byte_order_mark_and_windows_line_ends_are_fine() -> None:
 
 
 def test_numbers_keep_every_digit_they_were_written_with() -> None:
-    line = '{"id": 12345678901234567890.12345678901234567890, "x": 1.10, "y": 1E5}'
+    line = '{"rate": 0.12345678901234567890, "x": 1.10, "y": 1E5}'
     read = read_ndjson(line)
     assert read.rejected == {}
     # The text itself is what is sent.
@@ -41,6 +41,8 @@ def test_numbers_keep_every_digit_they_were_written_with() -> None:
         ('{"a": 1e-20000}', "invalid_json"),
         ('{"a": 9007199254740993}', "invalid_json"),
         ('{"a": [-9007199254740992]}', "invalid_json"),
+        ('{"a": 9007199254740993.0}', "invalid_json"),
+        ('{"a": 1.2345678901234567891e25}', "invalid_json"),
         ('{"a": ' + "9" * 5000 + "}", "invalid_json"),
         ('{"a": "tab\there"}', "invalid_json"),
         ('{"a": "\\u0000"}', "invalid_json"),
@@ -70,6 +72,8 @@ def test_a_line_that_is_no_storable_object_is_rejected_and_the_rest_goes_on(line
         ('{"a": "\\\\u0000"}', "\\u0000"),
         ('{"a": 9007199254740991}', 9007199254740991),
         ('{"a": 0.0e-400}', 0),
+        ('{"a": 6.02214076e23}', 6.02214076e23),
+        ('{"a": 0.1234567890123456789}', 0.12345678901234568),
         ('{"a": "\\ud83d\\ude00"}', "\U0001f600"),
         ('{"a": "\\\\\\\\u0000 \\\\ud800"}', "\\\\u0000 \\ud800"),
     ],

@@ -24,8 +24,8 @@ async function run({ file, chunk_size, secret, steps }: Order): Promise<number> 
     const state = await step.prepareBatch?.({
       config,
       signal: new AbortController().signal,
-      async *readInput() {
-        for (const [chunkIndex, records] of input.entries()) yield { chunkIndex, records };
+      async *readInput(chunkIndexes = [...input.keys()]) {
+        for (const chunkIndex of chunkIndexes) yield { chunkIndex, records: input[chunkIndex] ?? [], passing: [] };
       },
     });
     const output: PipelineRecord[][] = [];

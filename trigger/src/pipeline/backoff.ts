@@ -7,6 +7,9 @@ export interface Backoff {
   factor?: number;
 }
 
+/** Nobody waits longer, whatever the other side asks for. */
+export const longestRetryAfterMs = 15 * 60_000;
+
 /** Grows per failure up to `maxMs`; the lower half is fixed and the upper half random, so that workers do not come back together. */
 export function backoffMs(failures: number, { baseMs, maxMs, factor = 2 }: Backoff): number {
   const ceiling = Math.min(maxMs, baseMs * factor ** (failures - 1));

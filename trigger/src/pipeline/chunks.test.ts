@@ -6,6 +6,7 @@ import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 import { ChunkRoom, mostBytes } from "./chunk-room";
 import { readChunks, type StepWork } from "./chunks";
+import type { BatchContext } from "./step";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -253,6 +254,26 @@ test("a whole-batch step sees all chunks in order before its first one, also whe
     ["1", "2", "3", "4", "5", "6"],
     ["1", "2", "3", "4", "5", "6"],
   ]);
+});
+
+test("a whole-batch step reads chunks of its input again while it works on one", async () => {
+  const { run } = server.schema.addRun(chunksOf(3), [{ slug: "looks-back" }]);
+  const seen: string[][] = [];
+  const looksBack = stepOf("looks-back", {
+    prepareBatch: ({ readInput }) => Promise.resolve(readInput),
+    processChunk: async (records, { state, chunkIndex }) => {
+      const readInput = state as BatchContext<unknown>["readInput"];
+      for await (const chunk of readInput([0, chunkIndex])) seen.push(chunk.records.map(({ id }) => id));
+      return { records, rejected: [], dropped: [] };
+    },
+  });
+  expect(await runOn(server, run.id, [looksBack])).toEqual({ status: "succeeded" });
+  const [first, second, third] = [
+    ["1", "2"],
+    ["3", "4"],
+    ["5", "6"],
+  ];
+  expect(seen).toEqual([first, first, first, second, first, third]);
 });
 
 test("a secret is read for the step that asks, and an absent one fails the run by its code", async () => {

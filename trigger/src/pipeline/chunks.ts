@@ -202,23 +202,32 @@ export async function prepareState(
   const { definition, condition, signal, timings } = work;
   const choose = (records: PipelineRecord[]) =>
     condition === undefined || conditionInput === undefined
-      ? records
-      : condition.divide(records, conditionInput).chosen;
+      ? { chosen: records, passing: [] }
+      : condition.divide(records, conditionInput);
+  let preparing = true;
+  let arrived = next_chunk ?? undefined;
   const batch = {
     config,
     signal,
-    async *readInput() {
+    async *readInput(chunkIndexes: readonly number[] = chunkIndexesOf(chunk_count)) {
       const room = new ChunkRoom(chunksAhead + 1, mostBytes);
-      const chunks = readChunks(work, chunkIndexesOf(chunk_count), room, next_chunk ?? undefined);
-      const nextChunk = () => timings.reading(() => chunks.next());
+      const chunks = readChunks(work, chunkIndexes, room, arrived);
+      // Later it is one of the calls that the step's chunks make.
+      const nextChunk = () => (preparing ? timings.reading(() => chunks.next()) : chunks.next());
       for (let next = await nextChunk(); !next.done; next = await nextChunk()) {
         const { chunkIndex, records } = next.value;
-        yield { chunkIndex, records: choose(records) };
+        const { chosen, passing } = choose(records);
+        yield { chunkIndex, records: chosen, passing };
         room.release(chunkIndex);
       }
     },
   };
-  return timings.preparing(async () => definition.prepareBatch?.(batch));
+  try {
+    return await timings.preparing(async () => definition.prepareBatch?.(batch));
+  } finally {
+    preparing = false;
+    arrived = undefined;
+  }
 }
 
 function chunkIndexesOf(chunkCount: number): number[] {

@@ -4,6 +4,7 @@ import { finalError, retryableError } from "../errors";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 import { backoffMs, sleep } from "./backoff";
+import { defaultMaxAttempts } from "./execute-step";
 import type { AnyStepDefinition } from "./step";
 import { roundedTimings, type StepTimings } from "./timings";
 
@@ -12,6 +13,11 @@ beforeEach(async () => {
   server = await DataApiServer.start();
 });
 afterEach(() => server.stop());
+
+/** A step that is tried again at once. */
+function eager(maxAttempts = defaultMaxAttempts) {
+  return { slug: "flaky", retry: { max_attempts: maxAttempts, backoff: { initial_seconds: 0.001 } } };
+}
 
 /** Fails by `failures(chunkIndex)` times at each chunk before it keeps it. */
 function flakyStep(failures: (chunkIndex: number) => number, processed: number[]): AnyStepDefinition {
@@ -22,7 +28,7 @@ function flakyStep(failures: (chunkIndex: number) => number, processed: number[]
       const before = failed.get(chunkIndex) ?? 0;
       if (before < failures(chunkIndex)) {
         failed.set(chunkIndex, before + 1);
-        throw retryableError("webhook_unavailable", "The receiver answered 503.", { retryAfterMs: 1 });
+        throw retryableError("webhook_unavailable", "The receiver answered 503.");
       }
       return { records, rejected: [], dropped: [] };
     },
@@ -34,7 +40,7 @@ describe("what the time went into", () => {
     ["end_step", 2],
     ["fail_step", 9],
   ])("is told with %s, over all attempts", async (name, failures) => {
-    const { run } = server.schema.addRun(chunksOf(1), [{ slug: "flaky" }]);
+    const { run } = server.schema.addRun(chunksOf(1), [eager()]);
     await runOn(server, run.id, [flakyStep(() => failures, [])]);
     const [call] = server.callsOf(name);
     const timings = call?.args.p_timings as Record<string, number>;
@@ -50,7 +56,7 @@ describe("what the time went into", () => {
 
 describe("retries", () => {
   test("a retryable error repeats the chunk that failed and no other", async () => {
-    const { run, steps } = server.schema.addRun(chunksOf(3), [{ slug: "flaky" }]);
+    const { run, steps } = server.schema.addRun(chunksOf(3), [eager()]);
     const processed: number[] = [];
     const outcome = await runOn(server, run.id, [flakyStep((chunkIndex) => (chunkIndex === 1 ? 2 : 0), processed)]);
     expect(outcome).toEqual({ status: "succeeded" });
@@ -67,14 +73,14 @@ describe("retries", () => {
   });
 
   test("the blueprint's max_attempts is kept", async () => {
-    const { run } = server.schema.addRun(chunksOf(2), [{ slug: "flaky", retry: { max_attempts: 5 } }]);
+    const { run } = server.schema.addRun(chunksOf(2), [eager(5)]);
     const processed: number[] = [];
     await runOn(server, run.id, [flakyStep(() => 9, processed)]);
     expect(processed).toHaveLength(5);
   });
 
   test("max_attempts counts tries in a row: each chunk may fail twice", async () => {
-    const { run } = server.schema.addRun(chunksOf(4), [{ slug: "flaky" }]);
+    const { run } = server.schema.addRun(chunksOf(4), [eager()]);
     expect(await runOn(server, run.id, [flakyStep(() => 2, [])])).toEqual({ status: "succeeded" });
   });
 
@@ -88,24 +94,28 @@ describe("retries", () => {
   });
 
   test("what prepareBatch made is kept over retries of the chunks", async () => {
-    const { run } = server.schema.addRun(chunksOf(2), [{ slug: "flaky" }]);
+    const { run } = server.schema.addRun(chunksOf(2), [eager()]);
     const prepareBatch = vi.fn(() => Promise.resolve("state"));
     await runOn(server, run.id, [{ ...flakyStep(() => 1, []), prepareBatch }]);
     expect(prepareBatch).toHaveBeenCalledTimes(1);
   });
 
-  test("the wait is as long as the other side asked for", async () => {
-    const { run } = server.schema.addRun(chunksOf(1), [{ slug: "limited" }]);
+  test.each([
+    ["as long as the other side asked for", 300, 0.001, 299],
+    ["its own when the other side asked for none", 0, 0.6, 299],
+  ])("the wait is %s", async (_, retryAfterMs, initialSeconds, least) => {
+    const retry = { max_attempts: 2, backoff: { initial_seconds: initialSeconds } };
+    const { run } = server.schema.addRun(chunksOf(1), [{ slug: "limited", retry }]);
     const times: number[] = [];
     const limited = stepOf("limited", {
       processChunk: (records) => {
         times.push(performance.now());
-        if (times.length === 1) throw retryableError("rate_limited", "Too many.", { retryAfterMs: 300 });
+        if (times.length === 1) throw retryableError("rate_limited", "Too many.", { retryAfterMs });
         return { records, rejected: [], dropped: [] };
       },
     });
     await runOn(server, run.id, [limited]);
-    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(299);
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(least);
   });
 
   test("a task that is cancelled while it waits for the next try stops at once", async () => {

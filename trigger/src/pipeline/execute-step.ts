@@ -2,7 +2,7 @@ import { z } from "zod";
 
 import type { StartedStep, StepEnding } from "../data-api";
 import { DataApiUnavailableError, finalError, RunEndedError, StepError, summarize, toRecordedError } from "../errors";
-import { type Backoff, backoffMs, sleep } from "./backoff";
+import { type Backoff, backoffMs, longestRetryAfterMs, sleep } from "./backoff";
 import { afterGrace } from "./abort";
 import { type Preparation, prepareState, processChunks, processLastChunk, type StepWork } from "./chunks";
 import type { ClaimedStep } from "./claim";
@@ -13,7 +13,6 @@ import { roundedTimings } from "./timings";
 
 export const defaultMaxAttempts = 3;
 const defaultBackoff = { initial_seconds: 1, max_seconds: 60, factor: 2 };
-const longestRetryAfterMs = 15 * 60_000;
 
 /** What a step's config from the blueprint snapshot becomes, defaults filled in. */
 export function parseConfig(definition: AnyStepDefinition, { slug, config }: ClaimedStep): unknown {
@@ -105,7 +104,8 @@ export async function executeStep(work: StepWork, place: StepPlace = {}): Promis
       signal.throwIfAborted();
       failures++;
       if (!isWorthAnotherTry(error, step) || failures >= maxAttempts) throw error;
-      const waitMs = Math.min(error.retryAfterMs ?? backoffMs(failures, backoff), longestRetryAfterMs);
+      // To be asked back at once, or at a time that has passed by this clock, is no leave to come in a rush.
+      const waitMs = Math.min(Math.max(error.retryAfterMs ?? 0, backoffMs(failures, backoff)), longestRetryAfterMs);
       log.warn("A step will be tried again", { code: error.code, failures, wait_ms: Math.round(waitMs), error });
       await sleep(waitMs, signal);
     }

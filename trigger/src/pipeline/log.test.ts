@@ -83,17 +83,18 @@ describe("a line", () => {
 
   test("of a step that is tried again says which chunk, which attempt and why", async () => {
     let failed = false;
-    const { finished } = runWith({}, ({ chunkIndex }) => {
+    const retry = { max_attempts: 2, backoff: { initial_seconds: 0.001 } };
+    const { finished } = runWith({ retry }, ({ chunkIndex }) => {
       if (chunkIndex === 1 && !failed) {
         failed = true;
-        throw retryableError("webhook_unavailable", "The webhook answered 503.", { retryAfterMs: 1 });
+        throw retryableError("webhook_unavailable", "The webhook answered 503.", { retryAfterMs: 3 });
       }
     });
     await finished;
     const about = { slug: "second", position: 2 };
     expect(linesSaying("A chunk failed")).toMatchObject([{ level: "warn", attributes: { ...about, chunk_index: 1 } }]);
     expect(linesSaying("A step will be tried again")).toMatchObject([
-      { attributes: { ...about, attempt: 1, failures: 1, code: "webhook_unavailable", wait_ms: 1 } },
+      { attributes: { ...about, attempt: 1, failures: 1, code: "webhook_unavailable", wait_ms: 3 } },
     ]);
     expect(linesSaying("A step succeeded").at(-1)).toMatchObject({ attributes: { ...about, attempt: 2 } });
   });

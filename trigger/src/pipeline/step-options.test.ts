@@ -52,7 +52,7 @@ describe("retry", () => {
     return stepOf("flaky", {
       processChunk: (records) => {
         if (++tries < 3) {
-          throw final ? finalError(code, "No.") : retryableError(code, "Not now.", { retryAfterMs: 1 });
+          throw final ? finalError(code, "No.") : retryableError(code, "Not now.");
         }
         return { records, rejected: [], dropped: [] };
       },
@@ -169,7 +169,9 @@ describe("run_if", () => {
     const doubles = stepOf("doubles", {
       prepareBatch: async ({ readInput }) => {
         const ids: string[] = [];
-        for await (const { records } of readInput()) ids.push(...records.map(({ id }) => id));
+        for await (const { records, passing } of readInput()) {
+          ids.push(...records.map(({ id }) => id), ...passing.map(({ id }) => `-${id}`));
+        }
         return ids;
       },
       processChunk: (records, { state }) => {
@@ -181,7 +183,8 @@ describe("run_if", () => {
       },
     });
     expect(await runOn(server, run.id, [doubles])).toEqual({ status: "succeeded" });
-    expect(seen).toEqual([["2", "4", "6"], ["2"], ["2", "4", "6"], ["4", "6"]]);
+    const batch = ["2", "-1", "-3", "4", "6", "-5"];
+    expect(seen).toEqual([batch, ["2"], batch, ["4", "6"]]);
     const out = [...(steps[0]?.written.values() ?? [])].map(({ records }) => records.map(({ data }) => data));
     expect(out).toEqual([
       [{ n: 1 }, { doubled: true }, { n: 3 }],

@@ -53,11 +53,18 @@ export interface StepContext<Config, State> {
   readSecret(name: string): Promise<string>;
 }
 
+export interface BatchChunk {
+  chunkIndex: number;
+  records: PipelineRecord[];
+  /** What its condition lets pass the step by: part of the chunk that it writes. */
+  passing: readonly PipelineRecord[];
+}
+
 export interface BatchContext<Config> {
   config: Config;
   signal: AbortSignal;
-  /** The step's whole input in order, a chunk at a time. */
-  readInput(): AsyncIterable<{ chunkIndex: number; records: PipelineRecord[] }>;
+  /** The step's whole input, or these chunks of it, in order and a chunk at a time; also while chunks are processed. */
+  readInput(chunkIndexes?: readonly number[]): AsyncIterable<BatchChunk>;
 }
 
 export interface StepDefinition<Config, State> {

@@ -63,8 +63,9 @@ export async function runStep<Config, State>(
   const batch: BatchContext<Config> = {
     config: parsed,
     signal: new AbortController().signal,
-    async *readInput() {
-      for (const [chunkIndex, records] of chunks.entries()) yield await Promise.resolve({ chunkIndex, records });
+    async *readInput(chunkIndexes = [...chunks.keys()]) {
+      for (const chunkIndex of chunkIndexes)
+        yield await Promise.resolve({ chunkIndex, records: chunks[chunkIndex] ?? [], passing: [] });
     },
   };
   const state = (await step.prepareBatch?.(batch)) as State;

@@ -204,7 +204,7 @@ describe("dedupe-records", () => {
   it("stops when the run was cancelled", async () => {
     const aborted = AbortSignal.abort(new Error("cancelled"));
     const readInput = async function* () {
-      yield await Promise.resolve({ chunkIndex: 0, records: asRecords([{}]) });
+      yield await Promise.resolve({ chunkIndex: 0, records: asRecords([{}]), passing: [] });
     };
     await expect(
       dedupeRecords.prepareBatch?.({ config: dedupeRecords.configSchema.parse({}), signal: aborted, readInput }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { defineStep, type ChunkOutcome } from "../../pipeline/step";
-import { findDuplicates, type DedupeRecordsConfig, type Duplicates } from "./dedupe-records/duplicates";
+import { fillRecord, findDuplicates, type DedupeRecordsConfig, type Duplicates } from "./dedupe-records/duplicates";
 
 const fieldName = z.string().min(1).max(200);
 
@@ -30,7 +30,7 @@ const configSchema: z.ZodType<DedupeRecordsConfig> = z.strictObject({
     .enum(["none", "fill_missing"])
     .default("none")
     .describe(
-      "fill_missing gives the kept record the values it lacks from its duplicates, the most complete first, and lists their rows in _filled_from.",
+      "fill_missing gives the kept record the values it lacks from its duplicates, the most complete first, and lists their rows in _filled_from. Rows whose values would make the chunk larger than 4 MB are listed in _left_in instead.",
     ),
 });
 
@@ -45,13 +45,14 @@ export const dedupeRecords = defineStep<DedupeRecordsConfig, Duplicates>({
   configSchema,
   inputSchema: z.record(z.string(), z.unknown()),
   outputSchema: z.record(z.string(), z.unknown()),
-  prepareBatch: findDuplicates,
-  processChunk(records, { state }) {
+  prepareBatch: (context) => findDuplicates(context),
+  async processChunk(records, { state, chunkIndex }) {
+    const loans = await state.loans?.ofChunk(chunkIndex);
     const outcome: ChunkOutcome = { records: [], rejected: [], dropped: [] };
     for (const record of records) {
       const duplicate = state.verdicts.get(record.id);
       if (duplicate === undefined) {
-        outcome.records.push(state.fill(record));
+        outcome.records.push(fillRecord(record, loans?.get(record.id)));
         continue;
       }
       outcome.dropped.push({

@@ -12,6 +12,7 @@ import {
 } from "../../testing/webhook-receiver";
 import { deliverWebhook } from "./deliver-webhook";
 import { deliverChunk, DeliveredMessages, type DeliverWebhookConfig } from "./deliver-webhook/delivery";
+import { composeMessages } from "./deliver-webhook/message";
 
 type Context = StepContext<DeliverWebhookConfig, DeliveredMessages>;
 
@@ -41,8 +42,12 @@ function signatureOf({ headers, body }: Delivery): string {
   return `v1,${createHmac("sha256", key).update(signed).digest("base64")}`;
 }
 
-function idsOf(delivery: Delivery): string[] {
-  return (JSON.parse(delivery.body) as { data: { records: { id: string }[] } }).data.records.map(({ id }) => id);
+function idsIn(body: string): string[] {
+  return (JSON.parse(body) as { data: { records: { id: string }[] } }).data.records.map(({ id }) => id);
+}
+
+function idsOf({ body }: Delivery): string[] {
+  return idsIn(body);
 }
 
 describe("deliver-webhook", () => {
@@ -130,6 +135,8 @@ describe("deliver-webhook", () => {
   it.each([
     ["a server error", answers(500)],
     ["a gateway error", answers(503)],
+    ["a request that took a load balancer too long", answers(408)],
+    ["a request that came too early", answers(425)],
     ["a rate limit with a short wait", answers(429, { "retry-after": "0" })],
     ["a connection reset", resetsTheConnection],
   ])("tries again after %s", async (_, behaviour) => {
@@ -144,6 +151,18 @@ describe("deliver-webhook", () => {
     await deliver(tenRecords);
     expect(performance.now() - started).toBeGreaterThanOrEqual(990);
   });
+
+  it.each(["0", "Thu, 01 Jan 1970 00:00:00 GMT"])(
+    "waits as long as without it when Retry-After is %j",
+    async (header) => {
+      const busy = answers(503, { "retry-after": header });
+      receiver.next(busy, busy);
+      const started = performance.now();
+      await deliverChunk(tenRecords, contextOf(), { allowPrivateAddresses: true, firstWaitMs: 100 });
+      expect(performance.now() - started).toBeGreaterThanOrEqual(299);
+      expect(receiver.deliveries).toHaveLength(3);
+    },
+  );
 
   it("gives a long wait back to the pipeline instead of sitting it out", async () => {
     receiver.next(answers(429, { "retry-after": "120" }, "slow down"));
@@ -271,6 +290,26 @@ describe("deliver-webhook", () => {
       ["4", "5"],
     ]);
     for (const { body } of receiver.deliveries) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(10_000);
+  });
+
+  it("cuts a chunk into the same batches for every run, whatever the length of its time", () => {
+    const cut = (rows: readonly number[], createdAt: string) => {
+      const origin = { pipelineRun: { ...pipelineRun, created_at: createdAt }, deliveryKey: "k", chunkIndex: 0 };
+      const limits = { batch_size: 1_000, max_payload_bytes: 10_000 };
+      const records = asRecords(rows.map((length) => ({ a: "x".repeat(length) })));
+      const { messages, tooLarge } = composeMessages(records, origin, limits);
+      for (const { body } of messages) expect(body.length).toBeLessThanOrEqual(limits.max_payload_bytes);
+      return [messages.map(({ id, body }) => [id, idsIn(body)]), [...tooLarge.keys()]];
+    };
+    // Every size about the bound: of one record alone, and of the record after which a batch is full.
+    for (let length = 9_600; length < 9_700; length++) {
+      for (const rows of [[length], [length - 4_000, 4_000, 1]]) {
+        const whole = cut(rows, "2026-01-02T03:04:05.123456+00:00");
+        for (const time of ["05.12345+00:00", "05+00:00", "05.678Z", "05.123456-11:30:15"]) {
+          expect(cut(rows, `2026-01-02T03:04:${time}`)).toEqual(whole);
+        }
+      }
+    }
   });
 
   it("adds the configured headers but not over its own", async () => {

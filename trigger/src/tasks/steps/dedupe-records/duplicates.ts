@@ -1,6 +1,7 @@
 import type { BatchContext, PipelineRecord } from "../../../pipeline/step";
 import { DisjointSets } from "./disjoint-sets";
 import { KeyIndex } from "./key-index";
+import { chunkBytes, ChunkPlaces, LendingPlan, type Loan, Loans } from "./loans";
 import type { Comparison } from "./match-key";
 import { isFilled, PresenceIndex } from "./presence";
 import { orderOfIds } from "./record-order";
@@ -19,10 +20,10 @@ export interface DuplicateVerdict {
   direct: boolean;
 }
 
-/** What the first look at the batch leaves behind: a verdict per duplicate and, when merging, the borrowed values. */
+/** What the first look at the batch leaves behind: a verdict per duplicate and, when merging, who lends to whom. */
 export interface Duplicates {
   verdicts: ReadonlyMap<string, DuplicateVerdict>;
-  fill(record: PipelineRecord): PipelineRecord;
+  loans: Loans | undefined;
 }
 
 /** The rows of the batch, without their data. */
@@ -33,37 +34,43 @@ interface Rows {
   /** One per list of `match_on`. */
   keys: KeyIndex[];
   presence: PresenceIndex;
+  chunks: ChunkPlaces;
 }
 
 /**
  * Reads the batch once and keeps ids, key numbers and filled-field signatures, not records: 100,000 records take some
- * tens of megabytes. Merging reads it a second time, for the borrowed values alone.
+ * tens of megabytes. Merging reads it again for the values that are lent, as often as they fill the memory they may.
  */
-export async function findDuplicates(context: BatchContext<DedupeRecordsConfig>): Promise<Duplicates> {
+export async function findDuplicates(
+  context: BatchContext<DedupeRecordsConfig>,
+  mostHeldBytes = 16_000_000,
+): Promise<Duplicates> {
   const { rows, sets } = await readRows(context);
   const verdicts = new Map<string, DuplicateVerdict>();
-  const borrowings = new Map<string, { field: string; winner: string }[]>();
+  const plan = context.config.merge === "fill_missing" ? new LendingPlan(rows.ids.length, rows.chunks) : undefined;
   for (const members of sets.groups()) {
     const ranked = rank(members, rows, context.config.keep);
     const winner = ranked[0] ?? 0;
     for (const row of ranked.slice(1))
       verdicts.set(idOf(rows, row), verdictOf(row, winner, rows, context.config.match_on));
-    if (context.config.merge === "fill_missing") planBorrowing(ranked, rows, borrowings);
+    if (plan !== undefined) planLending(ranked, rows, plan);
   }
-  const filled = await readBorrowed(context, borrowings);
-  return { verdicts, fill: (record) => fillRecord(record, filled.get(record.id)) };
+  const loans = plan && new Loans(plan, rows.ids, context, mostHeldBytes);
+  await loans?.begin();
+  return { verdicts, loans };
 }
 
 async function readRows(context: BatchContext<DedupeRecordsConfig>): Promise<{ rows: Rows; sets: DisjointSets }> {
-  const { match_on: matchOn, compare_as: compareAs } = context.config;
+  const { match_on: matchOn, compare_as: compareAs, merge } = context.config;
   const comparisons = new Map(Object.entries(compareAs));
   const keys = matchOn.map(
     (fields) => new KeyIndex(fields.map((name) => ({ name, comparison: comparisons.get(name) ?? "text" }))),
   );
-  const rows: Rows = { ids: [], order: [], keys, presence: new PresenceIndex() };
+  const rows: Rows = { ids: [], order: [], keys, presence: new PresenceIndex(), chunks: new ChunkPlaces() };
   const sets = new DisjointSets();
-  for await (const { records } of context.readInput()) {
+  for await (const { records, passing } of context.readInput()) {
     context.signal.throwIfAborted();
+    if (merge === "fill_missing") rows.chunks.add(rows.ids.length, chunkBytes(records, passing));
     for (const { id, data } of records) {
       const row = sets.add();
       rows.ids.push(id);
@@ -98,61 +105,34 @@ function verdictOf(row: number, winner: number, { ids, keys }: Rows, matchOn: st
   return { duplicateOf, matchedOn: listsWhere((index) => index.isShared(row)), direct: false };
 }
 
-function planBorrowing(
-  ranked: readonly number[],
-  rows: Rows,
-  borrowings: Map<string, { field: string; winner: string }[]>,
-): void {
+function planLending(ranked: readonly number[], rows: Rows, plan: LendingPlan): void {
   const [winner = 0, ...losers] = ranked;
   const have = new Set(rows.presence.fields(winner));
   for (const loser of losers) {
-    for (const field of rows.presence.fields(loser)) {
-      if (have.has(field)) continue;
-      have.add(field);
-      const id = idOf(rows, loser);
-      const list = borrowings.get(id) ?? [];
-      list.push({ field, winner: idOf(rows, winner) });
-      borrowings.set(id, list);
-    }
+    const lent = rows.presence.fields(loser).filter((field) => !have.has(field));
+    if (lent.length === 0) continue;
+    for (const field of lent) have.add(field);
+    plan.add(loser, winner, lent);
   }
-}
-
-type Borrowed = { field: string; value: unknown; from: string }[];
-
-async function readBorrowed(
-  context: BatchContext<DedupeRecordsConfig>,
-  borrowings: ReadonlyMap<string, { field: string; winner: string }[]>,
-): Promise<Map<string, Borrowed>> {
-  const filled = new Map<string, Borrowed>();
-  if (borrowings.size === 0) return filled;
-  for await (const { records } of context.readInput()) {
-    context.signal.throwIfAborted();
-    for (const { id, data } of records) {
-      for (const { field, winner } of borrowings.get(id) ?? []) {
-        const list = filled.get(winner) ?? [];
-        list.push({ field, value: data[field], from: id });
-        filled.set(winner, list);
-      }
-    }
-  }
-  for (const list of filled.values()) list.sort((a, b) => (a.field < b.field ? -1 : 1));
-  return filled;
 }
 
 /**
  * The record's own field order stays; fields it did not have follow in alphabetical order, then where they came
- * from.
+ * from, then the rows that have more.
  */
-function fillRecord(record: PipelineRecord, borrowed: Borrowed | undefined): PipelineRecord {
-  if (borrowed === undefined) return record;
+export function fillRecord(record: PipelineRecord, loan: Loan | undefined): PipelineRecord {
+  if (loan === undefined) return record;
+  const { leftIn } = loan;
+  const values = [...loan.values].sort((a, b) => (a.field < b.field ? -1 : 1));
   const entries = new Map(Object.entries(record.data));
-  for (const { field, value } of borrowed) entries.set(field, value);
+  for (const { field, value } of values) entries.set(field, value);
   const before = record.data["_filled_from"];
   const earlier = isFilled(before) && typeof before === "object" && before !== null ? Object.entries(before) : [];
-  entries.set(
-    "_filled_from",
-    Object.fromEntries([...earlier, ...borrowed.map(({ field, from }) => [field, from] as const)]),
-  );
+  if (values.length > 0) {
+    const now = values.map(({ field, from }) => [field, from] as const);
+    entries.set("_filled_from", Object.fromEntries([...earlier, ...now]));
+  }
+  if (leftIn.length > 0) entries.set("_left_in", leftIn);
   return { id: record.id, data: Object.fromEntries(entries) };
 }
 

@@ -92,13 +92,16 @@ async function deliver(
     });
     const error = errorOf(answer, message);
     if (error === null) return;
-    const waitMs = error.retryAfterMs ?? firstWaitMs * 2 ** (tries - 1);
+    const waitMs = Math.max(error.retryAfterMs ?? 0, firstWaitMs * 2 ** (tries - 1));
     if (!error.retryable || tries >= TRIES || waitMs > LONGEST_WAIT_MS) throw error;
     await sleep(waitMs, undefined, { signal });
   }
 }
 
-/** Null for 2xx. Too many requests, server errors and no answer at all pass with time; anything else will not. */
+/** A request that came too slowly for a load balancer, came too early, or was one too many. */
+const PASSING_STATUSES: readonly number[] = [408, 425, 429];
+
+/** Null for 2xx. Passing refusals, server errors and no answer at all pass with time; anything else will not. */
 function errorOf(answer: Answer, message: Message): StepError | null {
   const details = { webhook_id: message.id };
   switch (answer.kind) {
@@ -112,7 +115,7 @@ function errorOf(answer: Answer, message: Message): StepError | null {
       const { status, excerpt, location, retryAfterMs } = answer;
       if (status >= 200 && status < 300) return null;
       const answered = { ...details, status, ...(location !== null && { location }), response: excerpt };
-      if (status === 429 || status >= 500) {
+      if (PASSING_STATUSES.includes(status) || status >= 500) {
         return retryableError("webhook_unavailable", `The webhook answered ${status}.`, {
           details: answered,
           ...(retryAfterMs !== null && { retryAfterMs }),

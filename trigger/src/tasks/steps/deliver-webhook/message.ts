@@ -14,13 +14,20 @@ export interface BatchLimits {
   max_payload_bytes: number;
 }
 
-interface Origin {
-  pipelineRun: PipelineRun;
-  deliveryKey: string;
+interface Sender {
+  pipelineRun: Pick<PipelineRun, "id" | "submission_id" | "company_id" | "created_at">;
   chunkIndex: number;
 }
 
-/** The chunk's records as messages in order, and the ids of records too large for any message with their size. */
+interface Origin extends Sender {
+  deliveryKey: string;
+}
+
+/**
+ * The chunk's records as messages in order, and the ids of records too large for any message with their size. A message's
+ * id names its place, so where one ends must not depend on the run that sends it: the run's own envelope is longer or
+ * shorter (Postgres leaves trailing zeros off a time), and what it takes at most is set aside instead.
+ */
 export function composeMessages(
   records: readonly PipelineRecord[],
   origin: Origin,
@@ -28,20 +35,19 @@ export function composeMessages(
 ): { messages: Message[]; tooLarge: Map<string, number> } {
   const messages: Message[] = [];
   const tooLarge = new Map<string, number>();
-  const overhead = envelope(origin, Number.MAX_SAFE_INTEGER, "").length;
   let batch: string[] = [];
-  let bytes = overhead;
+  let bytes = longestEnvelope;
   const flush = () => {
     if (batch.length === 0) return;
     const index = messages.length;
     messages.push({ id: messageId(origin, index), body: envelope(origin, index, batch.join(",")) });
     batch = [];
-    bytes = overhead;
+    bytes = longestEnvelope;
   };
   for (const { id, data } of records) {
     const json = JSON.stringify({ id, data });
     const size = Buffer.byteLength(json) + 1;
-    if (overhead + size > limits.max_payload_bytes) {
+    if (longestEnvelope + size > limits.max_payload_bytes) {
       tooLarge.set(id, size - 1);
       continue;
     }
@@ -59,7 +65,7 @@ function messageId({ deliveryKey, chunkIndex }: Origin, batchIndex: number): str
 }
 
 /** `timestamp` is when the event happened, not when it is sent: the body must not change from try to try. */
-function envelope({ pipelineRun, chunkIndex }: Origin, batchIndex: number, records: string): string {
+function envelope({ pipelineRun, chunkIndex }: Sender, batchIndex: number, records: string): string {
   const frame = JSON.stringify({
     type: "records.processed",
     timestamp: pipelineRun.created_at,
@@ -74,6 +80,25 @@ function envelope({ pipelineRun, chunkIndex }: Origin, batchIndex: number, recor
   });
   return `${frame.slice(0, -"]}}".length)}${records}]}}`;
 }
+
+const nilUuid = "00000000-0000-0000-0000-000000000000";
+
+/** The bytes of an envelope with the longest of everything: ids are UUIDs, the time is a timestamptz, a chunk's index an int. */
+const longestEnvelope = Buffer.byteLength(
+  envelope(
+    {
+      pipelineRun: {
+        id: nilUuid,
+        submission_id: nilUuid,
+        company_id: nilUuid,
+        created_at: "294276-12-31T23:59:59.999999+15:59:59",
+      },
+      chunkIndex: 2 ** 31 - 1,
+    },
+    Number.MAX_SAFE_INTEGER,
+    "",
+  ),
+);
 
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
 

@@ -16,7 +16,10 @@ describe("Retry-After", () => {
     ["soon", null],
     ["-5", null],
     ["1.5", null],
-    ["99999999999999999999", null],
+    ["901", 900_000],
+    ["9999999999", 900_000],
+    ["9".repeat(400), 900_000],
+    ["Fri, 01 Jan 2100 00:00:00 GMT", 900_000],
     ["", null],
   ])("%j is %s milliseconds", (value, expected) => expect(parseRetryAfter(value, now)).toBe(expected));
 });

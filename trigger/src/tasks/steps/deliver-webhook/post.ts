@@ -1,5 +1,6 @@
 import { Agent, request, type Dispatcher } from "undici";
 
+import { longestRetryAfterMs } from "../../../pipeline/backoff";
 import { publicLookup, RefusedAddressError, refusePrivateHost } from "./address-guard";
 
 export interface Post {
@@ -57,13 +58,13 @@ export async function post({ url, headers, body, timeoutMs, signal, allowPrivate
   }
 }
 
-/** `Retry-After` in seconds or as a date; null when it is neither. */
+/** `Retry-After` in seconds or as a date, as far as it is heeded; null when it is neither. */
 export function parseRetryAfter(value: string | undefined, now: number): number | null {
   if (value === undefined) return null;
-  if (/^\s*\d{1,9}\s*$/.test(value)) return Number(value) * 1000;
+  if (/^\s*\d+\s*$/.test(value)) return Math.min(Number(value) * 1000, longestRetryAfterMs);
   // The fixed forms of HTTP all begin with the day's name; Date.parse alone would take "5.5" for a date.
   const date = /^\s*[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
+  return Number.isNaN(date) ? null : Math.min(Math.max(0, date - now), longestRetryAfterMs);
 }
 
 /**
