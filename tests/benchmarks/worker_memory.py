@@ -1,8 +1,9 @@
 """How much memory the worker needs for a large batch: `make bench-memory`.
 
 Uploads 100,000 records of 2 KB to a full stack, and sends them through normalize, validate, dedupe and a
-webhook on loopback. Prints the most that each process which executes tasks ever had resident (the kernel's
-own high-water mark) and exits with 1 if one exceeded the target.
+webhook on loopback. With `--merge` half of the records are duplicates, each with four notes that the other
+lacks, and dedupe merges them. Prints the most that each process which executes tasks ever had resident (the
+kernel's own high-water mark) and exits with 1 if one exceeded the target.
 """
 
 from __future__ import annotations
@@ -43,10 +44,17 @@ _WORDS = [
 ]
 
 
-def record(row: int) -> bytes:
-    """A company as CRMs export them: fields that are normalised, and notes. One in fifty is a duplicate."""
+def record(row: int, pairs: int | None = None) -> bytes:
+    """A company as CRMs export them: fields that are normalised, and notes. One in fifty is a duplicate.
+
+    Of `pairs` a row beyond that number is a duplicate of one up to it, far away and with other notes.
+    """
     chance = random.Random(row)  # noqa: S311 (as above)
     company = row - 1 if row % 50 == 0 else row
+    notes = range(1, 9)
+    if pairs is not None:
+        company = row if row <= pairs else row * 7_919 % pairs + 1
+        notes = range(1, 5) if row <= pairs else range(5, 9)
     name = f"{_WORDS[company % 4_000]} {_WORDS[company // 4_000]} {company}"
     data = {
         "Company name": f"{name} gmbh",
@@ -56,16 +64,16 @@ def record(row: int) -> bytes:
         "Country": "Germany",
         "City": "BERLIN",
         "Employees": f"{10 + company % 900}",
-        **{f"Note {n}": "" for n in range(1, 9)},
+        **{f"Note {n}": "" for n in notes},
     }
     room = RECORD_BYTES - len(json.dumps(data))
-    for n in range(1, 9):
-        data[f"Note {n}"] = " ".join(chance.choices(_WORDS, k=room // 8 // 6))[: room // 8]
+    for n in notes:
+        data[f"Note {n}"] = " ".join(chance.choices(_WORDS, k=room // len(notes) // 6))[: room // len(notes)]
     return json.dumps(data).encode() + b"\n"
 
 
 async def upload(
-    http: httpx.AsyncClient, stack: StackEnvironment, org: Org, blueprint: str, records: int
+    http: httpx.AsyncClient, stack: StackEnvironment, org: Org, blueprint: str, records: int, *, merge: bool
 ) -> str:
     """Returns the id of the run. The file is never in memory as a whole."""
     boundary = "records"
@@ -80,7 +88,7 @@ async def upload(
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="records.ndjson"\r\n\r\n'
         ).encode()
         for row in range(1, records + 1):
-            yield record(row)
+            yield record(row, records // 2 if merge else None)
         yield f"\r\n--{boundary}--\r\n".encode()
 
     response = await http.post(
@@ -144,7 +152,7 @@ def _megabytes(pid: int, mark: str) -> float:
     raise OSError(f"/proc/{pid}/status has no {mark}")
 
 
-async def measure(stack: StackEnvironment, records: int) -> tuple[Json, Watch, float]:
+async def measure(stack: StackEnvironment, records: int, *, merge: bool) -> tuple[Json, Watch, float]:
     """The finished run, what its processes needed and how many seconds it took."""
     with psycopg.connect(stack.database_url) as connection:
         org = create_org(connection)
@@ -159,11 +167,11 @@ async def measure(stack: StackEnvironment, records: int) -> tuple[Json, Watch, f
             blueprint = await admin().blueprint(
                 {"slug": "normalize-company", "config": {"default_phone_country": "DE"}},
                 {"slug": "validate-records", "config": {"schema": SCHEMA}},
-                {"slug": "dedupe-records"},
+                {"slug": "dedupe-records", "config": {"merge": "fill_missing" if merge else "none"}},
                 {"slug": "deliver-webhook", "config": {"url": url, "secret_name": SECRET_NAME}},
             )
             print(f"Uploading {records:,} records of {RECORD_BYTES:,} bytes …", flush=True)
-            run_id = await upload(http, stack, org, blueprint, records)
+            run_id = await upload(http, stack, org, blueprint, records, merge=merge)
             started = time.monotonic()
             while (run := await admin().run(run_id))["status"] not in FINAL:
                 for _ in range(20):
@@ -175,13 +183,15 @@ async def measure(stack: StackEnvironment, records: int) -> tuple[Json, Watch, f
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--records", type=int, default=RECORDS)
-    records: int = arguments.parse_args().records
+    arguments.add_argument("--merge", action="store_true", help="half of the records complete the others")
+    given = arguments.parse_args()
+    records: int = given.records
     settings = {"MAX_UPLOAD_BYTES": str(2 * records * RECORD_BYTES)}
     with (
         tempfile.TemporaryDirectory(prefix="bench-memory-") as folder,
         stack_for_tests(Path(folder), "all", settings=settings) as stack,
     ):
-        run, watch, seconds = asyncio.run(measure(stack, records))
+        run, watch, seconds = asyncio.run(measure(stack, records, merge=given.merge))
     if run["status"] != "succeeded":
         sys.exit(f"The run is {run['status']}: {run['error']}")
     assert_ledger_balances(run)

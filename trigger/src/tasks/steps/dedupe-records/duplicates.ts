@@ -43,7 +43,7 @@ interface Rows {
  */
 export async function findDuplicates(
   context: BatchContext<DedupeRecordsConfig>,
-  mostHeldBytes = 16_000_000,
+  mostHeldBytes = 8_000_000,
 ): Promise<Duplicates> {
   const { rows, sets } = await readRows(context);
   const verdicts = new Map<string, DuplicateVerdict>();
