@@ -92,6 +92,8 @@ class World:
 def passing_world(connection: Connection, owner_columns: dict[str, str | None]) -> Iterator[World]:
     """A world for the sweeps in SQL, gone when the block ends."""
     with connection.transaction(force_rollback=True):
+        # As at the end of each request: here none commits.
+        connection.execute("set constraints all immediate")
         world = create_world(connection, owner_columns)
         attempts.prepare(connection, world.org_ids)
         yield world
