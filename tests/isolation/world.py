@@ -178,8 +178,8 @@ def _retry(world: World, company: Company, blueprint_id: str) -> None:
     cancelled.on_step("finish_step", 1)
     cancelled.start(2)
     member.call("cancel_pipeline_run", pipeline_run_id=cancelled.id)
-    member.call("retry_pipeline_run", pipeline_run_id=cancelled.id)
     member.call("retry_rejected_records", pipeline_run_id=cancelled.id)
+    member.call("retry_pipeline_run", pipeline_run_id=cancelled.id)
 
 
 def _submit(world: World, company: Company, user: User, blueprint_id: str) -> Run:
