@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
@@ -69,6 +70,7 @@ async def test_a_run_moves_while_it_works_and_says_what_its_time_went_into(
     assert delivering["records_per_second"] > 0
     assert delivering["reading_ms"] is None
 
+    await asyncio.sleep(2)  # which the delivery has to wait for
     receiver.release()
     run = await member.succeeded(run_id)
     assert run["progress"] == 1
