@@ -1,4 +1,4 @@
-"""Whatever fence is taken down, something notices."""
+"""Something notices every fence that is taken down."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ def test_every_mutant_is_noticed(world: World) -> None:
     assert survivors == []
 
 
-def test_what_changes_nothing_is_not_noticed(world: World) -> None:
-    """So that being noticed means something."""
+def test_a_mutant_that_changes_nothing_is_not_noticed(world: World) -> None:
     for mutant in mutants(world.connection)[:3]:
         harmless = Mutant("nothing", mutant.what, "select 1", mutant.notice)
         assert judge(world, harmless).noticed_by is None
