@@ -14,8 +14,10 @@ def report(history: History) -> str:
 
 
 def times_to_recover(history: History) -> list[float]:
-    """For each part that was killed and each run that was under way then: seconds until the run wrote its
-    next chunk or ended. Runs that were cancelled do not count."""
+    """The seconds from each kill of a part until each run that was under way wrote its next chunk or ended.
+
+    Cancelled runs do not count.
+    """
     found = []
     for fault in history.faults:
         for run in history.runs:

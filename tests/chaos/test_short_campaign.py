@@ -1,4 +1,4 @@
-"""`make chaos` in short: each kind of fault once, in ambush, with the waits of minutes cut short."""
+"""A short `make chaos`: each kind of fault strikes once, in ambush, and waits of minutes are cut short."""
 
 from __future__ import annotations
 
