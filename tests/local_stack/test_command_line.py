@@ -1,4 +1,4 @@
-"""`python -m local` on real stacks: several at a time, through crashes, and nothing left behind."""
+"""`python -m local` on real stacks: several at a time, through crashes, with nothing left behind."""
 
 import os
 import re
@@ -126,7 +126,7 @@ def test_env_prints_every_variable_of_the_example_that_has_a_value_here(first: C
     assert set(first.environment()) == listed - optional
 
 
-def test_what_env_prints_is_for_the_owner_alone(first: CommandLine) -> None:
+def test_only_the_owner_can_read_files_with_secrets(first: CommandLine) -> None:
     secret = first.environment()["SUPABASE_SECRET_KEY"]
     readable = [
         path
@@ -162,7 +162,7 @@ def test_a_taken_port_is_refused_and_nothing_is_left_running(first: CommandLine,
     assert first.run("status").returncode == 0
 
 
-def test_down_leaves_nothing_listening_and_up_finds_what_was_stored(first: CommandLine) -> None:
+def test_down_leaves_nothing_listening_and_up_finds_the_stored_data(first: CommandLine) -> None:
     assert first.auth("signup", "grace@example.com") == 200
     before = first.environment()
     assert first.run("down").returncode == 0
@@ -173,7 +173,7 @@ def test_down_leaves_nothing_listening_and_up_finds_what_was_stored(first: Comma
     assert first.auth("token?grant_type=password", "grace@example.com") == 200
 
 
-def test_down_cleans_up_after_a_crash_of_whoever_started_the_stack(first: CommandLine) -> None:
+def test_down_cleans_up_after_a_crash_of_the_stacks_owner(first: CommandLine) -> None:
     os.kill(first.state().owner.pid, 9)
     wait_until(lambda: not first.state().owner.alive())
     assert "crashed" in first.run("status").stdout
@@ -188,7 +188,7 @@ def test_a_lock_that_a_zombie_holds_does_not_keep_the_database_down(first: Comma
         first.started()
 
 
-def test_a_process_that_dies_later_ends_the_stack_with_a_sentence(second: CommandLine) -> None:
+def test_a_process_that_dies_later_ends_the_stack_and_is_named(second: CommandLine) -> None:
     server = second.state().processes["supabase"]
     os.kill(server.pid, 9)
     wait_until(lambda: not second.state().owner.alive())

@@ -1,4 +1,4 @@
-"""Which services are stand-ins and which are somebody's own, and what is refused."""
+"""Which services are stand-ins, which are external, and which settings are refused."""
 
 from pathlib import Path
 

@@ -27,7 +27,7 @@ FINISHED = frozenset({"COMPLETED", "CANCELED", "FAILED", "CRASHED", "SYSTEM_FAIL
 
 
 def eventually(what: str, probe: Callable[[], ValueT | None], seconds: float = 30) -> ValueT:
-    """Return the first true value of the probe. Fails when there is none before the deadline."""
+    """Return the first true value of the probe. Fail if there is none before the deadline."""
     deadline = time.monotonic() + seconds
     while True:
         value = probe()
@@ -151,7 +151,7 @@ class Cli:
         self._log.close()
 
     def _clear_group(self) -> None:
-        """Kill what a CLI that is gone left behind: its workers and its bundler."""
+        """Kill the workers and the bundler that a CLI left behind."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 

@@ -17,7 +17,7 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "10 m", "-1m", "1.5h", "1h" * 60])
-def test_what_is_no_duration_is_none(text: str) -> None:
+def test_a_text_that_is_no_duration_is_none(text: str) -> None:
     assert parse_duration(text) is None
 
 
@@ -25,7 +25,7 @@ def test_seconds_are_written_as_a_duration() -> None:
     assert [format_duration(seconds) for seconds in (600, 5400, 61, 0)] == ["10m", "1h30m", "1m1s", None]
 
 
-def test_a_key_lives_for_one_number_of_one_unit() -> None:
+def test_the_lifetime_of_a_key_has_one_number_and_one_unit() -> None:
     assert parse_key_ttl("24h") == timedelta(days=1)
     assert [parse_key_ttl(text) for text in (None, "1h30m", "soon")] == [None, None, None]
 

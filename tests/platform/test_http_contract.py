@@ -1,4 +1,4 @@
-"""The refusals and shapes that the contract with the API names, over HTTP."""
+"""The refusals and shapes of the contract with the API, over HTTP."""
 
 from collections.abc import AsyncIterator
 
@@ -121,7 +121,7 @@ async def test_a_cancelled_run_is_completed_failed_and_cancelled(client: httpx.A
     assert (run["payload"], run["tags"]) == ({"a": 1}, ["a", "b"])
 
 
-async def test_a_handed_out_run_is_dequeued_for_callers_of_today(
+async def test_callers_of_the_current_version_see_a_handed_out_run_as_dequeued(
     client: httpx.AsyncClient, bench: Bench
 ) -> None:
     run_id = await trigger(client)

@@ -36,7 +36,7 @@ def test_an_operation_changes_the_metadata(
         {"type": "unheard-of", "key": "text"},
     ],
 )
-def test_an_operation_that_makes_no_sense_changes_nothing(operation: JsonObject) -> None:
+def test_an_invalid_operation_changes_nothing(operation: JsonObject) -> None:
     assert apply_operations({"text": "a"}, [operation]) == {"text": "a"}
 
 

@@ -149,14 +149,14 @@ def test_an_option_that_cannot_be_honoured_is_refused(bench: Bench) -> None:
     assert bench.take() == []
 
 
-def test_options_of_the_caller_win_over_the_task_s(bench: Bench) -> None:
+def test_the_callers_options_win_over_the_tasks(bench: Bench) -> None:
     run = bench.executing("hello", maxAttempts=1, maxDuration=7, machine="small-2x")
     assert (run.max_attempts, run.max_duration, run.machine) == (1, 7, "small-2x")
     other = bench.executing("hello")
     assert (other.max_attempts, other.max_duration, other.machine) == (3, None, "small-1x")
 
 
-def test_finished_runs_give_way_and_take_their_keys_along() -> None:
+def test_the_oldest_finished_runs_are_dropped_with_their_keys() -> None:
     bench = Bench(trigger_finished_runs_kept=2)
     bench.register(task("hello"))
     runs = []

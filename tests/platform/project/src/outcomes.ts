@@ -1,6 +1,6 @@
 import { AbortTaskRunError, logger, metadata, task } from "@trigger.dev/sdk";
 
-/** Ends well and tells what it was given. */
+/** Succeeds and returns its inputs. */
 export const hello = task({
   id: "hello",
   run: async (payload: { name: string }, { ctx }) => {
@@ -41,7 +41,7 @@ export const aborts = task({
   },
 });
 
-/** Its process exits on the first attempt, without any word. */
+/** Its process exits on the first attempt, without a message. */
 export const crash = task({
   id: "crash",
   run: async (_payload: unknown, { ctx }) => {
@@ -59,7 +59,7 @@ export const killed = task({
   },
 });
 
-/** The same, but with a larger machine to go on. */
+/** The same, with a larger machine for the second attempt. */
 export const killedOnce = task({
   id: "killed-once",
   retry: { maxAttempts: 3, minTimeoutInMs: 50, outOfMemory: { machine: "small-2x" } },
