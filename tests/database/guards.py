@@ -1,8 +1,6 @@
-"""Rules that the whole catalogue must keep. A guard returns its findings as sentences: none, and all is well.
+"""Rules that the whole catalogue must keep. A guard returns its findings as sentences.
 
-Nothing is listed by hand: whatever a migration adds is held to the same rules.
-
-Longer than most files: one rule after the other, and their list at the end.
+Nothing is listed by hand: everything that a migration adds must keep the same rules.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from tests.database.conditions import weakened
 
 Guard = Callable[[Connection], list[str]]
 
-# Of the objects in the project's own schemas, those that no extension brought along.
+# The objects in the project's own schemas, without those of extensions.
 _OURS = """
     nspname in ('public', 'private', 'worker', 'ops')
     and not exists (select from pg_depend d where d.objid = object.oid and d.deptype = 'e')
@@ -104,7 +102,7 @@ def functions_pin_an_empty_search_path(connection: Connection) -> list[str]:
 
 
 def nobody_executes_by_default(connection: Connection) -> list[str]:
-    """Neither PUBLIC nor anon; clients nothing of `worker`, and the service credential nothing else."""
+    """PUBLIC and anon execute nothing, clients nothing of `worker`, the service credential only `worker`."""
     return _names(
         connection,
         f"""
@@ -124,7 +122,7 @@ def nobody_executes_by_default(connection: Connection) -> list[str]:
 
 
 def operators_keep_their_schema_to_themselves(connection: Connection) -> list[str]:
-    """No API role may use `ops` or anything in it: by no grant, not through PUBLIC, not as a member."""
+    """No API role may use `ops` or anything in it, be it by a grant, through PUBLIC or as a member."""
     return _names(
         connection,
         f"""
@@ -141,7 +139,7 @@ def operators_keep_their_schema_to_themselves(connection: Connection) -> list[st
             where t.nspname = 'ops'
                 and has_table_privilege(role, t.oid, 'select, insert, update, delete, truncate')
             union all
-            -- Not inherited, but a role that it may take on.
+            -- Roles that it does not inherit, but may switch to.
             select role, 'become', r.rolname from roles, pg_roles r
             where pg_has_role(role, r.oid, 'member') and has_schema_privilege(r.oid, 'ops', 'usage')
         )
@@ -152,7 +150,7 @@ def operators_keep_their_schema_to_themselves(connection: Connection) -> list[st
 
 
 def foreign_keys_are_indexed(connection: Connection) -> list[str]:
-    """An index whose leading columns are the key's, in any order among themselves."""
+    """Each key has an index that begins with its columns, in any order."""
     return _names(
         connection,
         f"""
@@ -192,7 +190,7 @@ def foreign_keys_say_what_deleting_does(connection: Connection) -> list[str]:
 
 
 def links_stay_within_their_tenant(connection: Connection) -> list[str]:
-    """A key between two tenant tables carries org_id, and company_id where the other table must have one."""
+    """A key between two tenant tables carries org_id, and company_id if the other table requires one."""
     return _names(
         connection,
         f"""
@@ -216,7 +214,7 @@ def links_stay_within_their_tenant(connection: Connection) -> list[str]:
 
 
 def tables_belong_to_an_org(connection: Connection) -> list[str]:
-    """Or say in their comment that they are global, and then no client writes them."""
+    """Each table has an org_id, or its comment says that it is global and no client may write it."""
     return _names(
         connection,
         f"""
@@ -239,7 +237,7 @@ def tables_belong_to_an_org(connection: Connection) -> list[str]:
 
 
 def policies_read_the_caller_once(connection: Connection) -> list[str]:
-    """Accessors stand in scalar selects, so that they run once a statement and not once a row."""
+    """Accessors stand in scalar selects, so that they run once per statement, not once per row."""
     statement = """
         select format('%I on %I.%I', policyname, schemaname, tablename) as name,
             concat_ws(' ', qual, with_check) as condition
@@ -273,7 +271,7 @@ def policies_are_for_clients_and_named_so(connection: Connection) -> list[str]:
 
 
 def grants_are_minimal(connection: Connection) -> list[str]:
-    """On tables, columns and sequences: nothing for PUBLIC, anon and service_role; only data for clients."""
+    """On tables, columns and sequences, only clients have grants, and only to read and write data."""
     return _names(
         connection,
         f"""
@@ -301,7 +299,7 @@ def grants_are_minimal(connection: Connection) -> list[str]:
 
 
 def functions_tell_what_they_raise(connection: Connection) -> list[str]:
-    """The codes that stand in a body are in its comment."""
+    """The comment of a function names every code that its body raises."""
     statement = f"""
         with functions as ({_FUNCTIONS})
         select name, prosrc as body, coalesce(obj_description(oid, 'pg_proc'), '') as comment
@@ -316,7 +314,7 @@ def functions_tell_what_they_raise(connection: Connection) -> list[str]:
 
 
 def policies_name_their_tenant(connection: Connection) -> list[str]:
-    """Each condition by itself, so that no grant, trigger or other clause has to stand for it."""
+    """Each condition names it by itself, and relies on no grant, trigger or other clause."""
     findings = []
     for row in _conditions(connection):
         caller = r"\( SELECT private\.{}\(\)"
@@ -332,13 +330,13 @@ def policies_name_their_tenant(connection: Connection) -> list[str]:
 
 
 def updates_hold_old_and_new_rows_alike(connection: Connection) -> list[str]:
-    """Whatever of the caller decides which rows it may change decides what they may become."""
+    """The parts of the caller that decide which rows it may change also decide what they may become."""
     rows = owner(connection).rows(
         """
         select format('%I on %I.%I', policyname, schemaname, tablename) as name, qual, with_check
         from pg_policies
-        where schemaname in ('public', 'private', 'worker', 'ops') and cmd = 'UPDATE' and with_check is not
-        null
+        where schemaname in ('public', 'private', 'worker', 'ops') and cmd = 'UPDATE'
+            and with_check is not null
         order by 1
         """
     )
@@ -354,8 +352,7 @@ def _caller_parts(condition: str) -> set[str]:
 
 
 def definers_ask_for_the_org(connection: Connection) -> list[str]:
-    """A definer function sees past the policies: where it compares with the caller's user, it says the org
-    too."""
+    """Definer functions bypass the policies: one that compares with the caller's user names the org too."""
     findings = []
     statement = f"""
         with functions as ({_FUNCTIONS})
@@ -370,7 +367,7 @@ def definers_ask_for_the_org(connection: Connection) -> list[str]:
 
 
 def _conditions(connection: Connection) -> list[dict[str, Any]]:
-    """Every using and with check of every policy, and which columns its table has."""
+    """Every `using` and `with check` of every policy, and whether its table has tenant columns."""
     return owner(connection).rows(
         """
         select format('%I on %I.%I', p.policyname, p.schemaname, p.tablename) as name, clause, condition,
@@ -391,7 +388,7 @@ def _conditions(connection: Connection) -> list[dict[str, Any]]:
 
 
 def settings_are_named_and_the_callers_is_kept_apart(connection: Connection) -> list[str]:
-    """A setting that clients could name would be a way to be somebody else, by `private.caller`."""
+    """Functions name the settings that they set: a client who could set `private.caller` could be anybody."""
     statement = f"""
         with functions as ({_FUNCTIONS})
         select name, prosrc as body from functions where prosrc ~ '\\mset_config\\M' order by 1
@@ -404,7 +401,7 @@ def settings_are_named_and_the_callers_is_kept_apart(connection: Connection) -> 
         if row["name"] != "private.resolve_caller()" and any(
             name.startswith("private.caller") for name in named
         ):
-            findings.append(f"{row['name']} says who is calling")
+            findings.append(f"{row['name']} sets who is calling")
     return findings
 
 

@@ -1,4 +1,4 @@
-"""The migrations as text: what the catalogue does not keep, such as the comment above a function."""
+"""Rules for the text of the migrations: the catalogue does not keep comments above functions, for example."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def files_begin_with_what_they_are_for(sources: Sources) -> list[str]:
 
 
 def definer_functions_say_why(sources: Sources) -> list[str]:
-    """In the line above, or in the header of a file whose functions are all of that kind."""
+    """The line above says why, or the header of a file whose functions are all definers."""
     headers = {file: text[: text.find("\n\n")] for file, text in sources.items()}
     return [
         f"{function.name} is security definer and does not say why"
@@ -74,7 +74,7 @@ def functions_state_security_and_volatility(sources: Sources) -> list[str]:
 
 
 def references_say_what_deleting_does(sources: Sources) -> list[str]:
-    """In words: the catalogue cannot tell `no action` from silence."""
+    """The text must say it: the catalogue cannot tell `no action` from silence."""
     return [
         f"{file} references {found[1]} without on delete"
         for file, text in sources.items()

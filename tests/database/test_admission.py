@@ -1,4 +1,4 @@
-"""How an identity becomes a user: by an invitation that its verified e-mail matches, and by nothing else."""
+"""An identity becomes a user by an invitation for its verified e-mail, and by nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def email() -> str:
 
 
 def invite(client: Client, email: str, **arguments: Any) -> str:  # noqa: ANN401
-    """The id of an invitation, as org_admin unless it is said otherwise."""
+    """The id of a new invitation. The role is org_admin by default."""
     return str(client.call("create_invitation", **{"email": email, "role": "org_admin"} | arguments)["id"])
 
 
@@ -38,7 +38,7 @@ def accept(connection: Connection, identity: User, **arguments: Any) -> dict[str
 
 
 def membership(postgres: Client, identity: User) -> tuple[str, str | None, str] | None:
-    """Org, company and role of the user that the identity is, if it is one."""
+    """Org, company and role of the identity's user, if there is one."""
     found = postgres.rows(
         "select org_id::text, company_id::text, role::text from public.users where id = %(id)s",
         {"id": identity.id},
@@ -52,7 +52,7 @@ def invitation(postgres: Client, invitation_id: str) -> dict[str, Any]:
     return found
 
 
-def test_signing_up_with_a_confirmed_email_takes_up_its_invitation(
+def test_signing_up_with_a_confirmed_email_accepts_its_invitation(
     connection: Connection, postgres: Client, org: Org, email: str
 ) -> None:
     invited = invite(
@@ -67,7 +67,7 @@ def test_signing_up_with_a_confirmed_email_takes_up_its_invitation(
     assert accept(connection, identity)["user_id"] == identity.id
 
 
-def test_confirming_the_email_later_takes_it_up_then(
+def test_confirming_the_email_later_accepts_its_invitation(
     connection: Connection, postgres: Client, org: Org, email: str
 ) -> None:
     invite(signed_in(connection, org.admin), email)
@@ -79,7 +79,7 @@ def test_confirming_the_email_later_takes_it_up_then(
     assert membership(postgres, identity) == (org.id, None, "org_admin")
 
 
-def test_an_identity_that_was_there_before_accepts(
+def test_an_identity_older_than_its_invitation_accepts(
     connection: Connection, postgres: Client, org: Org, email: str
 ) -> None:
     identity = sign_up(connection, email)
@@ -95,7 +95,7 @@ def test_an_identity_that_was_there_before_accepts(
         "auth_method": "supabase_jwt",
     }
     assert signed_in(connection, identity).call("auth_context") == context
-    # Repeating is fine.
+    # Repeating changes nothing.
     assert accept(connection, identity) == accept(connection, identity, invitation_id=invited) == context
     assert membership(postgres, identity) == (org.id, None, "org_admin")
 
@@ -110,7 +110,7 @@ def test_an_operators_invitation_admits_too(
     assert membership(postgres, sign_up(connection, email)) == (org.id, None, "org_admin")
 
 
-def test_without_an_invitation_nobody_gets_in(
+def test_nobody_gets_in_without_an_invitation(
     connection: Connection, postgres: Client, org: Org, email: str
 ) -> None:
     invite(signed_in(connection, org.admin), f"x{email}")
@@ -133,7 +133,7 @@ def test_the_email_is_read_from_auth_and_never_from_the_claims(
     assert invitation(postgres, invited)["status"] == "open"
 
 
-def test_an_invitation_is_taken_up_once(
+def test_an_invitation_is_accepted_once(
     connection: Connection, postgres: Client, org: Org, email: str
 ) -> None:
     invited = invite(signed_in(connection, org.admin), email)
@@ -155,7 +155,7 @@ def test_an_invitation_is_taken_up_once(
         *("revoked_at = now(), accepted_at = null, accepted_by = null", "role = 'member'"),
     ],
 )
-def test_an_accepted_invitation_stays_accepted_whoever_writes(
+def test_nobody_changes_an_accepted_invitation(
     connection: Connection, postgres: Client, org: Org, email: str, assignment: str
 ) -> None:
     admin = signed_in(connection, org.admin)
@@ -167,7 +167,7 @@ def test_an_accepted_invitation_stays_accepted_whoever_writes(
         admin.call("revoke_invitation", invitation_id=ids["id"])
     with refused(409, "invalid_transition"):
         admin.call("resend_invitation", invitation_id=ids["id"])
-    # Only when its e-mail went out may still be noted: the person may have been quicker.
+    # The sending of its e-mail may still be noted: the person may have been quicker.
     assert admin.call("mark_invitation_sent", invitation_id=ids["id"])["status"] == "accepted"
 
 
@@ -184,7 +184,7 @@ SPOILED = {
 
 
 @pytest.mark.parametrize("spoiled", SPOILED)
-def test_an_invitation_that_cannot_be_taken_up_admits_nobody(
+def test_a_spoiled_invitation_admits_nobody(
     connection: Connection, postgres: Client, email: str, spoiled: str
 ) -> None:
     org = create_org(connection)
@@ -214,7 +214,7 @@ def test_an_invitation_that_cannot_be_taken_up_admits_nobody(
         ("company_admin", "full_name = 'Ada'", True),
     ],
 )
-def test_what_a_company_admin_hands_out_ends_with_its_own_reach(
+def test_a_company_admins_invitation_admits_no_further_than_the_admins_role_today(
     connection: Connection, postgres: Client, org: Org, email: str, role: str, change: str, admits: bool
 ) -> None:
     inviter = org.first.company_admin
@@ -226,7 +226,7 @@ def test_what_a_company_admin_hands_out_ends_with_its_own_reach(
     assert membership(postgres, sign_up(connection, email)) == expected
 
 
-def test_resending_by_another_admin_revives_what_a_leaver_had_invited(
+def test_another_admin_revives_a_leavers_invitation_by_resending_it(
     connection: Connection, postgres: Client, org: Org, email: str
 ) -> None:
     leaver = create_user(connection, org.id, "org_admin")
@@ -240,7 +240,7 @@ def test_resending_by_another_admin_revives_what_a_leaver_had_invited(
     assert accept(connection, identity)["org_id"] == org.id
 
 
-def test_of_several_invitations_the_person_picks(
+def test_a_person_with_several_invitations_picks_one(
     connection: Connection, postgres: Client, tenants: Tenants, email: str
 ) -> None:
     invited = [
@@ -292,7 +292,7 @@ def test_a_deactivated_user_does_not_get_in_by_another_invitation(
     assert membership(postgres, user) == (tenants.org.id, tenants.org.first.id, "member")
 
 
-def test_only_people_accept(connection: Connection, postgres: Client, org: Org) -> None:
+def test_only_people_accept_invitations(connection: Connection, postgres: Client, org: Org) -> None:
     token = create_token(connection, org.admin)
     revoked = create_token(connection, org.admin, revoked_at=postgres.value("select now()"))
     with refused(403, "forbidden"):
@@ -308,13 +308,13 @@ def test_only_people_accept(connection: Connection, postgres: Client, org: Org) 
 
 
 @pytest.mark.parametrize("subject", ["", "somebody", str(uuid4())])
-def test_a_session_of_nobody_accepts_nothing(connection: Connection, subject: str) -> None:
+def test_a_session_without_an_identity_accepts_nothing(connection: Connection, subject: str) -> None:
     claims = json.dumps({"sub": subject, "role": "authenticated", "email": "x@example.com"})
     with refused(403, "identity_not_registered"):
         Client(connection, "authenticated", claims).call("accept_invitation")
 
 
-def test_without_claims_there_is_nobody_to_accept(connection: Connection) -> None:
+def test_a_caller_without_claims_accepts_nothing(connection: Connection) -> None:
     with refused(401, "missing_credential"):
         Client(connection, "authenticated", "{}").call("accept_invitation")
 
@@ -327,7 +327,7 @@ def test_without_claims_there_is_nobody_to_accept(connection: Connection) -> Non
         "select email from auth.users",
     ],
 )
-def test_nobody_admits_past_the_verification(
+def test_no_client_admits_past_the_verified_email(
     connection: Connection, org: Org, email: str, statement: str
 ) -> None:
     admin = signed_in(connection, org.admin)
@@ -358,7 +358,7 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("defect", DEFECTS)
-def test_a_defect_of_ours_never_breaks_a_sign_up(
+def test_a_defect_in_admission_never_breaks_a_sign_up(
     connection: Connection, postgres: Client, org: Org, email: str, defect: str
 ) -> None:
     invited = invite(signed_in(connection, org.admin), email)

@@ -1,6 +1,6 @@
-"""Two at once: of admissions one counts, and two org_admins cannot both be the first to leave.
+"""Two calls at once: one of two admissions counts, and one of two leaving org_admins stays.
 
-These tests commit, in an org of their own, and wait for the lock that is to be met.
+These tests commit in an org of their own, and wait until the second call meets a lock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def invite(connection: Connection, org: Org, email: str) -> str:
 
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("first_fails", [True, False])
-def test_of_two_accepts_at_once_one_makes_the_user(
+def test_one_of_two_accepts_at_once_creates_the_user(
     first: Connection, second: Connection, org: Org, named: bool, first_fails: bool
 ) -> None:
     identity = create_identity(first, org.id)
@@ -48,7 +48,7 @@ def test_of_two_accepts_at_once_one_makes_the_user(
     assert owner(first).value(users, {"id": identity.id}) == 1
 
 
-def test_who_accepts_while_the_email_is_confirmed_is_let_in(
+def test_accepting_while_the_email_is_confirmed_succeeds(
     first: Connection, second: Connection, org: Org
 ) -> None:
     identity = create_identity(first, org.id)
@@ -78,7 +78,7 @@ def test_an_invitation_that_is_revoked_meanwhile_admits_nobody(
         late.result()
 
 
-def test_of_two_invitations_of_an_email_at_once_one_is_made(
+def test_one_of_two_invitations_of_an_email_at_once_is_created(
     first: Connection, second: Connection, org: Org
 ) -> None:
     email = f"{uuid4()}@example.com"
@@ -89,7 +89,7 @@ def test_of_two_invitations_of_an_email_at_once_one_is_made(
 
 @pytest.mark.parametrize("first_fails", [True, False])
 @pytest.mark.parametrize("loss", ["role = 'member', company_id = %(company)s", "deactivated_at = now()"])
-def test_of_two_org_admins_who_leave_at_once_one_stays(
+def test_one_of_two_org_admins_who_leave_at_once_stays(
     first: Connection, second: Connection, org: Org, loss: str, first_fails: bool
 ) -> None:
     other = create_user(first, org.id, "org_admin")
@@ -114,12 +114,12 @@ def test_of_two_org_admins_who_leave_at_once_one_stays(
             late.result()
 
 
-def test_a_sign_up_does_not_wait_long_for_an_invitation_that_somebody_holds(
+def test_a_sign_up_does_not_wait_long_for_a_locked_invitation(
     first: Connection, second: Connection, org: Org
 ) -> None:
     email = f"{uuid4()}@example.com"
     invited = invite(first, org, email)
-    second.execute("set statement_timeout = '8s'")  # as Supabase Auth would give up, and fail the sign-up
+    second.execute("set statement_timeout = '8s'")  # after this, Supabase Auth gives up and fails the sign-up
     with first.transaction():
         signed_in(first, org.admin).call("mark_invitation_sent", invitation_id=invited)
         identity = create_identity(second, org.id, email=email)

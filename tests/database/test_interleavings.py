@@ -1,7 +1,7 @@
-"""Whatever workers, clients, operators, the reconciler and accidents do in whatever order, the rules hold.
+"""The rules hold in every order of what workers, clients, operators, the reconciler and accidents do.
 
-Each order is drawn from a seed, which a failure names: INTERLEAVING_SEED=… repeats that one alone, and
-INTERLEAVINGS=… says how many are tried.
+Each order is drawn from a seed, and a failure names it. INTERLEAVING_SEED=… repeats that order alone;
+INTERLEAVINGS=… sets how many orders are tried.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def connections(supabase: StackEnvironment) -> Iterator[list[Connection]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def published(connections: list[Connection]) -> Iterator[None]:
-    """Leaves no step, which a full stack would offer."""
+    """Removes its steps at the end, or a full stack would offer them."""
     publish_steps(service(connections[0]))
     yield
     postgres = owner(connections[0])
@@ -56,7 +56,7 @@ def published(connections: list[Connection]) -> Iterator[None]:
 
 @pytest.fixture
 def order(connections: list[Connection]) -> Iterator[Callable[[int], Order]]:
-    """In an org with room for two runs, which a test's orders share: each leaves all of its runs finished."""
+    """Makes orders, all in one org with room for two runs. Each order leaves its runs finished."""
     org = create_org(connections[0], "orders")
     postgres = owner(connections[0])
     postgres.change("update public.orgs set max_runs_in_flight = 2 where id = %(id)s", {"id": org.id})
@@ -89,7 +89,7 @@ def test_the_rules_hold_in_every_order(order: Callable[[int], Order]) -> None:
     play(order, seeds())
 
 
-# A fence of the database, and what is left when it is taken down.
+# Each fence: its function, its text, and the text that takes it down.
 FENCES = {
     "an older claim writes": (
         "private.lock_claimed_run(uuid,uuid)",

@@ -1,4 +1,4 @@
-"""The guards find nothing in the migrations' text; and each finds what it is for, once it is there."""
+"""The guards find nothing in the text of the migrations, and each finds the damage that it is for."""
 
 from __future__ import annotations
 

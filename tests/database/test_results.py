@@ -1,4 +1,4 @@
-"""Results: what clients read of a run's records, and when."""
+"""Results: the records of a run that clients can read, and from when on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.tenants import Company, Org
 
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
-    """Two steps on records 1, 2, 3: the first rejects 2 and drops 3, the second is not done yet."""
+    """A run on records 1, 2, 3. Its first step has rejected 2 and dropped 3; its second is not done yet."""
     run = create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE})
     run.take()
     run.start(1)
@@ -27,7 +27,7 @@ def of_step(client: Client, run: Run, position: int, kind: str) -> list[Json]:
     return items
 
 
-def test_a_step_shows_what_it_took_gave_rejected_and_dropped(run: Run, member: Client) -> None:
+def test_a_step_shows_its_input_output_rejected_and_dropped_records(run: Run, member: Client) -> None:
     place = {"position": 1, "slug": INLINE}
     assert of_step(member, run, 1, "input") == records(1, 2, 3)
     assert of_step(member, run, 1, "output") == records(1)
@@ -50,7 +50,7 @@ def test_a_run_has_no_output_before_it_has_succeeded(run: Run, member: Client) -
     assert output == [{"id": "1", "data": {"name": "A", "domain": "a.example"}}]
 
 
-def test_a_failed_run_still_shows_what_was_refused(run: Run, member: Client) -> None:
+def test_a_failed_run_still_shows_its_rejected_and_dropped_records(run: Run, member: Client) -> None:
     run.on_step("fail_step", 2, error={"code": "broken", "message": "It broke."})
     for kind, ids in (("input", ["1", "2", "3"]), ("rejected", ["2"]), ("dropped", ["3"])):
         items = member.call("list_pipeline_run_records", pipeline_run_id=run.id, kind=kind)["items"]
@@ -63,7 +63,7 @@ def test_the_rejects_of_one_run_are_not_those_of_another(run: Run, member: Clien
     assert rejected["items"] == []
 
 
-def test_what_was_refused_at_ingestion_belongs_to_every_run(
+def test_rows_that_were_rejected_at_ingestion_belong_to_every_run(
     connection: Connection, worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     blueprint = create_blueprint(signed_in(connection, org.admin))

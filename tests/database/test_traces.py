@@ -1,4 +1,4 @@
-"""One trace and one request id from the request that creates a run to the last change that is made for it."""
+"""A run carries the trace and the id of the request that created it, up to its last change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Trace = tuple[str, bool, str | None]
 
 
 def trace_of(connection: Connection, run_id: str) -> Trace:
-    """As the row has it: trace, whether it is recorded, request."""
+    """The stored trace id, whether the trace is sampled, and the request id."""
     (row,) = owner(connection).rows(
         "select trace_id, trace_sampled, request_id from public.pipeline_runs where id = %(id)s",
         {"id": run_id},
@@ -53,7 +53,7 @@ def test_a_run_has_the_trace_and_the_id_of_the_request_that_created_it(
         assert (seen["trace_id"], seen["request_id"]) == (TRACE, "request-of-the-submit")
 
 
-def test_without_a_request_a_run_has_a_trace_of_its_own(
+def test_a_run_without_a_request_has_its_own_trace(
     connection: Connection, worker: Client, org: Org, company: Company
 ) -> None:
     traces = [trace_of(connection, run_of(connection, worker, org, company, None).id) for _ in range(2)]
@@ -70,7 +70,7 @@ def test_without_a_request_a_run_has_a_trace_of_its_own(
         (f"00-{TRACE}-{PARENT}-00", (TRACE, False)),
         (f"00-{TRACE}-{PARENT}-03", (TRACE, True)),
         (f"00-{TRACE}-{PARENT}-fe", (TRACE, False)),
-        # Of a version to come, with what it may add at its end.
+        # A future version may add fields at the end.
         (f"cc-{TRACE}-{PARENT}-01", (TRACE, True)),
         (f"cc-{TRACE}-{PARENT}-01-what-the-future-holds", (TRACE, True)),
         (f"cc-{TRACE}-{PARENT}-01.what", None),
@@ -162,13 +162,13 @@ def test_a_retry_belongs_to_the_request_that_asked_for_it(
     assert trace_of(connection, run.id) == (TRACE, True, "request-of-the-submit")
 
 
-def test_what_a_worker_changes_of_a_run_is_audited_under_the_request_of_the_run(
+def test_a_workers_changes_to_a_run_are_audited_under_the_request_of_the_run(
     connection: Connection, worker: Client, org: Org, company: Company, since: Since
 ) -> None:
     run = run_of(connection, worker, org, company, HEADERS)
     other = run_of(connection, worker, org, company, None)
     since()
-    # The claim comes before the worker knows the request; a start is also made by the worker of another run.
+    # A worker claims before it knows the request, and may mark the start of another run.
     for headers in (None, OTHER_HEADERS):
         set_headers(connection, headers)
         run.take()
@@ -194,7 +194,7 @@ def test_a_repair_is_audited_under_the_request_of_the_run(
     assert sorted(found) == [("reconciled", "request-of-the-submit"), ("updated", "request-of-the-submit")]
 
 
-def test_whoever_cancels_a_run_is_audited_under_a_request_of_their_own(
+def test_a_cancel_is_audited_under_its_own_request(
     connection: Connection, worker: Client, org: Org, company: Company, since: Since
 ) -> None:
     run = run_of(connection, worker, org, company, HEADERS)
