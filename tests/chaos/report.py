@@ -53,7 +53,7 @@ def _lines(history: History) -> Iterator[str]:
     records = sum(len(delivery.record_ids) for delivery in history.deliveries)
     yield (
         f"{'deliveries':28} {len(history.deliveries)} with {records} records, "
-        f"of which {repeated_deliveries(history)} repeats, recognised by their key"
+        f"{repeated_deliveries(history)} of them repeats, recognised by their key"
     )
     chunks = sum(len(run.chunks) for run in history.runs)
     yield f"{'chunks compared':28} {chunks}"

@@ -309,7 +309,7 @@ def test_the_start_of_an_admitted_run_is_given_out_once(worker: Client) -> None:
     made_earlier = "update public.pipeline_runs set start_taken_at = null where id = any (%(ids)s::uuid[])"
     queue.end(runs[0])
     queue.end(runs[1])
-    # As if another transaction had admitted them than the one that created them.
+    # The test makes it look as if another transaction than the creating one had admitted them.
     queue.postgres.change(made_earlier, {"ids": runs[2:]})
     starts = [worker.call("worker.take_starts", limit=1)["starts"] for _ in range(3)]
     assert [[start["pipeline_run_id"] for start in one] for one in starts] == [[runs[2]], [runs[3]], []]
