@@ -24,7 +24,7 @@ def trigger_platform(environment: Mapping[str, str], *, port: int, task_environm
     """The control plane that stands in for Trigger.dev."""
     return Command(
         "trigger-platform",
-        [sys.executable, "-m", "local.trigger_platform", "--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, "-m", "local.trigger_platform", "--port", str(port)],
         ROOT,
         {**environment, "TASK_ENVIRONMENT_FILE": str(task_environment)},
     )

@@ -37,7 +37,6 @@ class Completion(Body):
     error: JsonObject | None = None
     retry: WorkerRetry | None = None
     usage: JsonObject | None = None
-    flushed_metadata: JsonObject | None = None
 
     @model_validator(mode="after")
     def _failure_has_error(self) -> Self:

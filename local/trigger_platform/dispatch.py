@@ -99,8 +99,8 @@ class Dispatch:
                 self._timers.after(("ttl", run.id), ttl.total_seconds(), lambda: self._expire(run))
         self._snapshots.move(run, ExecutionStatus.QUEUED, status, description)
         if is_known:
-            queued_at = (run.delay_until or run.created_at).timestamp() * 1000
-            self._queues.enqueue(run.id, run.queue, run.concurrency_key, queued_at - run.priority_ms)
+            queued_at = run.delay_until or run.created_at
+            self._queues.enqueue(run.id, run.queue, run.concurrency_key, queued_at.timestamp())
 
     def _resolve(self, run: Run) -> tuple[Worker | None, Task | None]:
         worker = run.worker or self._workers.current

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from local.trigger_platform import retries, run_metadata, task_errors
+from local.trigger_platform import retries, task_errors
 from local.trigger_platform.clock import Timers
 from local.trigger_platform.dispatch import Dispatch
 from local.trigger_platform.errors import PlatformError
@@ -15,7 +15,6 @@ from local.trigger_platform.models import (
     Run,
     RunStatus,
 )
-from local.trigger_platform.packets import parse_packet
 from local.trigger_platform.queues import RunQueues
 from local.trigger_platform.snapshots import Snapshots
 from local.trigger_platform.state import State
@@ -87,7 +86,6 @@ class Engine:
             raise PlatformError(400, "Run is already finished")
         run.attempt_snapshot_ids.clear()
         run.usage_ms += float((completion.get("usage") or {}).get("durationMs") or 0)
-        self._apply_metadata(run, completion)
         self._waits.unblock(run)
         if run.snapshot.status is ExecutionStatus.PENDING_CANCEL:
             self._finish_cancelled(run)
@@ -135,16 +133,6 @@ class Engine:
                 self._snapshots.notify(run)
                 return "RETRY_IMMEDIATELY"
         return "RUN_FINISHED"
-
-    def _apply_metadata(self, run: Run, completion: JsonObject) -> None:
-        flushed = completion.get("flushedMetadata") or {}
-        try:
-            changes = parse_packet(flushed.get("data"), flushed.get("dataType") or "application/json")
-            if isinstance(changes, dict):
-                run_metadata.apply_changes(run, changes, self._state, self._timers.now())
-        except (PlatformError, ValueError) as error:
-            # The outcome of the attempt counts more than its metadata.
-            logger.warning("metadata of %s was dropped: %s", run.friendly_id, error)
 
     def cancel(self, run: Run, reason: str = "Canceled by user", *, worker_is_gone: bool = False) -> bool:
         """Cancel the run at once; the worker that executes it is told afterwards. False if it was over."""

@@ -25,14 +25,16 @@ class RunStatus(StrEnum):
     TIMED_OUT = "TIMED_OUT"
 
 
-FAILED_STATUSES = frozenset(
-    {RunStatus.COMPLETED_WITH_ERRORS, RunStatus.SYSTEM_FAILURE, RunStatus.CRASHED, RunStatus.TIMED_OUT}
+# A run that ended so gives its idempotency key free.
+KEYLESS_STATUSES = frozenset(
+    {
+        RunStatus.COMPLETED_WITH_ERRORS,
+        RunStatus.SYSTEM_FAILURE,
+        RunStatus.CRASHED,
+        RunStatus.TIMED_OUT,
+        RunStatus.EXPIRED,
+    }
 )
-FINAL_STATUSES = FAILED_STATUSES | {
-    RunStatus.CANCELED,
-    RunStatus.COMPLETED_SUCCESSFULLY,
-    RunStatus.EXPIRED,
-}
 
 
 class ExecutionStatus(StrEnum):
@@ -136,15 +138,12 @@ class Worker:
 @dataclass(slots=True, eq=False)
 class Batch:
     id: str
-    created_at: datetime
-    updated_at: datetime
     run_count: int
     parent_id: str | None
-    waitpoint: Waitpoint | None
-    idempotency_key: str | None
+    waitpoint: Waitpoint | None = None
     run_ids: dict[int, str] = field(default_factory=dict)
     sealed: bool = False
-    completed_at: datetime | None = None
+    completed: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -166,14 +165,10 @@ class Run:
     # The queue that the caller named; otherwise the task's own decides, once the task is known.
     asked_queue: str | None = None
     concurrency_key: str | None = None
-    priority_ms: int = 0
     tags: list[str] = field(default_factory=list)
-    metadata: JsonObject | None = None
-    is_test: bool = False
     ttl: str | None = None
     delay_until: datetime | None = None
     idempotency_key: str | None = None
-    idempotency_key_expires_at: datetime | None = None
     idempotency_key_options: JsonObject | None = None
     max_attempts: int | None = None
     max_duration: float | None = None
@@ -185,7 +180,6 @@ class Run:
     batch_id: str | None = None
     # All batches that count on this run: one found by its idempotency key belongs to a later batch too.
     member_of: set[str] = field(default_factory=set)
-    schedule_id: str | None = None
 
     # Set when a worker takes the run; it then stays with that worker's version.
     worker: Worker | None = None

@@ -12,8 +12,8 @@ Group = tuple[str, str]
 class RunQueues:
     """Decides which run goes next. Runs are named by id; nothing else about them is known here.
 
-    Order within a group is by score (time of queueing, moved ahead by the priority), and among groups the
-    group whose first run has the lowest score wins. A run holds its slot from `take` to `release`.
+    Order within a group is by score (time of queueing), and among groups the group whose first run has the
+    lowest score wins. A run holds its slot from `take` to `release`.
     """
 
     def __init__(self, max_executing: int) -> None:

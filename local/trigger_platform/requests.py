@@ -91,7 +91,6 @@ def caller_of(request: Request, scope: str) -> Caller:
     request_key = headers.get("x-trigger-request-idempotency-key")
     return Caller(
         idempotency_key=key or None,
-        idempotency_key_ttl=headers.get("idempotency-key-ttl"),
         request_key=f"{scope} {request_key}" if request_key else None,
         traceparent=headers.get("traceparent"),
         from_worker=headers.get("x-trigger-worker") is not None,

@@ -14,7 +14,7 @@ from croniter import croniter
 
 from local.trigger_platform.clock import Timers, iso
 from local.trigger_platform.ids import friendly, new_id
-from local.trigger_platform.models import Run, Task, Worker
+from local.trigger_platform.models import Task, Worker
 from local.trigger_platform.packets import dump_json
 from local.trigger_platform.trigger_request import Caller, TriggerOptions, TriggerRequest
 from local.trigger_platform.triggering import Triggering
@@ -59,9 +59,6 @@ class Schedules:
         self._timers = timers
         self._schedules: dict[str, Schedule] = {}
 
-    def find(self, schedule_id: str) -> Schedule | None:
-        return next((found for found in self._schedules.values() if found.id == schedule_id), None)
-
     def sync(self, worker: Worker) -> None:
         """Take over the schedules of a new worker. One that did not change keeps its id and history."""
         wanted = {task.id: task for task in worker.tasks.values() if task.cron}
@@ -75,15 +72,13 @@ class Schedules:
             self._schedules[task.id] = self._new(task)
             self._plan(self._schedules[task.id])
 
-    def run(self, schedule: Schedule, moment: datetime) -> Run:
-        """Trigger the schedule's task as if the moment had come."""
+    def _run(self, schedule: Schedule, moment: datetime) -> None:
         request = TriggerRequest(
             payload=schedule.payload(moment),
             options=TriggerOptions(payload_type="application/super+json"),
         )
         schedule.last_run_at = moment
-        run, _ = self._triggering.trigger(schedule.task_id, request, Caller(schedule_id=schedule.id))
-        return run
+        self._triggering.trigger(schedule.task_id, request, Caller(is_schedule=True))
 
     @staticmethod
     def _new(task: Task) -> Schedule:
@@ -95,7 +90,7 @@ class Schedules:
         def due() -> None:
             self._plan(schedule)
             if self.is_connected():
-                self.run(schedule, moment)
+                self._run(schedule, moment)
             else:
                 logger.info("schedule of %s skipped: no CLI is connected", schedule.task_id)
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pydantic import AnyHttpUrl, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,7 +16,6 @@ class Settings(BaseSettings):
     trigger_secret_key: str = Field(pattern=r"^tr_dev_.+")
     trigger_project_ref: str = Field(pattern=r"^proj_.+")
     task_environment_file: Path | None = None
-    trigger_public_url: AnyHttpUrl | None = None
 
     # A worker that was silent for this long is given up. The CLI's heartbeat comes every 30 s.
     trigger_heartbeat_timeout_seconds: float = Field(default=300, gt=0)

@@ -109,9 +109,9 @@ class Waits:
     def try_complete_batch(self, batch: Batch) -> None:
         """Complete the batch if it has all its items and all their runs are finished."""
         runs = [self._state.runs.get(run_id) for run_id in batch.run_ids.values()]
-        if batch.completed_at or not batch.sealed or any(run and not run.is_finished for run in runs):
+        if batch.completed or not batch.sealed or any(run and not run.is_finished for run in runs):
             return
-        batch.completed_at = batch.updated_at = self._timers.now()
+        batch.completed = True
         self._state.note_batch_finished(batch)
         if batch.waitpoint:
             self.complete(batch.waitpoint, "Batch waitpoint completed", "application/json")
