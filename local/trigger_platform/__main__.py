@@ -7,13 +7,13 @@ from types import FrameType
 import uvicorn
 from pydantic import ValidationError
 
-from local.trigger_platform.http import create_app
+from local.trigger_platform.app import create_app
 from local.trigger_platform.platform import Platform
 from local.trigger_platform.settings import Settings
 
 
 class Server(uvicorn.Server):
-    """Ends the requests on hold as soon as it is asked to stop; uvicorn would wait for them."""
+    """Ends held requests as soon as it is told to stop; uvicorn would wait for them."""
 
     def __init__(self, config: uvicorn.Config, platform: Platform) -> None:
         super().__init__(config)
@@ -38,7 +38,7 @@ def main() -> int:
         host="127.0.0.1",
         port=port,
         access_log=False,
-        # Longer than clients keep idle connections, so that none is closed while a request is on its way.
+        # Longer than clients keep idle connections: closing one first could lose a request on its way.
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
     )

@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from local.trigger_platform import presenters
+from local.trigger_platform import wire_shapes
 from local.trigger_platform.errors import PlatformError
 from local.trigger_platform.ids import friendly
 from local.trigger_platform.models import JsonObject, Run
-from local.trigger_platform.requests import (
+from local.trigger_platform.route_dependencies import (
     MAX_TRIGGER_BYTES,
     PlatformOf,
     caller_of,
@@ -18,7 +18,7 @@ from local.trigger_platform.requests import (
 from local.trigger_platform.trigger_request import BatchItem, BatchRequest, TriggerRequest
 
 router = APIRouter(dependencies=[Depends(require_secret_key)])
-public_router = APIRouter()
+signed_url_router = APIRouter()
 
 _MAX_PACKET_BYTES = 64 * 1024 * 1024
 
@@ -64,12 +64,12 @@ async def add_batch_items(batch_id: str, request: Request, platform: PlatformOf)
 @router.get("/api/v3/runs/{run_id}")
 async def retrieve_run(run_id: str, platform: PlatformOf) -> JsonObject:
     run = platform.state.find(run_id)
-    return presenters.run_details(run, platform.state, platform.packets, platform.environment.id)
+    return wire_shapes.run_details(run, platform.state, platform.packets, platform.environment.id)
 
 
 @router.get("/api/v1/runs")
 async def list_runs(request: Request, platform: PlatformOf) -> JsonObject:
-    """List runs, newest first, filtered as the SDK's `runs.list` asks."""
+    """List runs, newest first, with the filters of the SDK's `runs.list`."""
     query = request.query_params
     asked_size = query.get("page[size]", "25")
     if not asked_size.isdecimal():
@@ -82,7 +82,7 @@ async def list_runs(request: Request, platform: PlatformOf) -> JsonObject:
 
     def matches(run: Run) -> bool:
         return (
-            wanted("status", [presenters.api_status(run)])
+            wanted("status", [wire_shapes.api_status(run)])
             and wanted("taskIdentifier", [run.task_id])
             and wanted("tag", run.tags)
             and wanted("batch", [friendly("batch", run.batch_id or "")])
@@ -94,7 +94,7 @@ async def list_runs(request: Request, platform: PlatformOf) -> JsonObject:
     page = runs[start : start + size]
     environment = {"id": platform.environment.id, "name": "dev", "user": "local"}
     more = {"next": page[-1].friendly_id} if len(runs) > start + size else {}
-    data = [presenters.run_summary(run) | {"env": environment} for run in page]
+    data = [wire_shapes.run_summary(run) | {"env": environment} for run in page]
     return {"data": data, "pagination": more}
 
 
@@ -115,14 +115,14 @@ async def packet_upload(path: str, platform: PlatformOf) -> JsonObject:
     return {"presignedUrl": platform.packets.url(path, "PUT"), "storagePath": path}
 
 
-@public_router.get("/packets/{path:path}")
+@signed_url_router.get("/packets/{path:path}")
 async def download(path: str, expires: int, signature: str, platform: PlatformOf) -> Response:
     platform.packets.verify(path, "GET", expires, signature)
     packet = platform.packets.get(path)
     return Response(packet.content, headers={"content-type": packet.data_type})
 
 
-@public_router.put("/packets/{path:path}")
+@signed_url_router.put("/packets/{path:path}")
 async def upload(path: str, expires: int, signature: str, request: Request, platform: PlatformOf) -> Response:
     platform.packets.verify(path, "PUT", expires, signature)
     data_type = request.headers.get("content-type", "application/json")

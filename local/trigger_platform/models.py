@@ -1,4 +1,4 @@
-"""What the platform keeps: runs with their latest snapshot, waitpoints, batches, workers and their tasks."""
+"""The platform's records: runs with their latest snapshot, waitpoints, batches, workers and their tasks."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,8 +25,8 @@ class RunStatus(StrEnum):
     TIMED_OUT = "TIMED_OUT"
 
 
-# A run that ended so gives its idempotency key free.
-KEYLESS_STATUSES = frozenset(
+# These release the run's idempotency key: the same key then starts a new run.
+KEY_RELEASING_STATUSES = frozenset(
     {
         RunStatus.COMPLETED_WITH_ERRORS,
         RunStatus.SYSTEM_FAILURE,
@@ -38,7 +38,7 @@ KEYLESS_STATUSES = frozenset(
 
 
 class ExecutionStatus(StrEnum):
-    """What the worker is told about a run; finer than RunStatus."""
+    """A run's state as its worker sees it; finer than RunStatus."""
 
     RUN_CREATED = "RUN_CREATED"
     DELAYED = "DELAYED"
@@ -87,7 +87,7 @@ class Waitpoint:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One reason why a run waits. `batch_id` and `batch_index` place a child within the parent's batch."""
+    """A waitpoint that a run waits for, and the place of the child in the parent's batch, if it has one."""
 
     waitpoint: Waitpoint
     batch_id: str | None = None
@@ -96,7 +96,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of a run at one moment. Workers act on a snapshot, so that a late message can be refused."""
+    """A run's state between two changes. Workers name it in their messages, so late ones can be refused."""
 
     id: str
     previous_id: str | None
@@ -162,7 +162,7 @@ class Run:
     trigger_source: str
     root_trigger_source: str
     task_kind: str = "STANDARD"
-    # The queue that the caller named; otherwise the task's own decides, once the task is known.
+    # The queue that the caller named. Without one, the task's own queue applies once the task is known.
     asked_queue: str | None = None
     concurrency_key: str | None = None
     tags: list[str] = field(default_factory=list)
@@ -178,7 +178,7 @@ class Run:
     depth: int = 0
     resumes_parent: bool = False
     batch_id: str | None = None
-    # All batches that count on this run: one found by its idempotency key belongs to a later batch too.
+    # The batches that wait for this run: a run found by its idempotency key can belong to several.
     member_of: set[str] = field(default_factory=set)
 
     # Set when a worker takes the run; it then stays with that worker's version.

@@ -1,6 +1,6 @@
-"""Declarative schedules: tasks with a cron pattern are triggered when their time comes.
+"""Declarative schedules: a task with a cron pattern is triggered when it is due.
 
-As on the platform, a dev environment's schedules only run while the CLI is connected.
+Schedules run only while the CLI is connected, as in a dev environment of Trigger.dev.
 """
 
 import logging
@@ -31,12 +31,12 @@ class Schedule:
     last_run_at: datetime | None = None
 
     def after(self, moment: datetime, count: int) -> list[datetime]:
-        """Return the next moments, in UTC, of a pattern that is meant in the schedule's own time zone."""
+        """Return the next due times in UTC. The pattern is read in the schedule's own time zone."""
         pattern = croniter(self.cron, moment.astimezone(ZoneInfo(self.timezone)))
         return [pattern.get_next(datetime).astimezone(UTC) for _ in range(count)]
 
     def payload(self, moment: datetime) -> str:
-        """Return ScheduledTaskPayload of `@trigger.dev/core` as Super JSON, which keeps dates dates."""
+        """Return ScheduledTaskPayload of `@trigger.dev/core` as Super JSON, which marks the dates."""
         upcoming = self.after(moment, 5)
         payload: dict[str, Any] = {
             "scheduleId": self.id,
@@ -60,7 +60,7 @@ class Schedules:
         self._schedules: dict[str, Schedule] = {}
 
     def sync(self, worker: Worker) -> None:
-        """Take over the schedules of a new worker. One that did not change keeps its id and history."""
+        """Replace the schedules by those of a new worker. An unchanged one keeps its id and its last run."""
         wanted = {task.id: task for task in worker.tasks.values() if task.cron}
         for task_id in [task_id for task_id in self._schedules if task_id not in wanted]:
             self._timers.cancel(("schedule", task_id))

@@ -1,4 +1,4 @@
-"""What a caller may ask for when it triggers runs, as the request bodies and headers say it."""
+"""The bodies and headers of requests that trigger runs."""
 
 from typing import Annotated, Any
 
@@ -40,7 +40,7 @@ class TriggerOptions(Body):
     resume_parent_on_completion: bool = False
     lock_to_version: str | None = None
 
-    # Options of the real platform that would be ignored here.
+    # Options of the real platform that are refused here.
     debounce: Any = None
     gates: Any = None
     concurrency: Any = None
@@ -69,7 +69,7 @@ class TriggerRequest(Body):
     options: TriggerOptions = Field(default_factory=TriggerOptions)
 
     def payload_data(self) -> str | None:
-        """Return the payload serialised: the SDK does that itself, other callers send plain JSON."""
+        """Return the serialised payload: the SDK sends it so, other callers send plain JSON."""
         if self.options.payload_type == "application/json":
             return dump_json(self.payload) if "payload" in self.model_fields_set else None
         return self.payload if isinstance(self.payload, str) else None
@@ -88,7 +88,7 @@ class BatchRequest(Body):
 
 
 class Caller(Body):
-    """Who asks, as the request headers say: the API, or a task (`from_worker`)."""
+    """Who triggers: the API, a task (`from_worker`) or a schedule."""
 
     idempotency_key: Annotated[str, Field(max_length=2048)] | None = None
     request_key: str | None = None

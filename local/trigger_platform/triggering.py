@@ -1,4 +1,4 @@
-"""Taking runs in: idempotency keys, the new run, batches."""
+"""Creates runs and batches, or finds earlier ones by their idempotency key."""
 
 from local.trigger_platform import ids
 from local.trigger_platform.clock import Timers
@@ -6,7 +6,7 @@ from local.trigger_platform.dispatch import Dispatch
 from local.trigger_platform.durations import format_duration, parse_moment
 from local.trigger_platform.errors import PlatformError
 from local.trigger_platform.models import (
-    KEYLESS_STATUSES,
+    KEY_RELEASING_STATUSES,
     Batch,
     ExecutionStatus,
     JsonObject,
@@ -54,7 +54,7 @@ class Triggering:
         batch: Batch | None = None,
         index: int | None = None,
     ) -> tuple[Run, bool]:
-        """Return the run and whether it is an earlier one, found by its idempotency key.
+        """Create a run, or find one by its idempotency key. Return it and whether it was found.
 
         Raises PlatformError (422) for options out of bounds.
         """
@@ -88,7 +88,7 @@ class Triggering:
         return run, is_cached
 
     def create_batch(self, request: BatchRequest, caller: Caller) -> tuple[Batch, bool]:
-        """Open a batch whose items follow; a parent that waits for it waits from now on."""
+        """Create a batch whose items follow. A parent that waits for it waits from now on."""
         key = f"batch:{request.idempotency_key}" if request.idempotency_key else None
         repeated = self._state.requests.get(key or "") or self._state.requests.get(caller.request_key or "")
         if repeated in self._state.batches:
@@ -104,7 +104,7 @@ class Triggering:
         return batch, False
 
     def add_items(self, batch: Batch, items: list[BatchItem], caller: Caller) -> tuple[int, int]:
-        """Start the batch's runs and seal it when all are there. Returns (accepted, known already)."""
+        """Start a run for each new item; seal the batch when it is full. Return (accepted, already known)."""
         accepted = known = 0
         parent = self._state.runs.get(batch.parent_id or "")
         for item in items:
@@ -131,7 +131,7 @@ class Triggering:
         run = self._state.runs.get(self._state.keyed.get((task_id, key), ""))
         if run is None:
             return None
-        if run.status in KEYLESS_STATUSES:
+        if run.status in KEY_RELEASING_STATUSES:
             self._state.drop_key(run)
             return None
         return run
@@ -151,7 +151,7 @@ class Triggering:
         task = known.tasks.get(task_id) if known else None
         delay_until = parse_moment(options.delay, now) if options.delay else None
         status = RunStatus.DELAYED if delay_until else RunStatus.PENDING
-        # What a task starts is part of its trace. Any other run has its own, with the caller's beside it.
+        # A run that a task starts joins its trace. Any other starts a trace and has the caller's as external.
         traceparent, span_id = ids.new_traceparent(caller.traceparent if caller.from_worker else None)
         trace_context: JsonObject = {"traceparent": traceparent}
         if not caller.from_worker:

@@ -1,4 +1,4 @@
-"""What the CLI is told about the runs it executes: the message on handing out, the attempt, its outcome."""
+"""Answers to the CLI about the runs it executes: runs handed out, attempts started and completed."""
 
 from datetime import datetime
 
@@ -6,9 +6,9 @@ from local.trigger_platform.clock import iso, iso_or_none
 from local.trigger_platform.environment import Environment
 from local.trigger_platform.ids import friendly
 from local.trigger_platform.models import JsonObject, Run, RunStatus, Task, Worker
-from local.trigger_platform.presenters import short_run, short_snapshot
+from local.trigger_platform.wire_shapes import short_run, short_snapshot
 
-# name → (vCPU, GB); the local machine gives every run what it has, tasks only read these.
+# name → (vCPU, GB). Tasks read these; nothing here enforces them.
 _MACHINES = {
     "micro": (0.25, 0.25),
     "small-1x": (0.5, 0.5),
@@ -68,7 +68,7 @@ def started_attempt(run: Run, environment: Environment, waited_since: datetime) 
 
 
 def completed_attempt(run: Run, attempt_status: str, environment: Environment) -> JsonObject:
-    """Return the outcome. A run that ended in the worker's hands is described in full."""
+    """Return the outcome, with the whole run if it finished without being cancelled."""
     if not run.is_finished or run.status is RunStatus.CANCELED:
         cancelled = {"alreadyFinished": False} if run.is_finished else {}
         short = {"snapshot": short_snapshot(run.snapshot), "run": short_run(run)}

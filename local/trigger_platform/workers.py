@@ -1,4 +1,4 @@
-"""Background workers: the builds of the tasks that the CLI registered, and which of them is current."""
+"""Background workers: the builds of the tasks that the CLI registered. The newest is current."""
 
 from collections import OrderedDict
 from typing import Self
@@ -48,7 +48,7 @@ class TaskManifest(Body):
 
 
 class WorkerManifest(Body):
-    """The part of the CLI's registration that the platform acts on."""
+    """The part of the CLI's registration that the platform uses."""
 
     tasks: list[TaskManifest] = Field(min_length=1)
     queues: list[QueueManifest] | None = None
@@ -57,7 +57,7 @@ class WorkerManifest(Body):
 
 
 class Workers:
-    """The registered workers. The CLI asks for runs in the name of the newest build that it knows."""
+    """The registered workers. The CLI names the newest build that it knows when it asks for runs."""
 
     def __init__(self, now: Now) -> None:
         self._now = now
@@ -69,7 +69,7 @@ class Workers:
         return next(reversed(self._workers.values()), None)
 
     def register(self, manifest: WorkerManifest) -> Worker:
-        """Return the new current worker; the same build registered twice in a row is one worker."""
+        """Make a build the current worker and return it. The same build twice in a row is one worker."""
         current = self.current
         if current and current.content_hash == manifest.content_hash:
             return current
@@ -126,6 +126,6 @@ def _queue_limits(manifest: WorkerManifest) -> dict[str, int | None]:
     for task in manifest.tasks:
         if task.queue:
             limits[task.queue.name or own_queue(task.id)] = task.queue.concurrency_limit
-    # A queue declared with queue() says its limit itself; tasks on it may repeat it only partly.
+    # The limit of a queue that queue() declares counts; tasks on that queue may repeat only parts of it.
     limits.update({queue.name: queue.concurrency_limit for queue in manifest.queues or [] if queue.name})
     return limits

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from local.trigger_platform.http import create_app
+from local.trigger_platform.app import create_app
 from tests.platform.bench import ACCESS_TOKEN, PROJECT_REF, SECRET_KEY, Bench, task
 
 

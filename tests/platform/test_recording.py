@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from local.trigger_platform.http import create_app
+from local.trigger_platform.app import create_app
 from tests.platform.bench import ACCESS_TOKEN, PROJECT_REF, SECRET_KEY, Bench
 
 RECORDING = Path(__file__).parent / "recording.jsonl"

@@ -1,4 +1,4 @@
-"""The shapes in which runs, snapshots and messages go over the wire."""
+"""Runs, snapshots and waitpoints as JSON, in the shapes of Trigger.dev's API."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _COMPLETED = frozenset({"COMPLETED", "CANCELED", "FAILED", "CRASHED", "SYSTEM_FA
 
 
 def _present(**fields: Any) -> JsonObject:  # noqa: ANN401 (JSON)
-    """Return the fields that have a value: on the wire an unset field is absent, not null."""
+    """Return the fields that are set: answers leave out the others."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -105,7 +105,7 @@ def short_run(run: Run) -> JsonObject:
 
 
 def latest_execution(run: Run) -> JsonObject:
-    """Return RunExecutionData: the latest snapshot, and what the run was waiting for if it goes on."""
+    """Return RunExecutionData: the latest snapshot and, for a resumed run, its completed waitpoints."""
     snapshot = run.snapshot
     return _present(
         version="1",
@@ -117,7 +117,7 @@ def latest_execution(run: Run) -> JsonObject:
 
 
 def _in_order(blocks: tuple[Block, ...]) -> list[Block]:
-    """Children by their index, then what has none: the batch itself comes last."""
+    """Children by their index, then the batch itself."""
     return sorted(blocks, key=lambda block: (block.batch_index is None, block.batch_index or 0))
 
 
@@ -125,7 +125,7 @@ def _completed_waitpoint(block: Block) -> JsonObject:
     waitpoint = block.waitpoint
     by_run = None
     if waitpoint.run_id:
-        # The batch through which this parent waits: a child found by its key may be of an earlier one.
+        # The batch in which this parent waits: a child found by its key may come from an earlier batch.
         batch = _reference("batch", block.batch_id)
         by_run = _present(id=waitpoint.run_id, friendlyId=friendly("run", waitpoint.run_id), batch=batch)
     is_batch = waitpoint.kind is WaitpointKind.BATCH
