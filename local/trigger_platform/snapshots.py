@@ -40,12 +40,8 @@ class Snapshots:
         self.notify: Callable[[Run], None] = lambda run: None
         self.stalled: Callable[[Run], None] = lambda run: None
         self._timers = timers
-        self._heartbeat_timeout = heartbeat_timeout
+        self.heartbeat_timeout = heartbeat_timeout
         self._pending_timeout = pending_timeout
-
-    @property
-    def heartbeat_timeout(self) -> float:
-        return self._heartbeat_timeout
 
     def move(
         self,
@@ -82,7 +78,7 @@ class Snapshots:
         if status not in _HELD and status not in _HANDED_OVER:
             self._timers.cancel(("heartbeat", run.id))
             return
-        seconds = self._heartbeat_timeout if status in _HELD else self._pending_timeout
+        seconds = self.heartbeat_timeout if status in _HELD else self._pending_timeout
 
         def check() -> None:
             if run.snapshot.id == snapshot_id:

@@ -10,7 +10,8 @@ from local.trigger_platform.models import JsonObject
 from local.trigger_platform.packets import dump_json
 
 MAX_TAGS = 10
-_UNSUPPORTED = ("debounce", "gates", "concurrency", "idempotency_key_ttl", "metadata", "priority", "test")
+# Options that only the real platform honours.
+_UNSUPPORTED = ("debounce", "gates", "concurrency", "idempotencyKeyTTL", "metadata", "priority", "test")
 
 Tag = Annotated[str, Field(max_length=128)]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
@@ -25,6 +26,8 @@ class QueueOption(Body):
 
 
 class TriggerOptions(Body):
+    model_config = ConfigDict(extra="allow")
+
     queue: QueueOption | None = None
     concurrency_key: Text | None = None
     idempotency_key: Annotated[str, Field(max_length=2048)] | None = None
@@ -40,19 +43,10 @@ class TriggerOptions(Body):
     resume_parent_on_completion: bool = False
     lock_to_version: str | None = None
 
-    # Options of the real platform that are refused here.
-    debounce: Any = None
-    gates: Any = None
-    concurrency: Any = None
-    idempotency_key_ttl: Annotated[Any, Field(alias="idempotencyKeyTTL")] = None
-    metadata: Any = None
-    priority: Any = None
-    test: bool = False
-
     def check(self) -> None:
         """Raise PlatformError (422) if they cannot be honoured."""
         for name in _UNSUPPORTED:
-            if getattr(self, name):
+            if (self.model_extra or {}).get(name):
                 raise PlatformError(422, f"The local platform does not support the option {name}")
         if isinstance(self.tags, list) and len(self.tags) > MAX_TAGS:
             raise PlatformError(
