@@ -60,14 +60,6 @@ def test_the_key_of_an_expired_run_starts_a_new_one() -> None:
     assert bench.trigger("hello", idempotencyKey="key") is not expired
 
 
-def test_a_key_ends_with_its_ttl(bench: Bench) -> None:
-    run = bench.trigger("hello", idempotencyKey="key", idempotencyKeyTTL="60s")
-    bench.advance(59)
-    assert bench.trigger("hello", idempotencyKey="key") is run
-    bench.advance(1)
-    assert bench.trigger("hello", idempotencyKey="key") is not run
-
-
 def test_a_repeated_request_is_not_a_second_run(bench: Bench) -> None:
     caller = Caller(request_key="trigger hello 1")
     run, _ = bench.trigger_as(caller, "hello")
@@ -125,14 +117,6 @@ def test_a_delayed_run_is_queued_when_its_delay_is_over(bench: Bench) -> None:
     assert bench.take() == []
     bench.advance(1)
     assert bench.take() == [run]
-
-
-def test_priority_moves_a_run_ahead_by_seconds(bench: Bench) -> None:
-    first = bench.trigger("hello")
-    bench.advance(5)
-    early = bench.trigger("hello", priority=10)
-    late = bench.trigger("hello", priority=4)
-    assert bench.take() == [early, first, late]
 
 
 def test_tags_are_limited_in_number(bench: Bench) -> None:

@@ -1,10 +1,9 @@
-import { AbortTaskRunError, logger, metadata, task } from "@trigger.dev/sdk";
+import { AbortTaskRunError, logger, task } from "@trigger.dev/sdk";
 
 /** Succeeds and returns its inputs. */
 export const hello = task({
   id: "hello",
   run: async (payload: { name: string }, { ctx }) => {
-    metadata.set("step", "done");
     logger.info("hello", { name: payload.name });
     return {
       greeting: `hello ${payload.name}`,

@@ -1,4 +1,4 @@
-"""The HTTP application: all routes, the socket beside them, errors in the platform's own shapes."""
+"""The HTTP application: the routes, the CLI's socket, and errors in Trigger.dev's shapes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from local.trigger_platform import api_routes, attempt_routes, cli_routes
 from local.trigger_platform.errors import PlatformError
 from local.trigger_platform.models import JsonObject
 from local.trigger_platform.platform import Platform
-from local.trigger_platform.requests import MissingAuthorizationError
+from local.trigger_platform.route_dependencies import MissingAuthorizationError
 
 _UNAUTHORIZED = {
     "title": "Unauthorized",
@@ -26,7 +26,7 @@ _UNAUTHORIZED = {
 
 
 def create_app(platform: Platform) -> ASGIApp:
-    """Return the ASGI application of a platform. Its timers run for as long as the application does."""
+    """Return the platform's ASGI application, which also runs the platform's timers."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -39,12 +39,12 @@ def create_app(platform: Platform) -> ASGIApp:
     app = FastAPI(title="Trigger.dev on one machine", lifespan=lifespan, openapi_url=None)
     app.state.platform = platform
     for router in (
-        cli_routes.person_router,
+        cli_routes.access_token_router,
         cli_routes.router,
         attempt_routes.router,
-        attempt_routes.sink_router,
+        attempt_routes.telemetry_router,
         api_routes.router,
-        api_routes.public_router,
+        api_routes.signed_url_router,
     ):
         app.include_router(router)
 

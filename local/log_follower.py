@@ -1,4 +1,4 @@
-"""The one log on the screen: every process's lines as they come, behind its coloured name."""
+"""One log on the screen: the new lines of all log files, each after the coloured name of its process."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ _COLOURS = (36, 33, 32, 35, 34, 31)
 _POLL_SECONDS = 0.1
 
 
-class Console:
-    """Prints sentences of the stack's own and, inside a `with`, what the logs in `logs` gain.
-
-    `logs` may grow while it is followed.
-    """
+class LogFollower:
+    """Inside a `with` block, prints the lines that are added to `logs`. The list may grow meanwhile."""
 
     def __init__(self, logs: Sequence[Path]) -> None:
         self._logs = logs
@@ -30,7 +27,7 @@ class Console:
         self._follower = threading.Thread(target=self._follow, daemon=True)
         self._closing = ExitStack()
 
-    def __enter__(self) -> Console:
+    def __enter__(self) -> LogFollower:
         self._follower.start()
         return self
 
@@ -42,7 +39,7 @@ class Console:
         self._closing.close()
 
     def say(self, sentence: str) -> None:
-        """Prints a sentence of the stack's own."""
+        """Prints a sentence under the name `stack`."""
         self._print("stack", sentence, 1)
 
     def _follow(self) -> None:

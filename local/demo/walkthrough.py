@@ -1,4 +1,4 @@
-"""What the demo does, as the product's three kinds of users do it: operator, frontend, server integration."""
+"""The demo's actions, each by the kind of user who takes it: operator, frontend, server integration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 from rich.console import Console
 
-from local.demo.api import Api, ApiError
-from local.demo.errors import DemoError
+from local.demo.api_client import Api, ApiError
+from local.demo.demo_org import ADMIN, SeededOrg, derive, seed, sign_in
 from local.demo.models import ApiToken, AuthContext, Blueprint, BlueprintWithSteps, PipelineRun, Submitted
 from local.demo.progress import follow
-from local.demo.seeding import ADMIN, SeededOrg, derive, seed, sign_in
 from local.demo.webhook_receiver import WebhookReceiver
+from local.errors import DemoError
 from local.private_file import write_private
 from local.settings import ROOT
 
@@ -24,7 +24,7 @@ SAMPLE = ROOT / "local" / "samples" / "companies.csv"
 BLUEPRINT_NAME = "Clean companies"
 _SECRET_NAME = "demo_webhook_key"  # noqa: S105 (the name of a secret, not its value)
 
-# A company without name or country is of no use to anybody who receives the records.
+# Records without name or country are useless to their receiver.
 _COMPANY_SCHEMA = {
     "type": "object",
     "required": ["name", "country"],
@@ -38,8 +38,8 @@ _COMPANY_SCHEMA = {
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Where the demo takes place."""
+class Demo:
+    """The stack's environment, and where the demo keeps and prints what it makes."""
 
     environment: Mapping[str, str]
     folder: Path
@@ -63,9 +63,7 @@ class Scene:
 
 
 @dataclass(frozen=True)
-class Performance:
-    """What was played: the org, what was submitted, how the run ended, and who listened."""
-
+class DemoRun:
     org: SeededOrg
     submitted: Submitted
     run: PipelineRun
@@ -73,34 +71,34 @@ class Performance:
 
 
 @contextmanager
-def perform(scene: Scene) -> Iterator[tuple[Performance, Api]]:
-    """Plays the demo up to the end of the run; the webhook receiver listens while the block runs."""
-    org = seed(scene.environment)
-    scene.say("Org [b]Demo Data Services[/] with two companies and three people is there.")
-    webhook_secret = _webhook_secret(scene)
-    with WebhookReceiver(scene.receiver_port, webhook_secret) as receiver:
-        blueprint = _prepare(scene, org, receiver.url, webhook_secret)
-        with Api(scene.api_url, _api_token(scene, org)) as server:
-            submitted = _submit(scene, server, org, blueprint)
-            run = _follow(scene, server, submitted.pipeline_run.id)
-            yield Performance(org, submitted, run, receiver), server
+def run_demo(demo: Demo) -> Iterator[tuple[DemoRun, Api]]:
+    """Runs the demo until its run has ended. The webhook receiver listens while the block runs."""
+    org = seed(demo.environment)
+    demo.say("The org [b]Demo Data Services[/] has two companies and three users.")
+    webhook_secret = _webhook_secret(demo)
+    with WebhookReceiver(demo.receiver_port, webhook_secret) as receiver:
+        blueprint = _prepare(demo, org, receiver.url, webhook_secret)
+        with Api(demo.api_url, _api_token(demo, org)) as server:
+            submitted = _submit(demo, server, org, blueprint)
+            run = _follow(demo, server, submitted.pipeline_run.id)
+            yield DemoRun(org, submitted, run, receiver), server
 
 
-def _prepare(scene: Scene, org: SeededOrg, webhook_url: str, webhook_secret: str) -> Blueprint:
-    """What an org's admin sets up once, with a session: the webhook's secret and the blueprint."""
-    with Api(scene.api_url, sign_in(scene.environment, ADMIN)) as admin:
+def _prepare(demo: Demo, org: SeededOrg, webhook_url: str, webhook_secret: str) -> Blueprint:
+    """Sets the webhook's secret and the blueprint, as an org's admin does once, with a session."""
+    with Api(demo.api_url, sign_in(demo.environment, ADMIN)) as admin:
         context = admin.call("/v1/auth/context", {}, AuthContext)
         if context.org_id != org.org_id or context.role != ADMIN.role:
             raise DemoError(f"{ADMIN.email} signed in as {context.role} of org {context.org_id}.")
-        scene.say(f"{ADMIN.email} signed in; the API knows her as [b]{context.role}[/].")
+        demo.say(f"{ADMIN.email} signed in with the role [b]{context.role}[/].")
         admin.call_untyped("/v1/secrets/set", {"name": _SECRET_NAME, "value": webhook_secret})
         blueprint = _blueprint(admin, webhook_url)
-    scene.say(f"Blueprint [b]{blueprint.name}[/] version {blueprint.version} is ready.")
+    demo.say(f"Blueprint [b]{blueprint.name}[/] version {blueprint.version} is ready.")
     return blueprint
 
 
 def _blueprint(admin: Api, webhook_url: str) -> Blueprint:
-    """The demo's blueprint, made on the first run and brought up to date when its steps have changed."""
+    """The demo's blueprint: created on the first run, updated if its steps have changed."""
     steps = _steps(webhook_url)
     for known in admin.every("/v1/blueprints/list", {}, Blueprint):
         if known.name != BLUEPRINT_NAME:
@@ -137,27 +135,27 @@ def _steps(webhook_url: str) -> list[dict[str, Any]]:
     ]
 
 
-def _api_token(scene: Scene, org: SeededOrg) -> str:
-    """A token that acts for one company; the one of an earlier run as long as the API takes it."""
-    if scene.token_file.exists():
-        token = scene.token_file.read_text().strip()
-        if _accepted(scene, token):
+def _api_token(demo: Demo, org: SeededOrg) -> str:
+    """A token for one company: that of an earlier demo while the API accepts it, else a new one."""
+    if demo.token_file.exists():
+        token = demo.token_file.read_text().strip()
+        if _accepted(demo, token):
             return token
     company_id = org.company_ids["northwind"]
-    with Api(scene.api_url, sign_in(scene.environment, ADMIN)) as admin:
+    with Api(demo.api_url, sign_in(demo.environment, ADMIN)) as admin:
         made = admin.call(
             "/v1/api-tokens/create",
             {"name": "Demo server integration", "role": "member", "company_id": company_id},
             ApiToken,
         )
-    write_private(scene.token_file, f"{made.token}\n")
-    scene.say("An API token for the company [b]Northwind Traders[/] was made.")
+    write_private(demo.token_file, f"{made.token}\n")
+    demo.say("Created an API token for the company [b]Northwind Traders[/].")
     return made.token
 
 
-def _accepted(scene: Scene, token: str) -> bool:
+def _accepted(demo: Demo, token: str) -> bool:
     try:
-        with Api(scene.api_url, token) as server:
+        with Api(demo.api_url, token) as server:
             server.call("/v1/auth/context", {}, AuthContext)
     except ApiError as refusal:
         if refusal.status != 401:
@@ -166,29 +164,29 @@ def _accepted(scene: Scene, token: str) -> bool:
     return True
 
 
-def _submit(scene: Scene, server: Api, org: SeededOrg, blueprint: Blueprint) -> Submitted:
+def _submit(demo: Demo, server: Api, org: SeededOrg, blueprint: Blueprint) -> Submitted:
     fields = {"company_id": org.company_ids["northwind"], "blueprint_id": blueprint.id, "name": "CRM export"}
     submitted = server.upload("/v1/submissions/upload", SAMPLE, fields, Submitted)
-    scene.say(
+    demo.say(
         f"Uploaded {SAMPLE.relative_to(ROOT)} with the token: "
         f"[b]{submitted.submission.record_count}[/] records, "
         f"{submitted.submission.rejected_count} bad rows."
     )
     if not submitted.dispatched:
-        scene.say("Trigger.dev did not take the run at once; the reconciler starts it within a minute.")
+        demo.say("Trigger.dev did not accept the run. The reconciler starts it within a minute.")
     return submitted
 
 
-def _follow(scene: Scene, server: Api, pipeline_run_id: str) -> PipelineRun:
+def _follow(demo: Demo, server: Api, pipeline_run_id: str) -> PipelineRun:
     run_id = {"pipeline_run_id": pipeline_run_id}
     try:
-        return follow(scene.console, lambda: server.call("/v1/pipeline-runs/get", run_id, PipelineRun))
+        return follow(demo.console, lambda: server.call("/v1/pipeline-runs/get", run_id, PipelineRun))
     except (KeyboardInterrupt, DemoError):
-        # Nobody waits for it any more; on a stack that goes on running it would go on as well.
+        # The stack may go on running, and the run with it, although nobody waits for it.
         with suppress(DemoError):
             server.call_untyped("/v1/pipeline-runs/cancel", run_id)
         raise
 
 
-def _webhook_secret(scene: Scene) -> str:
-    return "whsec_" + base64.b64encode(derive(scene.environment, "webhook")).decode()
+def _webhook_secret(demo: Demo) -> str:
+    return "whsec_" + base64.b64encode(derive(demo.environment, "webhook")).decode()

@@ -1,32 +1,27 @@
-"""The shapes in which runs, snapshots and messages go over the wire."""
+"""Runs, snapshots and waitpoints as JSON, in the shapes of Trigger.dev's API."""
 
 from typing import Any
 
 from local.trigger_platform.clock import iso, iso_or_none
 from local.trigger_platform.ids import friendly
-from local.trigger_platform.models import Batch, Block, JsonObject, Run, RunStatus, Snapshot, WaitpointKind
+from local.trigger_platform.models import Block, JsonObject, Run, RunStatus, Snapshot, WaitpointKind
 from local.trigger_platform.packets import STORE_TYPE, PacketStore, parse_packet
-from local.trigger_platform.schedules import Schedule
 from local.trigger_platform.state import State
 from local.trigger_platform.task_errors import public_error
-
-CURRENT_API_VERSION = "2025-07-16"
 
 _COMPLETED = frozenset({"COMPLETED", "CANCELED", "FAILED", "CRASHED", "SYSTEM_FAILURE"})
 
 
 def _present(**fields: Any) -> JsonObject:  # noqa: ANN401 (JSON)
-    """Return the fields that have a value: on the wire an unset field is absent, not null."""
+    """Return the fields that are set: answers leave out the others."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def api_status(run: Run, api_version: str | None) -> str:
-    """Return the run's public status. Callers of before 2025-07 see a handed-out run as executing."""
+def api_status(run: Run) -> str:
+    """Return the run's public status."""
     match run.status:
         case RunStatus.PENDING:
             return "QUEUED"
-        case RunStatus.DEQUEUED if api_version != CURRENT_API_VERSION:
-            return "EXECUTING"
         case RunStatus.COMPLETED_SUCCESSFULLY:
             return "COMPLETED"
         case RunStatus.COMPLETED_WITH_ERRORS:
@@ -34,8 +29,8 @@ def api_status(run: Run, api_version: str | None) -> str:
     return run.status.value
 
 
-def run_summary(run: Run, api_version: str | None) -> JsonObject:
-    status = api_status(run, api_version)
+def run_summary(run: Run) -> JsonObject:
+    status = api_status(run)
     return _present(
         id=run.friendly_id,
         taskIdentifier=run.task_id,
@@ -52,7 +47,7 @@ def run_summary(run: Run, api_version: str | None) -> JsonObject:
         costInCents=0,
         baseCostInCents=0,
         durationMs=round(run.usage_ms),
-        isTest=run.is_test,
+        isTest=False,
         depth=run.depth,
         tags=sorted(run.tags),
         isQueued=status in ("QUEUED", "DELAYED", "PENDING_VERSION"),
@@ -64,31 +59,20 @@ def run_summary(run: Run, api_version: str | None) -> JsonObject:
         isWaiting=False,
         triggerFunction=_trigger_function(run),
         batchId=friendly("batch", run.batch_id) if run.batch_id else None,
-        metadata=run.metadata,
     )
 
 
-def run_details(
-    run: Run,
-    state: State,
-    packets: PacketStore,
-    environment_id: str,
-    schedule: Schedule | None,
-    api_version: str | None,
-) -> JsonObject:
+def run_details(run: Run, state: State, packets: PacketStore, environment_id: str) -> JsonObject:
     """Return what `GET /api/v3/runs/:id` answers."""
 
     def related(run_id: str | None) -> JsonObject | None:
         found = state.runs.get(run_id or "")
-        return run_summary(found, api_version) | {"region": environment_id} if found else None
+        return run_summary(found) | {"region": environment_id} if found else None
 
-    details = run_summary(run, api_version) | {"region": environment_id}
+    details = run_summary(run) | {"region": environment_id}
     details |= _packet("payload", run.payload, run.payload_type, packets)
     if run.status is RunStatus.COMPLETED_SUCCESSFULLY:
         details |= _packet("output", run.output, run.output_type, packets)
-    if schedule:
-        generator = {"type": "CRON", "expression": schedule.cron, "description": schedule.cron}
-        details["schedule"] = {"id": schedule.id, "generator": generator}
     return details | _present(
         error=public_error(run.error) if run.error else None,
         attemptCount=run.attempt_number or 0,
@@ -121,7 +105,7 @@ def short_run(run: Run) -> JsonObject:
 
 
 def latest_execution(run: Run) -> JsonObject:
-    """Return RunExecutionData: the latest snapshot, and what the run was waiting for if it goes on."""
+    """Return RunExecutionData: the latest snapshot and, for a resumed run, its completed waitpoints."""
     snapshot = run.snapshot
     return _present(
         version="1",
@@ -132,20 +116,8 @@ def latest_execution(run: Run) -> JsonObject:
     )
 
 
-def batch_details(batch: Batch) -> JsonObject:
-    return {
-        "id": friendly("batch", batch.id),
-        "status": "COMPLETED" if batch.completed_at else "PROCESSING" if batch.sealed else "PENDING",
-        "createdAt": iso(batch.created_at),
-        "updatedAt": iso(batch.updated_at),
-        "runCount": batch.run_count,
-        "runs": [friendly("run", batch.run_ids[index]) for index in sorted(batch.run_ids)],
-        "processing": _present(completedAt=iso_or_none(batch.completed_at), errors=[]),
-    }
-
-
 def _in_order(blocks: tuple[Block, ...]) -> list[Block]:
-    """Children by their index, then what has none: the batch itself comes last."""
+    """Children by their index, then the batch itself."""
     return sorted(blocks, key=lambda block: (block.batch_index is None, block.batch_index or 0))
 
 
@@ -153,7 +125,7 @@ def _completed_waitpoint(block: Block) -> JsonObject:
     waitpoint = block.waitpoint
     by_run = None
     if waitpoint.run_id:
-        # The batch through which this parent waits: a child found by its key may be of an earlier one.
+        # The batch in which this parent waits: a child found by its key may come from an earlier batch.
         batch = _reference("batch", block.batch_id)
         by_run = _present(id=waitpoint.run_id, friendlyId=friendly("run", waitpoint.run_id), batch=batch)
     is_batch = waitpoint.kind is WaitpointKind.BATCH

@@ -1,4 +1,4 @@
-"""What all routes share: the platform behind the request, who may call, bodies with a limit."""
+"""Dependencies of the routes: the platform, the caller's credential, bodies of limited size."""
 
 import hmac
 import json
@@ -19,7 +19,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class MissingAuthorizationError(Exception):
-    """No Authorization header: answered as problem+json, unlike a wrong one."""
+    """The Authorization header is missing: answered as problem+json, unlike a wrong key."""
 
 
 def _platform(request: Request) -> Platform:
@@ -39,12 +39,12 @@ def _check_bearer(request: Request, expected: str, message: str) -> None:
 
 
 def require_secret_key(request: Request, platform: PlatformOf) -> None:
-    """Let in whoever has the environment's secret key: the API, tasks, and the CLI once it has asked."""
+    """Admit the environment's secret key: it is the API's, the tasks' and, after login, the CLI's."""
     _check_bearer(request, platform.environment.secret_key, "Invalid API key")
 
 
 def require_access_token(request: Request, platform: PlatformOf) -> None:
-    """Let in the person who runs the CLI."""
+    """Admit the personal access token with which the CLI logs in."""
     _check_bearer(request, platform.environment.access_token, "Invalid or Missing Access Token")
 
 
@@ -83,7 +83,7 @@ def parse_model(body: bytes, model: type[ModelT]) -> ModelT:
 
 
 def caller_of(request: Request, scope: str) -> Caller:
-    """Read who triggers from the headers. `scope` keeps request keys of different targets apart."""
+    """Read the caller from the headers. `scope` separates the request keys of different targets."""
     headers = request.headers
     key = headers.get("idempotency-key")
     if key and len(key) > 2048:
@@ -91,7 +91,6 @@ def caller_of(request: Request, scope: str) -> Caller:
     request_key = headers.get("x-trigger-request-idempotency-key")
     return Caller(
         idempotency_key=key or None,
-        idempotency_key_ttl=headers.get("idempotency-key-ttl"),
         request_key=f"{scope} {request_key}" if request_key else None,
         traceparent=headers.get("traceparent"),
         from_worker=headers.get("x-trigger-worker") is not None,

@@ -1,8 +1,8 @@
-"""The org of the demo: two companies and three people, made once and found again.
+"""The demo's org with two companies and three people, created once and then reused.
 
-As in production: an operator creates the org and invites its admin by SQL as role postgres, the admin invites
-the others, and each becomes a user by signing up. The people's passwords follow from the stack's secret key:
-nothing to store, never a constant.
+As in production, an operator creates the org and invites its admin in SQL as role postgres, the admin invites
+the others, and each becomes a user by signing up. Passwords are derived from the stack's secret key, so they
+are neither stored nor constant.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import LiteralString
 import psycopg
 from supabase import AuthError, Client, PostgrestAPIError, create_client
 
-from local.demo.errors import DemoError
+from local.errors import DemoError
 
 _LOG = "supabase"
 _ORG_NAME = "Demo Data Services"
@@ -46,9 +46,9 @@ class SeededOrg:
 
 
 def seed(environment: Mapping[str, str]) -> SeededOrg:
-    """The demo's org, with its companies and its people, whether or not they were there before."""
+    """Creates what is missing of the demo's org, companies and people, and returns their ids."""
     try:
-        # Each call is a transaction: the Auth API must see an invitation when the person signs up.
+        # Each call commits: Auth must see an invitation when the person signs up.
         with psycopg.connect(environment["DATABASE_URL"], connect_timeout=10, autocommit=True) as database:
             org_id = _org(database)
             _join(database, environment, ADMIN)
@@ -63,13 +63,13 @@ def seed(environment: Mapping[str, str]) -> SeededOrg:
 
 
 def sign_in(environment: Mapping[str, str], person: Person) -> str:
-    """The access token of a session that the Auth API gave for e-mail and password."""
+    """Signs in at Auth with e-mail and password, and returns the session's access token."""
     _, access_token = _session(environment, person)
     return access_token
 
 
 def _session(environment: Mapping[str, str], person: Person) -> tuple[Client, str]:
-    """A client that is signed in as the person, and its access token."""
+    """A client with the person's session, and its access token."""
     client = _client(environment)
     try:
         answer = client.auth.sign_in_with_password(
@@ -109,7 +109,7 @@ def _company(database: psycopg.Connection, org_id: str, external_id: str, name: 
 
 
 def _invite(environment: Mapping[str, str], person: Person, company_id: str) -> None:
-    """By the admin, straight at the Data API: the demo has no mailbox to which the API could send a link."""
+    """Invites as the admin, at the Data API: the demo has no mailbox for the API's e-mail."""
     admin, _ = _session(environment, ADMIN)
     invitation = {
         "p_email": person.email,
@@ -120,12 +120,12 @@ def _invite(environment: Mapping[str, str], person: Person, company_id: str) -> 
     try:
         admin.rpc("create_invitation", invitation).execute()
     except PostgrestAPIError as error:
-        if error.hint != "conflict":  # invited by a demo that broke off
+        if error.hint != "conflict":  # an interrupted demo has invited the person
             raise DemoError(f"{person.email} could not be invited: {error.message}", log=_LOG) from error
 
 
 def _join(database: psycopg.Connection, environment: Mapping[str, str], person: Person) -> None:
-    """Signs the person up, who becomes a user by the invitation; one who was signed up before accepts it."""
+    """Signs the person up, which accepts the invitation; if signed up already, accepts it by RPC."""
     if _is_user(database, person):
         return
     try:
@@ -141,7 +141,7 @@ def _join(database: psycopg.Connection, environment: Mapping[str, str], person: 
     except PostgrestAPIError as error:
         raise DemoError(f"{person.email} could not accept: {error.message}", log=_LOG) from error
     if not _is_user(database, person):
-        raise DemoError(f"{person.email} signed up, but the invitation made no user of it.", log=_LOG)
+        raise DemoError(f"{person.email} signed up, but did not become a user.", log=_LOG)
 
 
 def _is_user(database: psycopg.Connection, person: Person) -> bool:
@@ -155,7 +155,7 @@ def _found(database: psycopg.Connection, statement: LiteralString, *parameters: 
 
 def _made(row_id: str | None) -> str:
     if row_id is None:
-        raise DemoError("What an operator's function made for the demo is not there.", log=_LOG)
+        raise DemoError("An operator's function did not create its row.", log=_LOG)
     return row_id
 
 
@@ -168,6 +168,6 @@ def _password(environment: Mapping[str, str], person: Person) -> str:
 
 
 def derive(environment: Mapping[str, str], purpose: str) -> bytes:
-    """32 bytes that only this stack and this purpose have, the same on every run."""
+    """32 bytes derived from the stack's secret key for this purpose, the same each time."""
     key = environment["SUPABASE_SECRET_KEY"].encode()
     return hmac.digest(key, f"data-engine-x demo: {purpose}".encode(), hashlib.sha256)

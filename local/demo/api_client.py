@@ -1,4 +1,4 @@
-"""The product's API as a customer's server calls it: over HTTP, with one credential."""
+"""A client of the product's API: over HTTP, with one credential, as a customer's server uses it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Self, TypeVar
 import httpx
 from pydantic import BaseModel
 
-from local.demo.errors import DemoError
+from local.errors import DemoError
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _PAGE = 200
 
 
 class ApiError(DemoError):
-    """The API answered with an error; `code` is its stable name."""
+    """An error answer of the API. `code` is its stable name."""
 
     def __init__(self, path: str, status: int, code: str, message: str) -> None:
         super().__init__(f"POST {path} answered {status} {code}: {message}")
@@ -26,14 +26,12 @@ class ApiError(DemoError):
 
 
 class Api:
-    """One caller of the API."""
-
     def __init__(self, url: str, bearer: str) -> None:
         self._client = httpx.Client(
             base_url=url,
             headers={"Authorization": f"Bearer {bearer}"},
             timeout=60,
-            trust_env=False,  # the stack is on this machine; a proxy has no say
+            trust_env=False,  # the stack is on this machine, so no proxy applies
         )
 
     def __enter__(self) -> Self:

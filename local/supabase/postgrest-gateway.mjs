@@ -1,5 +1,5 @@
-// Serves /rest/v1 by a PostgREST executable, behind what hosted Supabase's gateway does in front of it:
-// an API key alone becomes a short token of the role it stands for, a user's own token passes through.
+// Serves /rest/v1 with a PostgREST executable. In front of it, as hosted Supabase's gateway does, a request with only
+// an API key gets a short-lived token of the key's role; a user's own token passes through.
 import { spawn } from "node:child_process";
 import { request } from "node:http";
 import { signToken } from "./jwt.mjs";
@@ -66,7 +66,7 @@ export function startGateway({ bin, databaseUrl, port, adminPort, api, keys, jwt
   return { handle, exited, stop };
 }
 
-/** Hosted Supabase's rule: `{ authorization }` for PostgREST, or `{ refusal }` as a 401's body. */
+/** Applies hosted Supabase's rule. Returns `{ authorization }` for PostgREST, or `{ refusal }`, the body of a 401. */
 function authorize(headers, query, { keys, jwtSecret }) {
   const apiKey = headers.apikey ?? query.get("apikey");
   if (!apiKey) {

@@ -1,4 +1,4 @@
-"""The socket of the CLI: it tells the CLI that a run changed, and the platform that the CLI is gone."""
+"""The CLI's socket: it tells the CLI which runs changed, and the platform that the CLI is gone."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,8 +15,8 @@ NAMESPACE = "/dev-worker"
 class WorkerSocket:
     """Namespace `/dev-worker` over socket.io.
 
-    The CLI subscribes to the runs it executes, anew after every reconnect. A run to which nobody is
-    subscribed any more, and whose subscriber went away without saying so, has lost its process.
+    The CLI subscribes to the runs it executes, again after each reconnect. A run counts as lost when its
+    subscriber disconnects without unsubscribing and nobody subscribes within the grace period.
     """
 
     def __init__(self, secret_key: str, timers: Timers, grace_seconds: float) -> None:
@@ -37,7 +37,7 @@ class WorkerSocket:
         return bool(self._subscriptions)
 
     def notify(self, run: Run) -> None:
-        """Tell the CLI that the run changed. Not only subscribers: a subscription may still be on its way."""
+        """Tell every connected CLI that the run changed: its subscription may still be on its way."""
         message = {"version": "1", "run": {"friendlyId": run.friendly_id}}
         sending = asyncio.ensure_future(self.server.emit("run:notify", message, namespace=NAMESPACE))
         self._sending.add(sending)
