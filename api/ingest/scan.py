@@ -1,4 +1,4 @@
-"""The first pass over an uploaded file: is it readable, how is it encoded, what is its hash."""
+"""The first pass over an uploaded file: whether it is readable, its encoding and its hash."""
 
 import codecs
 import gzip
@@ -35,10 +35,10 @@ ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """`sha256` and `size` are of the decompressed content.
+    """`sha256` and `size` describe the decompressed content.
 
-    With `errors` "surrogateescape", bytes that the encoding does not know become lone surrogates, so
-    that only the rows that hold them are rejected.
+    With `errors` "surrogateescape", invalid bytes become lone surrogates, so that only their rows are
+    rejected.
     """
 
     compressed: bool
@@ -51,8 +51,8 @@ class Scan:
 def scan(file: IO[bytes], max_bytes: int) -> Scan:
     """Reads the file once, block by block.
 
-    Raises ApiError payload_too_large (more than `max_bytes` of content), unsupported_media_type (a
-    known other format) or unreadable_file (empty, broken compression, broken UTF-16).
+    Raises ApiError payload_too_large (more than `max_bytes` of content), unsupported_media_type (a known
+    foreign format) or unreadable_file (an empty file, broken compression, broken UTF-16).
     """
     file.seek(0)
     compressed = file.read(2) == GZIP_MAGIC
@@ -81,7 +81,7 @@ def scan(file: IO[bytes], max_bytes: int) -> Scan:
         if marked:
             marked.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise unreadable(f"The file claims to be {encoding.upper()} but is not.") from error
+        raise unreadable(f"The file has the mark of {encoding.upper()} but is not.") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise unreadable("The gzip compression of the file is broken or incomplete.") from error
     if size == 0:
@@ -95,7 +95,7 @@ def scan(file: IO[bytes], max_bytes: int) -> Scan:
 
 
 def open_text(file: IO[bytes], scan: Scan) -> io.TextIOWrapper:
-    """The content as text, line ends untouched (quoted CSV fields may hold them)."""
+    """The content as text. Line ends stay unchanged, because quoted CSV fields may hold them."""
     file.seek(0)
     content = gzip.GzipFile(fileobj=file, mode="rb") if scan.compressed else file
     return io.TextIOWrapper(cast(IO[bytes], content), encoding=scan.encoding, errors=scan.errors, newline="")
@@ -106,10 +106,10 @@ def unreadable(message: str, **details: object) -> ApiError:
 
 
 class _Utf8Evidence:
-    """Counts what speaks for UTF-8 and against it.
+    """Counts the valid and the invalid UTF-8 sequences.
 
-    One broken byte in a UTF-8 file must not turn every umlaut of the other rows into Windows-1252
-    gibberish; and text that is really Windows-1252 hardly ever holds a valid UTF-8 sequence.
+    A UTF-8 file with one broken byte must not be read as Windows-1252, which would garble every umlaut. Text
+    in Windows-1252 hardly ever holds a valid UTF-8 sequence.
     """
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ def _refuse_foreign_format(start: bytes) -> None:
         if start.startswith(magic):
             raise ApiError(
                 ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-                f"The file is {description}. Export the data as CSV or NDJSON, plain or gzip.",
+                f"The file is {description}. Send CSV or NDJSON, plain or gzip.",
             )
 
 
