@@ -30,7 +30,7 @@ RenderRecords = Callable[[list[Record]], bytes]
 async def open_export(
     caller: Caller, pipeline_run_id: UUID, export_format: ExportFormat
 ) -> AsyncIterator[bytes]:
-    """Returns the byte stream. The first page is fetched before, so that a refusal is an ordinary error."""
+    """Fetches the first page, so that a refusal is an ordinary error, and returns the byte stream."""
     render: RenderRecords = render_ndjson
     head = b""
     if export_format is ExportFormat.CSV:

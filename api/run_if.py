@@ -56,7 +56,7 @@ def find_fault(expression: str) -> Fault | None:
     except RuntimeError as error:
         return _fault_of(str(error))
     if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-        return Fault(f"The result is {compiled.return_type().name()}; a condition must be true or false.")
+        return Fault(f"The result is {compiled.return_type().name()}; a condition must give true or false.")
     return _excess_of(expression)
 
 

@@ -82,7 +82,7 @@ def _base62(number: int, length: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """Signs context JWTs: an HS256 secret, or a private ES256 key that Supabase knows by `kid`."""
+    """The key of context JWTs: an HS256 secret, or a private ES256 key that Supabase knows by `kid`."""
 
     algorithm: str
     key: str | jwt.PyJWK = field(repr=False)

@@ -29,7 +29,7 @@ ApiTokenBearer = Annotated[HTTPAuthorizationCredentials | None, Security(API_TOK
 
 
 class Caller(DataApiCaller):
-    """Calls RPCs as the caller whom `context` describes.
+    """Calls RPCs with the credential of the caller; `context` says who that is.
 
     No route decides by `context`: the database decides by the credential.
     """

@@ -172,7 +172,7 @@ class CsvRows:
 
 
 def field_names(header: list[str]) -> list[str]:
-    """Makes each name of a header non-empty and unique. Names that are so already stay unchanged."""
+    """Makes each name of a header non-empty and unique. Names that are both already stay unchanged."""
     trimmed = [
         name.strip().lstrip("\ufeff") or f"column_{position}" for position, name in enumerate(header, 1)
     ]

@@ -81,7 +81,7 @@ def scan(file: IO[bytes], max_bytes: int) -> Scan:
         if marked:
             marked.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise unreadable(f"The file has the mark of {encoding.upper()} but is not.") from error
+        raise unreadable(f"The file begins like {encoding.upper()} but is not valid.") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise unreadable("The gzip compression of the file is broken or incomplete.") from error
     if size == 0:

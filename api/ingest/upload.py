@@ -53,7 +53,7 @@ FORMAT_BY_CONTENT_TYPE = {
 
 
 def upload_format(form: UploadSubmission, file: UploadFile) -> UploadFormat:
-    """The format that the form names, else by the file's name without `.gz`, else by its content type."""
+    """The format from the form, else from the file's name without `.gz`, else from its content type."""
     if form.format:
         return form.format
     name = (file.filename or "").lower().removesuffix(".gz")

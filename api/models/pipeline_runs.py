@@ -95,7 +95,7 @@ class PipelineRun(ResultModel):
         list[FailedStep],
         Field(description="The steps that failed. A run goes on after a step with `continue_on_error`."),
     ]
-    retry_of: Annotated[UUID | None, Field(description="The failed run that this one continues.")]
+    retry_of: Annotated[UUID | None, Field(description="The run that this one retries.")]
     record_count: int
     admitted: Annotated[
         bool, Field(description="False: the run waits for its turn, since other runs of the org are active.")

@@ -59,7 +59,9 @@ async def cancel_pipeline_run(
     return Data(data=run)
 
 
-@router.post("/retry", status_code=202, summary="Retry a failed run from where it failed")
+@router.post(
+    "/retry", status_code=202, summary="Retry a failed, cancelled or partly failed run from where it stopped"
+)
 async def retry_pipeline_run(
     body: RetryPipelineRun, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency
 ) -> Data[PipelineRunCreated]:
