@@ -1,4 +1,4 @@
-"""Sweeps over all endpoints, so that a new one cannot forget what holds for each."""
+"""Rules that hold for every endpoint, checked by sweeps, so that a new endpoint cannot miss one."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_product_endpoints_are_post_and_only_infrastructure_is_get(document: dic
 
 
 @pytest.mark.parametrize("route", PRODUCT_ROUTES, ids=lambda route: route.path)
-def test_endpoint_refuses_who_shows_no_valid_credential(
+def test_endpoint_refuses_a_caller_without_a_valid_credential(
     client: TestClient, data_api: Loopback, route: APIRoute
 ) -> None:
     typo = generate_api_token().secret[:-1] + "!"
@@ -164,7 +164,7 @@ def test_limits_outside_their_range_are_refused(client: TestClient, limit: objec
 
 
 def test_no_route_decides_by_role() -> None:
-    """Postgres decides: Python may print a role, never compare it."""
+    """Postgres decides. Python may show a role but never compares it."""
     for path in Path("api").rglob("*.py"):
         assert not re.search(
             r"\.role\b.*(==|!=| in )|context\.(role|org_id|company_id) (==|!=|is)", path.read_text()

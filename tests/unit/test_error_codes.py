@@ -1,4 +1,4 @@
-"""docs/errors.md, the API and the migrations name the same codes."""
+"""docs/errors.md, the API and the migrations have the same codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\d{3}) \| (.+) \| (.+) \|$", re.MULTILINE)
 RAISED = re.compile(r"raise_error\(\s*(\d{3}),\s*'([a-z_]+)'")
 RUN_ERROR_ROW = re.compile(r"^\| `([a-z_]+)` \|", re.MULTILINE)
-# `code: "…"` is a RecordedError; the constructor of a subclass of StepError names its code as well.
+# The code of a RecordedError (`code: "…"`), or of a subclass of StepError (`super("…"`).
 RUN_ERROR = re.compile(r'(?:\b(?:finalError|retryableError|super)\(\s*|\bcode: )"([a-z_]+)"')
 RUN_ERROR_OF_SQL = re.compile(r"error\s*=\s*jsonb_build_object\('code', '([a-z_]+)'")
 
@@ -37,7 +37,7 @@ def raised_by_python() -> Codes:
 
 
 def recorded_by_the_tasks() -> set[str]:
-    """The codes of failed runs and steps; what one step alone adds stands in docs/steps.md."""
+    """The codes of failed runs and steps. docs/steps.md has the codes of single steps."""
     source = ROOT / "trigger/src"
     paths = [*source.glob("*.ts"), *source.glob("pipeline/*.ts"), *source.glob("tasks/*.ts")]
     return {

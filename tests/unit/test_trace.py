@@ -1,4 +1,4 @@
-"""The trace of a request: from its caller, into the log, and to everyone whom the API calls for it."""
+"""The trace of a request goes from its caller into the log and to all services that the API calls."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sent_to(server: Loopback, path_end: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("flags", ["01", "00"])
-def test_everyone_who_is_called_learns_trace_request_and_whether_it_is_recorded(
+def test_each_call_carries_the_trace_the_request_id_and_the_sampling(
     client: TestClient, data_api: Loopback, trigger: Loopback, flags: str
 ) -> None:
     knows_submission(data_api, pipeline_run())
@@ -66,7 +66,7 @@ def test_a_request_without_a_trace_begins_one(
     assert len({trace.split("-")[1] for trace in traces}) == 2
 
 
-def test_two_traceparents_are_none(client: TestClient, data_api: Loopback) -> None:
+def test_two_traceparent_headers_count_as_none(client: TestClient, data_api: Loopback) -> None:
     data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
     other = f"00-{'ab' * 16}-{PARENT}-01"
     both = [("traceparent", TRACEPARENT), ("traceparent", other), *client.headers.items()]
@@ -77,7 +77,7 @@ def test_two_traceparents_are_none(client: TestClient, data_api: Loopback) -> No
     assert "ab" * 16 not in sent
 
 
-def test_every_line_says_which_request_trace_org_and_run_it_is_about(
+def test_each_log_line_names_its_request_trace_org_and_run(
     data_api: Loopback, trigger: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = pipeline_run()
@@ -97,7 +97,7 @@ def test_every_line_says_which_request_trace_org_and_run_it_is_about(
         assert {"time", "level", "message"} <= set(line)
 
 
-def test_what_one_request_is_about_is_not_in_the_lines_of_the_next(
+def test_facts_of_one_request_are_not_in_the_lines_of_the_next(
     data_api: Loopback, trigger: Loopback, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data_api.rpc("get_pipeline_run", Answer(404, {"code": "PT404", "hint": "pipeline_run_not_found"}))
@@ -114,6 +114,6 @@ def test_what_one_request_is_about_is_not_in_the_lines_of_the_next(
 
 
 def lines_of(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Of the API itself."""
+    """The log lines of the API itself."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [line for line in lines if line["logger"].startswith("api.")]
