@@ -6,7 +6,6 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
@@ -56,13 +55,14 @@ def scan(file: IO[bytes], max_bytes: int) -> Scan:
     """
     file.seek(0)
     compressed = file.read(2) == GZIP_MAGIC
+    content = _content(file, compressed)
     digest = hashlib.sha256()
     size = 0
     evidence: _Utf8Evidence | None = None
     marked: codecs.IncrementalDecoder | None = None
     encoding = "utf-8"
     try:
-        for block in _blocks(file, compressed):
+        while block := content.read(BLOCK_BYTES):
             if size == 0:
                 _refuse_foreign_format(block)
                 encoding = _marked_encoding(block) or encoding
@@ -96,9 +96,8 @@ def scan(file: IO[bytes], max_bytes: int) -> Scan:
 
 def open_text(file: IO[bytes], scan: Scan) -> io.TextIOWrapper:
     """The content as text. Line ends stay unchanged, because quoted CSV fields may hold them."""
-    file.seek(0)
-    content = gzip.GzipFile(fileobj=file, mode="rb") if scan.compressed else file
-    return io.TextIOWrapper(cast(IO[bytes], content), encoding=scan.encoding, errors=scan.errors, newline="")
+    content = _content(file, scan.compressed)
+    return io.TextIOWrapper(content, encoding=scan.encoding, errors=scan.errors, newline="")
 
 
 def unreadable(message: str, **details: object) -> ApiError:
@@ -133,11 +132,9 @@ class _Utf8Evidence:
         return self.valid > self.invalid
 
 
-def _blocks(file: IO[bytes], compressed: bool) -> Iterator[bytes]:
+def _content(file: IO[bytes], compressed: bool) -> IO[bytes]:
     file.seek(0)
-    content = gzip.GzipFile(fileobj=file, mode="rb") if compressed else file
-    while block := content.read(BLOCK_BYTES):
-        yield block
+    return cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")) if compressed else file
 
 
 def _marked_encoding(start: bytes) -> str | None:
