@@ -30,10 +30,11 @@ test: check ## Everything: the static checks, vitest, pytest
 	$(VENV)/pytest
 
 .PHONY: check
-check: install ## The static checks alone: ruff, mypy, eslint, tsc
+check: install ## The static checks alone: ruff, mypy, import-linter, eslint, tsc
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+	$(VENV)/lint-imports --no-logo
 	cd trigger && npm run --silent lint && npm run --silent typecheck
 
 .PHONY: isolation

@@ -1,4 +1,4 @@
-"""Encodings, compression and limits of uploaded files, found in one pass."""
+"""One pass over an uploaded file finds its encoding, compression and size."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_encoding_is_found_and_the_text_comes_back(content: bytes, encoding: str
     assert text == (TEXT if "J" in text else "a,b\n1,2\n")
 
 
-def test_windows_1252_is_what_is_not_utf8() -> None:
+def test_a_file_that_is_not_utf8_is_read_as_windows_1252() -> None:
     content = "name;price\nJürgen;5 €\n„Müller“;—\n".encode("cp1252")
     scanned = scan_bytes(content)
     assert scanned.encoding == "cp1252"
@@ -73,7 +73,7 @@ def test_a_character_cut_off_at_the_end_of_the_file_is_an_undecodable_byte() -> 
     assert (scanned.encoding, scanned.errors) == ("utf-8", "surrogateescape")
 
 
-def test_hash_and_size_are_of_the_content_however_it_was_compressed() -> None:
+def test_hash_and_size_do_not_depend_on_the_compression() -> None:
     content = TEXT.encode() * 100
     scans = [scan_bytes(content), *(scan_bytes(gzip.compress(content, level)) for level in (1, 9))]
     assert {(found.sha256, found.size) for found in scans} == {
