@@ -58,6 +58,11 @@ NATIVE_ERRORS: Final[Mapping[str, tuple[ErrorCode, str]]] = {
     "23514": (ErrorCode.INVALID_REQUEST, "A value breaks a rule of the data model."),
     "22P05": (ErrorCode.INVALID_REQUEST, "Text cannot hold the NUL character."),
     "22": (ErrorCode.INVALID_REQUEST, "A value has the wrong form."),
+    # The same statement would take as long again, so the answer has no Retry-After.
+    "57014": (
+        ErrorCode.STATEMENT_TIMEOUT,
+        "The request took the database too long. Nothing was written. Ask for less at once.",
+    ),
 }
 
 

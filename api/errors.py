@@ -54,6 +54,7 @@ class ErrorCode(StrEnum):
     INTERNAL_ERROR = "internal_error", 500
     DATA_API_UNAVAILABLE = "data_api_unavailable", 503
     AUTH_UNAVAILABLE = "auth_unavailable", 503
+    STATEMENT_TIMEOUT = "statement_timeout", 504
 
 
 # For router errors, and for an RPC that failed without a code.

@@ -19,6 +19,7 @@ _MEANINGS = {
     429: "Too many requests.",
     500: "A defect of the service; report it with the request id.",
     503: "A dependency is down; try again after `Retry-After` seconds.",
+    504: "The request took the database too long; ask for less at once.",
 }
 
 # Shown at every operation of the OpenAPI document.
