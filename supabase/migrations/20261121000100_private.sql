@@ -20,11 +20,7 @@ comment on schema worker is 'What the Trigger.dev tasks may do, all of it. Expos
 
 create function private.raise_error(p_status int, p_code text, p_message text, p_details jsonb default null)
 returns void
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+language plpgsql immutable set search_path = '' as $$
 begin
     if p_details is null then
         raise exception using errcode = 'PT' || p_status, message = p_message, hint = p_code;
@@ -33,32 +29,24 @@ begin
         errcode = 'PT' || p_status, message = p_message, hint = p_code, detail = p_details::text;
 end;
 $$;
-comment on function private.raise_error(int, text, text, jsonb) is
+comment on function private.raise_error is
     'Raises PTnnn with the stable code in hint, which PostgREST turns into HTTP status nnn. Never returns.';
-grant execute on function private.raise_error(int, text, text, jsonb) to authenticated;
+grant execute on function private.raise_error to authenticated;
 
-create function private.refuse_change()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.refuse_change() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     perform private.raise_error(409, 'immutable', format('Rows of %s are history and cannot be changed.', tg_table_name));
     return null;
 end;
 $$;
-comment on function private.refuse_change() is 'Trigger: refuses a change whoever makes it. Raises 409 immutable.';
+comment on function private.refuse_change is 'Trigger: refuses a change whoever makes it. Raises 409 immutable.';
 
-create function private.touch_updated_at()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.touch_updated_at() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     new.updated_at := now();
     return new;
 end;
 $$;
-comment on function private.touch_updated_at() is 'Trigger: keeps updated_at.';
+comment on function private.touch_updated_at is 'Trigger: keeps updated_at.';

@@ -2,31 +2,21 @@
 --
 -- Both are text that a client may have sent, so nothing but their exact form is taken. In SQL by hand there is no request.
 
-create function private.request_header(p_name text)
-returns text
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.request_header(p_name text) returns text
+language sql stable set search_path = '' as $$
     select nullif(current_setting('request.headers', true), '')::json ->> p_name;
 $$;
-comment on function private.request_header(text) is 'A header of the request as it was sent, its name in lower case; null without it.';
-grant execute on function private.request_header(text) to authenticated;
+comment on function private.request_header is 'A header of the request as it was sent, its name in lower case; null without it.';
+grant execute on function private.request_header to authenticated;
 
-create function private.request_id()
-returns text
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.request_id() returns text
+language sql stable set search_path = '' as $$
     select h.value
     from private.request_header('x-request-id') h (value)
     where h.value ~ '^[A-Za-z0-9._-]+$' and length(h.value) between 8 and 64;
 $$;
-comment on function private.request_id() is 'X-Request-Id of the request, null when it has none that could be one. Whoever calls the Data API directly chooses it.';
-grant execute on function private.request_id() to authenticated;
+comment on function private.request_id is 'X-Request-Id of the request, null when it has none that could be one. Whoever calls the Data API directly chooses it.';
+grant execute on function private.request_id to authenticated;
 
 create type private.trace as (
     id text,
@@ -34,13 +24,8 @@ create type private.trace as (
 );
 comment on type private.trace is 'A trace in the sense of W3C Trace Context: 32 hexadecimal digits, and whether its callers record it.';
 
-create function private.request_trace()
-returns private.trace
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.request_trace() returns private.trace
+language sql volatile set search_path = '' as $$
     -- A later version may have more fields at its end; ff is none. Neither a trace nor its parent is all zeros.
     -- https://www.w3.org/TR/trace-context/#traceparent-header
     select coalesce(
@@ -54,6 +39,6 @@ as $$
         row(replace(gen_random_uuid()::text, '-', ''), true)::private.trace
     );
 $$;
-comment on function private.request_trace() is
+comment on function private.request_trace is
     'The trace that traceparent names; a new one when it is missing or not of the form that W3C Trace Context gives it.';
-grant execute on function private.request_trace() to authenticated;
+grant execute on function private.request_trace to authenticated;

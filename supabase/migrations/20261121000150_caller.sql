@@ -21,12 +21,8 @@ create type private.caller as (
 comment on type private.caller is 'Who is calling, or why nobody is.';
 
 -- Definer: it must read users and api_tokens before it is known what the caller may read.
-create function private.look_up_caller()
-returns private.caller
-language plpgsql
-stable
-security definer
-set search_path = ''
+create function private.look_up_caller() returns private.caller
+language plpgsql stable security definer set search_path = ''
 -- Look-ups by key, for which one plan is good for all callers, and an index even while there are few rows.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
@@ -81,17 +77,12 @@ begin
     return v_caller;
 end;
 $$;
-comment on function private.look_up_caller() is
+comment on function private.look_up_caller is
     'The one place where claims become authority: a Supabase session by sub, an API token by api_token_hash, both through the rows as they are now. Returns a refusal instead of raising, so that policies simply match nothing. For private.resolve_caller, which remembers the answer.';
-grant execute on function private.look_up_caller() to authenticated;
+grant execute on function private.look_up_caller to authenticated;
 
-create function private.resolve_caller()
-returns private.caller
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.resolve_caller() returns private.caller
+language plpgsql stable set search_path = '' as $$
 declare
     -- Differs for each statement that a client sends, and for each credential within one.
     v_key text := extract(epoch from statement_timestamp()) || coalesce(current_setting('request.jwt.claims', true), '');
@@ -112,103 +103,68 @@ begin
     return v_caller;
 end;
 $$;
-comment on function private.resolve_caller() is
+comment on function private.resolve_caller is
     'Who is calling, looked up once for each statement that a client sends, however many policies and functions it goes through; whoever is refused, each time. Never raises: see private.require_caller.';
-grant execute on function private.resolve_caller() to authenticated;
+grant execute on function private.resolve_caller to authenticated;
 
-create function private.caller_org_id()
-returns uuid
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.caller_org_id() returns uuid
+language plpgsql stable set search_path = '' as $$
 begin
     return (private.resolve_caller()).org_id;
 end;
 $$;
-comment on function private.caller_org_id() is 'Org of the caller; null when there is none. For policies, wrapped in a scalar select.';
-grant execute on function private.caller_org_id() to authenticated;
+comment on function private.caller_org_id is 'Org of the caller; null when there is none. For policies, wrapped in a scalar select.';
+grant execute on function private.caller_org_id to authenticated;
 
-create function private.caller_user_id()
-returns uuid
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.caller_user_id() returns uuid
+language plpgsql stable set search_path = '' as $$
 begin
     return (private.resolve_caller()).user_id;
 end;
 $$;
-comment on function private.caller_user_id() is 'User behind the credential; null when there is none.';
-grant execute on function private.caller_user_id() to authenticated;
+comment on function private.caller_user_id is 'User behind the credential; null when there is none.';
+grant execute on function private.caller_user_id to authenticated;
 
-create function private.caller_company_id()
-returns uuid
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.caller_company_id() returns uuid
+language plpgsql stable set search_path = '' as $$
 begin
     return (private.resolve_caller()).company_id;
 end;
 $$;
-comment on function private.caller_company_id() is 'Company that the caller is bound to; null for a caller who acts for the whole org.';
-grant execute on function private.caller_company_id() to authenticated;
+comment on function private.caller_company_id is 'Company that the caller is bound to; null for a caller who acts for the whole org.';
+grant execute on function private.caller_company_id to authenticated;
 
-create function private.caller_role()
-returns public.user_role
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.caller_role() returns public.user_role
+language plpgsql stable set search_path = '' as $$
 begin
     return (private.resolve_caller()).role;
 end;
 $$;
-comment on function private.caller_role() is 'Role of the caller, narrowed by the API token if one is used; null when there is no caller.';
-grant execute on function private.caller_role() to authenticated;
+comment on function private.caller_role is 'Role of the caller, narrowed by the API token if one is used; null when there is no caller.';
+grant execute on function private.caller_role to authenticated;
 
-create function private.caller_auth_method()
-returns public.auth_method
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.caller_auth_method() returns public.auth_method
+language plpgsql stable set search_path = '' as $$
 begin
     return (private.resolve_caller()).auth_method;
 end;
 $$;
-comment on function private.caller_auth_method() is 'Which credential identified the caller; null when there is no caller.';
-grant execute on function private.caller_auth_method() to authenticated;
+comment on function private.caller_auth_method is 'Which credential identified the caller; null when there is no caller.';
+grant execute on function private.caller_auth_method to authenticated;
 
-create function private.caller_is_org_wide()
-returns boolean
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.caller_is_org_wide() returns boolean
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.resolve_caller();
 begin
     return coalesce(v_caller.role = 'org_admin' and v_caller.company_id is null, false);
 end;
 $$;
-comment on function private.caller_is_org_wide() is 'Whether the caller acts for every company of its org.';
-grant execute on function private.caller_is_org_wide() to authenticated;
+comment on function private.caller_is_org_wide is 'Whether the caller acts for every company of its org.';
+grant execute on function private.caller_is_org_wide to authenticated;
 
-create function private.require_caller()
-returns private.caller
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.require_caller() returns private.caller
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.resolve_caller();
 begin
@@ -235,17 +191,12 @@ begin
     end case;
 end;
 $$;
-comment on function private.require_caller() is
+comment on function private.require_caller is
     'The caller, or the refusal raised as an error. Every public RPC begins with it. Raises 401 missing_credential, api_token_unknown, api_token_revoked, api_token_expired; 403 identity_not_registered, user_deactivated, org_disabled, forbidden.';
-grant execute on function private.require_caller() to authenticated;
+grant execute on function private.require_caller to authenticated;
 
-create function private.require_org_wide(p_message text)
-returns private.caller
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.require_org_wide(p_message text) returns private.caller
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
 begin
@@ -255,16 +206,11 @@ begin
     return v_caller;
 end;
 $$;
-comment on function private.require_org_wide(text) is 'The caller, who must act for the whole org. Raises 403 forbidden with the message, and what require_caller raises.';
-grant execute on function private.require_org_wide(text) to authenticated;
+comment on function private.require_org_wide is 'The caller, who must act for the whole org. Raises 403 forbidden with the message, and what require_caller raises.';
+grant execute on function private.require_org_wide to authenticated;
 
-create function public.auth_context()
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.auth_context() returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
 begin
@@ -278,5 +224,5 @@ begin
     );
 end;
 $$;
-comment on function public.auth_context() is 'AuthContext of the caller, the same shape for both credentials. Any caller. Notes the use of an API token (private.note_api_token_use). Raises what private.require_caller raises. Safe to repeat.';
-grant execute on function public.auth_context() to authenticated;
+comment on function public.auth_context is 'AuthContext of the caller, the same shape for both credentials. Any caller. Notes the use of an API token (private.note_api_token_use). Raises what private.require_caller raises. Safe to repeat.';
+grant execute on function public.auth_context to authenticated;

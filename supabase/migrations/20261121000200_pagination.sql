@@ -3,13 +3,8 @@
 -- A cursor is the sort key of the last item, as a JSON array in URL-safe base64. It grants nothing: the rows
 -- behind it are still filtered by row-level security.
 
-create function private.check_limit(p_limit int, p_most int default 200)
-returns int
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.check_limit(p_limit int, p_most int default 200) returns int
+language plpgsql immutable set search_path = '' as $$
 begin
     if p_limit is null or p_limit < 1 or p_limit > p_most then
         perform private.raise_error(422, 'invalid_request', format('limit must be between 1 and %s.', p_most));
@@ -17,16 +12,11 @@ begin
     return p_limit;
 end;
 $$;
-comment on function private.check_limit(int, int) is 'The limit, or 422 invalid_request.';
-grant execute on function private.check_limit(int, int) to authenticated;
+comment on function private.check_limit is 'The limit, or 422 invalid_request.';
+grant execute on function private.check_limit to authenticated;
 
-create function private.decode_cursor(p_cursor text, variadic p_types text[])
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.decode_cursor(p_cursor text, variadic p_types text[]) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_key jsonb;
 begin
@@ -48,30 +38,20 @@ begin
     return v_key;
 end;
 $$;
-comment on function private.decode_cursor(text, text[]) is 'Sort key behind a cursor, null for none; its parts can be cast to the given types. Raises 422 invalid_cursor.';
-grant execute on function private.decode_cursor(text, text[]) to authenticated;
+comment on function private.decode_cursor is 'Sort key behind a cursor, null for none; its parts can be cast to the given types. Raises 422 invalid_cursor.';
+grant execute on function private.decode_cursor to authenticated;
 
-create function private.encode_cursor(p_key jsonb)
-returns text
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.encode_cursor(p_key jsonb) returns text
+language plpgsql immutable set search_path = '' as $$
 begin
     return translate(encode(convert_to(p_key::text, 'utf8'), 'base64'), E'+/\n', '-_');
 end;
 $$;
-comment on function private.encode_cursor(jsonb) is 'Cursor for a sort key (a JSON array).';
-grant execute on function private.encode_cursor(jsonb) to authenticated;
+comment on function private.encode_cursor is 'Cursor for a sort key (a JSON array).';
+grant execute on function private.encode_cursor to authenticated;
 
-create function private.page(p_items jsonb[], p_limit int, variadic p_sort_key text[])
-returns jsonb
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.page(p_items jsonb[], p_limit int, variadic p_sort_key text[]) returns jsonb
+language plpgsql immutable set search_path = '' as $$
 declare
     v_last_key jsonb;
 begin
@@ -85,6 +65,6 @@ begin
     );
 end;
 $$;
-comment on function private.page(jsonb[], int, text[]) is
+comment on function private.page is
     'List envelope from up to limit + 1 items: the extra one only tells that there is a next page. The sort key names fields of the items.';
-grant execute on function private.page(jsonb[], int, text[]) to authenticated;
+grant execute on function private.page to authenticated;

@@ -18,13 +18,8 @@ create index idempotency_keys_created_at_idx on private.idempotency_keys (create
 alter table private.idempotency_keys enable row level security;
 
 -- Definer: keys are nobody's to read or write; the function scopes them to the caller.
-create function private.recall_result(p_operation text, p_key text, p_request_hash text)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.recall_result(p_operation text, p_key text, p_request_hash text) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_known private.idempotency_keys;
@@ -50,18 +45,13 @@ begin
     return v_known.result;
 end;
 $$;
-comment on function private.recall_result(text, text, text) is
+comment on function private.recall_result is
     'Result of the first call with this key, or null when this is the first one (or there is no key). Raises 409 idempotency_key_reused.';
-grant execute on function private.recall_result(text, text, text) to authenticated;
+grant execute on function private.recall_result to authenticated;
 
 -- Definer: as recall_result.
-create function private.remember_result(p_operation text, p_key text, p_result jsonb)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.remember_result(p_operation text, p_key text, p_result jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
 begin
@@ -72,5 +62,5 @@ begin
     return p_result;
 end;
 $$;
-comment on function private.remember_result(text, text, jsonb) is 'Keeps the result for the key that recall_result took, and returns it. Repeating it changes nothing.';
-grant execute on function private.remember_result(text, text, jsonb) to authenticated;
+comment on function private.remember_result is 'Keeps the result for the key that recall_result took, and returns it. Repeating it changes nothing.';
+grant execute on function private.remember_result to authenticated;

@@ -29,13 +29,8 @@ with check (org_id = (select private.caller_org_id()) and (select private.caller
 -- No update or delete grant: renaming and removing companies is not offered yet.
 grant select, insert (name, external_id) on public.companies to authenticated;
 
-create function public.list_companies(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_companies(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
@@ -54,16 +49,11 @@ begin
     );
 end;
 $$;
-comment on function public.list_companies(int, text) is 'Companies that the caller can see, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_companies(int, text) to authenticated;
+comment on function public.list_companies is 'Companies that the caller can see, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_companies to authenticated;
 
-create function public.get_company(p_company_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_company(p_company_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_company public.companies;
@@ -75,21 +65,16 @@ begin
     return to_jsonb(v_company);
 end;
 $$;
-comment on function public.get_company(uuid) is 'One company. Any caller who can see it. Raises 404 company_not_found.';
-grant execute on function public.get_company(uuid) to authenticated;
+comment on function public.get_company is 'One company. Any caller who can see it. Raises 404 company_not_found.';
+grant execute on function public.get_company to authenticated;
 
 create function public.create_company(
     p_name text,
     p_external_id text default null,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin creates companies.');
     v_result jsonb := private.recall_result('create_company', p_idempotency_key, p_request_hash);
@@ -109,6 +94,6 @@ begin
     return private.remember_result('create_company', p_idempotency_key, to_jsonb(v_company));
 end;
 $$;
-comment on function public.create_company(text, text, text, text) is
+comment on function public.create_company is
     'Creates a company in the caller''s org. org_admin. Raises 403 forbidden, 409 conflict (external_id is taken), 409 idempotency_key_reused. Safe to repeat with an idempotency key.';
-grant execute on function public.create_company(text, text, text, text) to authenticated;
+grant execute on function public.create_company to authenticated;

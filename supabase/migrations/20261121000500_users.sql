@@ -56,12 +56,8 @@ with check (
 -- No insert grant: users come by invitation. No delete grant: history names its users, so they are deactivated.
 grant select, update (company_id, full_name, role, deactivated_at) on public.users to authenticated;
 
-create function private.guard_user()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_user() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     if (new.id, new.org_id, new.created_at) is distinct from (old.id, old.org_id, old.created_at) then
         perform private.raise_error(409, 'immutable', 'Id, org and origin of a user do not change.');
@@ -72,7 +68,7 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_user() is 'Trigger: a user stays in its org, and is deactivated now or not at all. Raises 409 immutable.';
+comment on function private.guard_user is 'Trigger: a user stays in its org, and is deactivated now or not at all. Raises 409 immutable.';
 
 create trigger users_guard before update on public.users
 for each row execute function private.guard_user();
@@ -81,12 +77,8 @@ create trigger users_touch_updated_at before update on public.users
 for each row execute function private.touch_updated_at();
 
 -- Definer: it locks the org and counts users whom the writer may not see.
-create function private.keep_an_org_admin()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+create function private.keep_an_org_admin() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     -- Whoever takes an org_admin away waits here for another who does; what the first did is seen below.
     perform 1 from public.orgs where id = old.org_id for no key update;
@@ -102,7 +94,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.keep_an_org_admin() is
+comment on function private.keep_an_org_admin is
     'Trigger: an org that has an active org_admin keeps one, whoever writes. Raises 409 last_org_admin.';
 
 create trigger users_keep_an_org_admin_on_update after update on public.users
@@ -120,11 +112,7 @@ execute function private.keep_an_org_admin();
 
 create function public.list_users(p_company_id uuid default null, p_limit int default 50, p_cursor text default null)
 returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
@@ -146,17 +134,12 @@ begin
     );
 end;
 $$;
-comment on function public.list_users(uuid, int, text) is
+comment on function public.list_users is
     'Users that the caller can see, newest first, of one company if it is given: all of the org for org_admin, of the company for the others. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_users(uuid, int, text) to authenticated;
+grant execute on function public.list_users to authenticated;
 
-create function public.get_user(p_user_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_user(p_user_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_user public.users;
@@ -168,16 +151,11 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.get_user(uuid) is 'One user. Any caller who can see it. Raises 404 user_not_found.';
-grant execute on function public.get_user(uuid) to authenticated;
+comment on function public.get_user is 'One user. Any caller who can see it. Raises 404 user_not_found.';
+grant execute on function public.get_user to authenticated;
 
-create function private.lock_user(p_user_id uuid)
-returns public.users
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.lock_user(p_user_id uuid) returns public.users
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_user public.users;
@@ -193,22 +171,17 @@ begin
     return v_user;
 end;
 $$;
-comment on function private.lock_user(uuid) is
+comment on function private.lock_user is
     'The user, locked, whom the caller may change. Raises 403 forbidden, 404 user_not_found.';
-grant execute on function private.lock_user(uuid) to authenticated;
+grant execute on function private.lock_user to authenticated;
 
 create function public.update_user(
     p_user_id uuid,
     p_role public.user_role default null,
     p_company_id uuid default null,
     p_full_name text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_user public.users := private.lock_user(p_user_id);
@@ -233,17 +206,12 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.update_user(uuid, public.user_role, uuid, text) is
+comment on function public.update_user is
     'Changes role, company or name of a user; what is null stays, but an org_admin leaves its company. Admins with a session: org_admin everybody of the org, company_admin the users of its company up to its own role. Raises 403 forbidden, 404 user_not_found, company_not_found, 409 last_org_admin, 422 invalid_request. Safe to repeat.';
-grant execute on function public.update_user(uuid, public.user_role, uuid, text) to authenticated;
+grant execute on function public.update_user to authenticated;
 
-create function public.deactivate_user(p_user_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.deactivate_user(p_user_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_user public.users := private.lock_user(p_user_id);
 begin
@@ -253,17 +221,12 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.deactivate_user(uuid) is
+comment on function public.deactivate_user is
     'Refuses a user and all its API tokens from the next request on. Who may: as update_user. Raises 403 forbidden, 404 user_not_found, 409 last_org_admin. Repeating it changes nothing.';
-grant execute on function public.deactivate_user(uuid) to authenticated;
+grant execute on function public.deactivate_user to authenticated;
 
-create function public.reactivate_user(p_user_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.reactivate_user(p_user_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_user public.users := private.lock_user(p_user_id);
 begin
@@ -273,6 +236,6 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.reactivate_user(uuid) is
+comment on function public.reactivate_user is
     'Lets a deactivated user in again, with its tokens. Who may: as update_user. Raises 403 forbidden, 404 user_not_found. Repeating it changes nothing.';
-grant execute on function public.reactivate_user(uuid) to authenticated;
+grant execute on function public.reactivate_user to authenticated;

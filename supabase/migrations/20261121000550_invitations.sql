@@ -90,12 +90,8 @@ grant select,
     update (expires_at, sent_at, revoked_at)
 on public.invitations to authenticated;
 
-create function private.guard_invitation()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_invitation() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     if tg_op = 'INSERT' then
         if new.expires_at <= new.created_at or new.expires_at > new.created_at + interval '30 days' then
@@ -133,19 +129,14 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_invitation() is
+comment on function private.guard_invitation is
     'Trigger: an invitation lasts 30 days at most; whoever renews it answers for it from then on; it is accepted or revoked once, now. Raises 409 immutable, 422 invalid_request.';
 
 create trigger invitations_guard before insert or update on public.invitations
 for each row execute function private.guard_invitation();
 
-create function private.show_invitation(p_invitation public.invitations)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.show_invitation(p_invitation public.invitations) returns jsonb
+language sql stable set search_path = '' as $$
     select to_jsonb(p_invitation) || jsonb_build_object('status',
         case
             when p_invitation.accepted_at is not null then 'accepted'
@@ -155,17 +146,12 @@ as $$
         end::public.invitation_status
     );
 $$;
-comment on function private.show_invitation(public.invitations) is 'An invitation as clients see it: its columns and its status.';
-grant execute on function private.show_invitation(public.invitations) to authenticated;
+comment on function private.show_invitation is 'An invitation as clients see it: its columns and its status.';
+grant execute on function private.show_invitation to authenticated;
 
 -- Definer: the user or the expired invitation may be another company's, which the caller cannot see.
-create function private.prepare_invitation(p_email text)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.prepare_invitation(p_email text) returns void
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
 begin
@@ -181,9 +167,9 @@ begin
         and accepted_at is null and revoked_at is null and expires_at <= now();
 end;
 $$;
-comment on function private.prepare_invitation(text) is
+comment on function private.prepare_invitation is
     'Makes way for an invitation of this e-mail to the caller''s org: an open one that has expired is revoked. Admins with a session. Looks at no other org. Raises 403 forbidden, 409 already_registered. Safe to repeat.';
-grant execute on function private.prepare_invitation(text) to authenticated;
+grant execute on function private.prepare_invitation to authenticated;
 
 create function public.create_invitation(
     p_email text,
@@ -193,13 +179,8 @@ create function public.create_invitation(
     p_expires_at timestamptz default null,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_email text := lower(btrim(p_email));
@@ -247,17 +228,12 @@ begin
     return private.show_invitation(v_invitation);
 end;
 $$;
-comment on function public.create_invitation(text, public.user_role, uuid, text, timestamptz, text, text) is
+comment on function public.create_invitation is
     'Invites an e-mail into the org, by default for 7 days and into the caller''s company. Admins with a session, up to their own role and company. Raises 403 forbidden, 404 company_not_found, 409 already_registered, 409 conflict (an open invitation, in details if the caller can see it), 409 idempotency_key_reused, 404 invitation_not_found (a repeat that has lost sight of it), 422 invalid_request. With an idempotency key a repeat returns the same invitation as it is now.';
-grant execute on function public.create_invitation(text, public.user_role, uuid, text, timestamptz, text, text) to authenticated;
+grant execute on function public.create_invitation to authenticated;
 
-create function public.list_invitations(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_invitations(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
@@ -279,17 +255,12 @@ begin
     );
 end;
 $$;
-comment on function public.list_invitations(int, text) is
+comment on function public.list_invitations is
     'Invitations that the caller can see, newest first: all of the org for org_admin, of the company for company_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_invitations(int, text) to authenticated;
+grant execute on function public.list_invitations to authenticated;
 
-create function private.lock_invitation(p_invitation_id uuid)
-returns public.invitations
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.lock_invitation(p_invitation_id uuid) returns public.invitations
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_invitation public.invitations;
@@ -305,17 +276,12 @@ begin
     return v_invitation;
 end;
 $$;
-comment on function private.lock_invitation(uuid) is
+comment on function private.lock_invitation is
     'The invitation, locked, that the caller may change. Raises 403 forbidden, 404 invitation_not_found.';
-grant execute on function private.lock_invitation(uuid) to authenticated;
+grant execute on function private.lock_invitation to authenticated;
 
-create function public.revoke_invitation(p_invitation_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.revoke_invitation(p_invitation_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_invitation public.invitations := private.lock_invitation(p_invitation_id);
 begin
@@ -328,17 +294,12 @@ begin
     return private.show_invitation(v_invitation);
 end;
 $$;
-comment on function public.revoke_invitation(uuid) is
+comment on function public.revoke_invitation is
     'Takes back an invitation that was not accepted. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Repeating it changes nothing.';
-grant execute on function public.revoke_invitation(uuid) to authenticated;
+grant execute on function public.revoke_invitation to authenticated;
 
-create function public.resend_invitation(p_invitation_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.resend_invitation(p_invitation_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_invitation public.invitations := private.lock_invitation(p_invitation_id);
 begin
@@ -352,17 +313,12 @@ begin
     return private.show_invitation(v_invitation);
 end;
 $$;
-comment on function public.resend_invitation(uuid) is
+comment on function public.resend_invitation is
     'Renews an invitation for 7 days, also an expired one; the caller answers for it from then on. Sending the e-mail is the API''s. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Safe to repeat.';
-grant execute on function public.resend_invitation(uuid) to authenticated;
+grant execute on function public.resend_invitation to authenticated;
 
-create function public.mark_invitation_sent(p_invitation_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.mark_invitation_sent(p_invitation_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_invitation public.invitations := private.lock_invitation(p_invitation_id);
 begin
@@ -370,6 +326,6 @@ begin
     return private.show_invitation(v_invitation);
 end;
 $$;
-comment on function public.mark_invitation_sent(uuid) is
+comment on function public.mark_invitation_sent is
     'Records that Supabase Auth took the e-mail, also when the invitation was accepted in between. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found. Safe to repeat.';
-grant execute on function public.mark_invitation_sent(uuid) to authenticated;
+grant execute on function public.mark_invitation_sent to authenticated;

@@ -1,26 +1,16 @@
 -- Admission: how an identity of Supabase Auth becomes a user. An invitation must match its verified e-mail, by
 -- itself when it signs up or confirms the e-mail, or when the person accepts it later.
 
-create function private.lock_admission(p_identity_id uuid)
-returns void
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.lock_admission(p_identity_id uuid) returns void
+language sql volatile set search_path = '' as $$
     select pg_advisory_xact_lock(hashtextextended('admission of ' || p_identity_id, 0));
 $$;
-comment on function private.lock_admission(uuid) is
+comment on function private.lock_admission is
     'Until the end of the transaction nobody else admits this identity: who waits here sees then that it is a user. For the functions of this file.';
 
 -- Definer: whoever is to be admitted is nobody yet, and sees no invitation.
-create function private.acceptable_invitations(p_email text)
-returns setof public.invitations
-language sql
-stable
-security definer
-set search_path = ''
-as $$
+create function private.acceptable_invitations(p_email text) returns setof public.invitations
+language sql stable security definer set search_path = '' as $$
     select i.*
     from public.invitations i
     join public.orgs o on o.id = i.org_id
@@ -37,17 +27,12 @@ as $$
             )
         );
 $$;
-comment on function private.acceptable_invitations(text) is
+comment on function private.acceptable_invitations is
     'Invitations that an e-mail can take up now: open, of an enabled org, by somebody who could still issue them. For the functions of this file, which verify the e-mail.';
 
 -- Definer: whoever is admitted may write nothing yet.
-create function private.admit(p_identity_id uuid, p_email text, p_invitation_id uuid)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.admit(p_identity_id uuid, p_email text, p_invitation_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_invitation public.invitations;
 begin
@@ -65,17 +50,12 @@ begin
     update public.invitations set accepted_at = now(), accepted_by = p_identity_id where id = p_invitation_id;
 end;
 $$;
-comment on function private.admit(uuid, text, uuid) is
+comment on function private.admit is
     'Makes the identity a user by the invitation, which is used up. The caller of this has verified the e-mail and locked the admission. Raises 404 invitation_not_found, 409 already_registered.';
 
 -- Definer: it reads auth.users, and the person has no rights yet.
-create function private.accept_invitation(p_invitation_id uuid)
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.accept_invitation(p_invitation_id uuid) returns void
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     v_caller private.caller;
@@ -123,33 +103,25 @@ begin
     perform private.admit(v_identity.id, v_identity.email, coalesce(p_invitation_id, v_acceptable[1].id));
 end;
 $$;
-comment on function private.accept_invitation(uuid) is
+comment on function private.accept_invitation is
     'What public.accept_invitation does. Takes the e-mail from auth.users, never from the claims. Raises 403 email_not_confirmed, forbidden, 409 already_registered, several_invitations, and what private.admit and private.require_caller raise.';
-grant execute on function private.accept_invitation(uuid) to authenticated;
+grant execute on function private.accept_invitation to authenticated;
 
-create function public.accept_invitation(p_invitation_id uuid default null)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.accept_invitation(p_invitation_id uuid default null) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 begin
     perform private.accept_invitation(p_invitation_id);
     return public.auth_context();
 end;
 $$;
-comment on function public.accept_invitation(uuid) is
+comment on function public.accept_invitation is
     'Makes the signed-in person a user by the invitation for its verified e-mail, and returns its AuthContext. Any session, of a user or not; no API token. Which invitation must be said only if there are several. Raises 403 email_not_confirmed, forbidden, user_deactivated, org_disabled, 404 invitation_not_found, 409 already_registered, several_invitations. Repeating it changes nothing.';
-grant execute on function public.accept_invitation(uuid) to authenticated;
+grant execute on function public.accept_invitation to authenticated;
 
 -- Definer: Supabase Auth's role has no rights on our tables. The lock timeout: an invitation that is held by
 -- somebody must not hold up a sign-up.
-create function private.follow_identity()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
+create function private.follow_identity() returns trigger
+language plpgsql security definer set search_path = ''
 set lock_timeout = '2s'
 as $$
 declare
@@ -177,7 +149,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.follow_identity() is
+comment on function private.follow_identity is
     'Trigger on auth.users: admits an identity whose confirmed e-mail has exactly one acceptable invitation, and mirrors a changed e-mail. Never fails a sign-up: what goes wrong is a warning in the log.';
 
 create trigger data_engine_x_follow_identity after insert or update of email, email_confirmed_at on auth.users

@@ -78,12 +78,8 @@ grant select (id, org_id, company_id, user_id, name, prefix, role, expires_at, r
     update (expires_at, revoked_at)
 on public.api_tokens to authenticated;
 
-create function private.guard_api_token()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_api_token() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_changeable text[] := array['expires_at', 'revoked_at', 'replaces', 'last_used_at'];
 begin
@@ -108,20 +104,15 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_api_token() is
+comment on function private.guard_api_token is
     'Trigger: a token changes only towards its end. It is revoked once, now; it expires earlier, but not in the past; its last use moves forward. Raises 409 immutable.';
 
 create trigger api_tokens_guard before update on public.api_tokens
 for each row execute function private.guard_api_token();
 
 -- Definer: no client writes last_used_at; the function does, for the token that the caller has shown.
-create function private.note_api_token_use()
-returns void
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.note_api_token_use() returns void
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_api_token_id uuid := (private.resolve_caller()).api_token_id;
 begin
@@ -141,9 +132,9 @@ begin
     );
 end;
 $$;
-comment on function private.note_api_token_use() is
+comment on function private.note_api_token_use is
     'Notes that the caller''s API token is used, at most once in five minutes and without waiting; does nothing for a session or in a read-only transaction. Raises nothing. Safe to repeat.';
-grant execute on function private.note_api_token_use() to authenticated;
+grant execute on function private.note_api_token_use to authenticated;
 
 -- Security invoker RPCs cannot read whole rows here, since token_hash is not granted; hence the view of the rest.
 create view private.api_tokens_readable with (security_invoker = true) as
@@ -160,13 +151,8 @@ create function public.create_api_token(
     p_role public.user_role default null,
     p_company_id uuid default null,
     p_expires_at timestamptz default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
@@ -199,17 +185,12 @@ begin
     return (select to_jsonb(t) from private.api_tokens_readable t where t.id = v_id);
 end;
 $$;
-comment on function public.create_api_token(text, text, text, public.user_role, uuid, timestamptz) is
+comment on function public.create_api_token is
     'Registers a token by its hash. Admins with a session, up to their own role and company. Raises 403 forbidden, 404 company_not_found, 409 conflict, 422 invalid_request. Repeating it with the same hash is a conflict.';
-grant execute on function public.create_api_token(text, text, text, public.user_role, uuid, timestamptz) to authenticated;
+grant execute on function public.create_api_token to authenticated;
 
-create function public.list_api_tokens(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_api_tokens(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
@@ -228,17 +209,12 @@ begin
     );
 end;
 $$;
-comment on function public.list_api_tokens(int, text) is
+comment on function public.list_api_tokens is
     'API tokens that the caller can see, newest first: all of the org for org_admin, of the company for company_admin, one''s own for member. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_api_tokens(int, text) to authenticated;
+grant execute on function public.list_api_tokens to authenticated;
 
-create function public.revoke_api_token(p_api_token_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.revoke_api_token(p_api_token_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_token jsonb;
@@ -260,6 +236,6 @@ begin
     return v_token;
 end;
 $$;
-comment on function public.revoke_api_token(uuid) is
+comment on function public.revoke_api_token is
     'Revokes a token from the next request on. Admins, within their reach. Raises 403 forbidden, 404 api_token_not_found. Repeating it changes nothing.';
-grant execute on function public.revoke_api_token(uuid) to authenticated;
+grant execute on function public.revoke_api_token to authenticated;

@@ -1,11 +1,7 @@
 -- Rotation of API tokens: a successor takes over, and both are valid for a grace time.
 
-create function private.check_replaced_api_token()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.check_replaced_api_token() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_replaced record;
 begin
@@ -32,7 +28,7 @@ begin
     return new;
 end;
 $$;
-comment on function private.check_replaced_api_token() is
+comment on function private.check_replaced_api_token is
     'Trigger: a successor has the company and role of the token that it replaces; that one is active, has no other successor, and ends within seven days. Raises 404 api_token_not_found, 409 api_token_inactive, 422 invalid_request.';
 
 create trigger api_tokens_check_replaced before insert on public.api_tokens
@@ -44,13 +40,8 @@ create function public.rotate_api_token(
     p_prefix text,
     p_grace_seconds int default 86400,
     p_expires_at timestamptz default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_replaced record;
@@ -106,6 +97,6 @@ begin
     );
 end;
 $$;
-comment on function public.rotate_api_token(uuid, text, text, int, timestamptz) is
+comment on function public.rotate_api_token is
     'Registers a successor of a token, with its name, company and role, on behalf of the caller; the old one ends after the grace time, or when it was to end anyway. Admins with a session, within their reach and up to their own role. Raises 403 forbidden, 404 api_token_not_found, 409 api_token_inactive (revoked, expired or replaced), 409 conflict, 422 invalid_request. Repeating it is refused with api_token_inactive.';
-grant execute on function public.rotate_api_token(uuid, text, text, int, timestamptz) to authenticated;
+grant execute on function public.rotate_api_token to authenticated;

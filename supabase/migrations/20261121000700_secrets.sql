@@ -30,13 +30,8 @@ on public.secrets to authenticated;
 create trigger secrets_touch_updated_at before update on public.secrets
 for each row execute function private.touch_updated_at();
 
-create function public.set_secret(p_name text, p_value text)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.set_secret(p_name text, p_value text) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin sets secrets.');
 begin
@@ -50,16 +45,11 @@ begin
     );
 end;
 $$;
-comment on function public.set_secret(text, text) is 'Sets or replaces a secret. org_admin. Raises 403 forbidden, 422 for a malformed name. Safe to repeat.';
-grant execute on function public.set_secret(text, text) to authenticated;
+comment on function public.set_secret is 'Sets or replaces a secret. org_admin. Raises 403 forbidden, 422 for a malformed name. Safe to repeat.';
+grant execute on function public.set_secret to authenticated;
 
-create function public.list_secrets(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_secrets(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin lists secrets.');
     v_limit int := private.check_limit(p_limit);
@@ -77,16 +67,11 @@ begin
     );
 end;
 $$;
-comment on function public.list_secrets(int, text) is 'Names of the org''s secrets, never their values. org_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_secrets(int, text) to authenticated;
+comment on function public.list_secrets is 'Names of the org''s secrets, never their values. org_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_secrets to authenticated;
 
-create function public.delete_secret(p_name text)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.delete_secret(p_name text) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin deletes secrets.');
 begin
@@ -97,5 +82,5 @@ begin
     return jsonb_build_object('name', p_name);
 end;
 $$;
-comment on function public.delete_secret(text) is 'Deletes a secret; runs that still name it fail. org_admin. Raises 403 forbidden, 404 secret_not_found.';
-grant execute on function public.delete_secret(text) to authenticated;
+comment on function public.delete_secret is 'Deletes a secret; runs that still name it fail. org_admin. Raises 403 forbidden, 404 secret_not_found.';
+grant execute on function public.delete_secret to authenticated;

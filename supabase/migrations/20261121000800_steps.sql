@@ -31,12 +31,8 @@ using ((select private.caller_org_id()) is not null);
 -- No write grant: worker.publish_steps is the only writer.
 grant select on public.steps to authenticated;
 
-create function private.guard_step()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_step() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     if (to_jsonb(new) - '{title,description}'::text[]) is distinct from (to_jsonb(old) - '{title,description}'::text[]) then
         perform private.raise_error(409, 'step_version_conflict',
@@ -45,30 +41,20 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_step() is 'Trigger: a published version keeps its mode, task and schemas. Raises 409 step_version_conflict.';
+comment on function private.guard_step is 'Trigger: a published version keeps its mode, task and schemas. Raises 409 step_version_conflict.';
 
 create trigger steps_guard before update on public.steps
 for each row execute function private.guard_step();
 
-create function private.version_key(p_version text)
-returns int[]
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.version_key(p_version text) returns int[]
+language sql immutable set search_path = '' as $$
     select string_to_array(p_version, '.')::int[];
 $$;
-comment on function private.version_key(text) is 'Semantic version as a sortable array.';
-grant execute on function private.version_key(text) to authenticated;
+comment on function private.version_key is 'Semantic version as a sortable array.';
+grant execute on function private.version_key to authenticated;
 
-create function public.list_steps(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_steps(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
@@ -90,16 +76,11 @@ begin
     );
 end;
 $$;
-comment on function public.list_steps(int, text) is 'The latest version of each step, by slug. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_steps(int, text) to authenticated;
+comment on function public.list_steps is 'The latest version of each step, by slug. Any caller. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_steps to authenticated;
 
-create function public.get_step(p_slug text, p_version text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_step(p_slug text, p_version text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_step jsonb;
@@ -115,5 +96,5 @@ begin
     return v_step;
 end;
 $$;
-comment on function public.get_step(text, text) is 'One step, the latest version unless one is named. Any caller. Raises 404 step_not_found.';
-grant execute on function public.get_step(text, text) to authenticated;
+comment on function public.get_step is 'One step, the latest version unless one is named. Any caller. Raises 404 step_not_found.';
+grant execute on function public.get_step to authenticated;

@@ -25,13 +25,8 @@ comment on table public.blueprints is 'An org''s ordered list of steps with thei
 create index blueprints_org_id_created_at_idx on public.blueprints (org_id, created_at desc, id desc);
 create index blueprints_org_id_created_by_idx on public.blueprints (org_id, created_by);
 
-create function private.is_backoff(p_backoff jsonb)
-returns boolean
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.is_backoff(p_backoff jsonb) returns boolean
+language sql immutable set search_path = '' as $$
     select case
         when jsonb_typeof(p_backoff) <> 'object' or p_backoff - '{initial_seconds,max_seconds,factor}'::text[] <> '{}' then false
         when exists (select from jsonb_each(p_backoff) e where jsonb_typeof(e.value) <> 'number') then false
@@ -40,16 +35,11 @@ as $$
             and coalesce((p_backoff ->> 'factor')::numeric, 2) between 1 and 10
     end;
 $$;
-comment on function private.is_backoff(jsonb) is
+comment on function private.is_backoff is
     'Whether this is {"initial_seconds"?, "max_seconds"?, "factor"?}: seconds from 0.1 to 3600, the factor from 1 to 10.';
 
-create function private.is_list_of_codes(p_codes jsonb)
-returns boolean
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.is_list_of_codes(p_codes jsonb) returns boolean
+language sql immutable set search_path = '' as $$
     select case
         when jsonb_typeof(p_codes) <> 'array' then false
         else jsonb_array_length(p_codes) between 1 and 20 and not exists (
@@ -58,15 +48,10 @@ as $$
         )
     end;
 $$;
-comment on function private.is_list_of_codes(jsonb) is 'Whether this is a list of 1 to 20 error codes.';
+comment on function private.is_list_of_codes is 'Whether this is a list of 1 to 20 error codes.';
 
-create function private.is_retry(p_retry jsonb)
-returns boolean
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.is_retry(p_retry jsonb) returns boolean
+language sql immutable set search_path = '' as $$
     select case
         when jsonb_typeof(p_retry) <> 'object' or p_retry - '{max_attempts,backoff,on}'::text[] <> '{}' then false
         when jsonb_typeof(p_retry -> 'max_attempts') is distinct from 'number' then false
@@ -75,9 +60,9 @@ as $$
             and private.is_list_of_codes(coalesce(nullif(p_retry -> 'on', 'null'), '["any"]'))
     end;
 $$;
-comment on function private.is_retry(jsonb) is
+comment on function private.is_retry is
     'Whether this is {"max_attempts": 1..10, "backoff"?, "on"?}, as blueprint_steps.retry holds it.';
-grant execute on function private.is_retry(jsonb), private.is_backoff(jsonb), private.is_list_of_codes(jsonb)
+grant execute on function private.is_retry, private.is_backoff, private.is_list_of_codes
 to authenticated;
 
 create table public.blueprint_steps (
@@ -131,12 +116,8 @@ grant select, insert (
 ), delete
 on public.blueprint_steps to authenticated;
 
-create function private.version_blueprint()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.version_blueprint() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     if new.id is distinct from old.id or new.org_id is distinct from old.org_id
         or new.created_by is distinct from old.created_by or new.created_at is distinct from old.created_at then
@@ -152,18 +133,14 @@ begin
     return new;
 end;
 $$;
-comment on function private.version_blueprint() is 'Trigger: the first update of a blueprint in a transaction makes a new version; nobody sets the number by hand. Raises 409 immutable.';
+comment on function private.version_blueprint is 'Trigger: the first update of a blueprint in a transaction makes a new version; nobody sets the number by hand. Raises 409 immutable.';
 
 create trigger blueprints_version before update on public.blueprints
 for each row execute function private.version_blueprint();
 
 -- Definer: whoever may change the steps need not hold a grant on version.
-create function private.touch_blueprint()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+create function private.touch_blueprint() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     if tg_op in ('UPDATE', 'DELETE') then
         update public.blueprints set updated_at = now() where id = old.blueprint_id;
@@ -174,18 +151,13 @@ begin
     return null;
 end;
 $$;
-comment on function private.touch_blueprint() is 'Trigger: a change of a blueprint''s steps is a change of the blueprint.';
+comment on function private.touch_blueprint is 'Trigger: a change of a blueprint''s steps is a change of the blueprint.';
 
 create trigger blueprint_steps_touch_blueprint after insert or update or delete on public.blueprint_steps
 for each row execute function private.touch_blueprint();
 
-create function private.step_options_json(p_step public.blueprint_steps)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.step_options_json(p_step public.blueprint_steps) returns jsonb
+language sql stable set search_path = '' as $$
     select jsonb_build_object(
         'continue_on_error', p_step.continue_on_error,
         'timeout_seconds', p_step.timeout_seconds,
@@ -194,16 +166,11 @@ as $$
         'concurrency', p_step.concurrency
     );
 $$;
-comment on function private.step_options_json(public.blueprint_steps) is 'How a blueprint wants a step run, as blueprints and snapshots show it beside the config.';
-grant execute on function private.step_options_json(public.blueprint_steps) to authenticated;
+comment on function private.step_options_json is 'How a blueprint wants a step run, as blueprints and snapshots show it beside the config.';
+grant execute on function private.step_options_json to authenticated;
 
-create function private.snapshot_blueprint(p_blueprint_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.snapshot_blueprint(p_blueprint_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_snapshot jsonb;
 begin
@@ -246,17 +213,12 @@ begin
     return v_snapshot;
 end;
 $$;
-comment on function private.snapshot_blueprint(uuid) is
+comment on function private.snapshot_blueprint is
     'The blueprint as it is now: name, version and its steps in order, positions counted from 1. Raises 404 blueprint_not_found, 422 invalid_request when it has no steps.';
-grant execute on function private.snapshot_blueprint(uuid) to authenticated;
+grant execute on function private.snapshot_blueprint to authenticated;
 
-create function private.blueprint_json(p_blueprint public.blueprints)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.blueprint_json(p_blueprint public.blueprints) returns jsonb
+language sql stable set search_path = '' as $$
     select jsonb_build_object(
         'id', p_blueprint.id,
         'org_id', p_blueprint.org_id,
@@ -269,16 +231,11 @@ as $$
         'updated_at', p_blueprint.updated_at
     );
 $$;
-comment on function private.blueprint_json(public.blueprints) is 'Blueprint as lists show it.';
-grant execute on function private.blueprint_json(public.blueprints) to authenticated;
+comment on function private.blueprint_json is 'Blueprint as lists show it.';
+grant execute on function private.blueprint_json to authenticated;
 
-create function public.get_blueprint(p_blueprint_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_blueprint(p_blueprint_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_blueprint public.blueprints;
@@ -304,16 +261,11 @@ begin
     ), '[]'));
 end;
 $$;
-comment on function public.get_blueprint(uuid) is 'One blueprint with its steps. Any caller of the org. Raises 404 blueprint_not_found.';
-grant execute on function public.get_blueprint(uuid) to authenticated;
+comment on function public.get_blueprint is 'One blueprint with its steps. Any caller of the org. Raises 404 blueprint_not_found.';
+grant execute on function public.get_blueprint to authenticated;
 
-create function public.list_blueprints(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_blueprints(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
@@ -332,33 +284,23 @@ begin
     );
 end;
 $$;
-comment on function public.list_blueprints(int, text) is 'Blueprints of the org, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_blueprints(int, text) to authenticated;
+comment on function public.list_blueprints is 'Blueprints of the org, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_blueprints to authenticated;
 
-create function private.pinned_version(p_slug text, p_version text)
-returns text
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.pinned_version(p_slug text, p_version text) returns text
+language sql stable set search_path = '' as $$
     select s.version
     from public.steps s
     where s.slug = p_slug and s.version = coalesce(p_version, s.version)
     order by private.version_key(s.version) desc
     limit 1;
 $$;
-comment on function private.pinned_version(text, text) is
+comment on function private.pinned_version is
     'The version of a published step that a blueprint pins: the given one, or the latest; null when there is none.';
-grant execute on function private.pinned_version(text, text) to authenticated;
+grant execute on function private.pinned_version to authenticated;
 
-create function private.replace_blueprint_steps(p_blueprint_id uuid, p_steps jsonb)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.replace_blueprint_steps(p_blueprint_id uuid, p_steps jsonb) returns void
+language plpgsql volatile set search_path = '' as $$
 declare
     v_unknown record;
 begin
@@ -390,24 +332,19 @@ begin
     from jsonb_array_elements(p_steps) with ordinality e;
 end;
 $$;
-comment on function private.replace_blueprint_steps(uuid, jsonb) is
+comment on function private.replace_blueprint_steps is
     'Replaces the steps of a blueprint by [{slug, version?, config?, continue_on_error?, timeout_seconds?, retry?, run_if?, concurrency?}]; without a version the latest is pinned. Raises 422 unknown_step, invalid_request.';
-grant execute on function private.replace_blueprint_steps(uuid, jsonb) to authenticated;
+grant execute on function private.replace_blueprint_steps to authenticated;
 
-create function private.raise_name_taken()
-returns void
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.raise_name_taken() returns void
+language plpgsql immutable set search_path = '' as $$
 begin
     perform private.raise_error(409, 'conflict', 'Another blueprint of the org has this name. Update that one, or send another name.',
         jsonb_build_object('field', 'name'));
 end;
 $$;
-comment on function private.raise_name_taken() is 'Raises 409 conflict: two blueprints of an org never have the same name.';
-grant execute on function private.raise_name_taken() to authenticated;
+comment on function private.raise_name_taken is 'Raises 409 conflict: two blueprints of an org never have the same name.';
+grant execute on function private.raise_name_taken to authenticated;
 
 create function public.create_blueprint(
     p_name text,
@@ -415,13 +352,8 @@ create function public.create_blueprint(
     p_description text default null,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin creates blueprints.');
     v_result jsonb := private.recall_result('create_blueprint', p_idempotency_key, p_request_hash);
@@ -441,9 +373,9 @@ begin
     return private.remember_result('create_blueprint', p_idempotency_key, public.get_blueprint(v_id));
 end;
 $$;
-comment on function public.create_blueprint(text, jsonb, text, text, text) is
+comment on function public.create_blueprint is
     'Creates a blueprint from [{slug, version?, config?, …}], as private.replace_blueprint_steps takes them. org_admin. Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 422 unknown_step, invalid_request. Safe to repeat with an idempotency key.';
-grant execute on function public.create_blueprint(text, jsonb, text, text, text) to authenticated;
+grant execute on function public.create_blueprint to authenticated;
 
 create function public.update_blueprint(
     p_blueprint_id uuid,
@@ -451,13 +383,8 @@ create function public.update_blueprint(
     p_description text default null,
     p_steps jsonb default null,
     p_expected_version int default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_version int;
@@ -488,6 +415,6 @@ begin
     return public.get_blueprint(p_blueprint_id);
 end;
 $$;
-comment on function public.update_blueprint(uuid, text, text, jsonb, int) is
+comment on function public.update_blueprint is
     'Changes what is given and makes a new version; runs that exist keep their snapshot. org_admin. Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 422 unknown_step, invalid_request. With p_expected_version a repeat is refused.';
-grant execute on function public.update_blueprint(uuid, text, text, jsonb, int) to authenticated;
+grant execute on function public.update_blueprint to authenticated;

@@ -114,12 +114,8 @@ grant select, insert (company_id, blueprint_id, name, source, fields, retry_of_r
 on public.submissions to authenticated;
 grant select, insert (submission_id, chunk_index, records) on public.submission_chunks to authenticated;
 
-create function private.guard_submission()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_submission() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     -- The run that the records came from is gone, by its foreign key.
     if new.retry_of_run_id is null and old.retry_of_run_id is not null
@@ -141,18 +137,13 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_submission() is 'Trigger: receiving → received (with at least one record) or expired, both final. Raises 409 immutable, 422 submission_empty.';
+comment on function private.guard_submission is 'Trigger: receiving → received (with at least one record) or expired, both final. Raises 409 immutable, 422 submission_empty.';
 
 create trigger submissions_guard before update on public.submissions
 for each row execute function private.guard_submission();
 
-create function private.lock_receiving_submission(p_submission_id uuid)
-returns public.submissions
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.lock_receiving_submission(p_submission_id uuid) returns public.submissions
+language plpgsql volatile set search_path = '' as $$
 declare
     v_submission public.submissions;
 begin
@@ -172,17 +163,12 @@ begin
     return v_submission;
 end;
 $$;
-comment on function private.lock_receiving_submission(uuid) is
+comment on function private.lock_receiving_submission is
     'The submission, locked, if it still takes records. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving.';
-grant execute on function private.lock_receiving_submission(uuid) to authenticated;
+grant execute on function private.lock_receiving_submission to authenticated;
 
-create function private.check_records(p_records jsonb)
-returns void
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.check_records(p_records jsonb) returns void
+language plpgsql immutable set search_path = '' as $$
 begin
     if jsonb_typeof(p_records) is distinct from 'array' then
         perform private.raise_error(422, 'invalid_records', 'Records must be an array of {"id", "data"}.');
@@ -199,16 +185,12 @@ begin
     end if;
 end;
 $$;
-comment on function private.check_records(jsonb) is 'Checks the shape of a chunk''s records. Raises 422 invalid_records.';
-grant execute on function private.check_records(jsonb) to authenticated;
+comment on function private.check_records is 'Checks the shape of a chunk''s records. Raises 422 invalid_records.';
+grant execute on function private.check_records to authenticated;
 
 -- The setting: how a double is written out decides whether it is the number.
-create function private.is_double(p_number numeric)
-returns boolean
-language sql
-immutable
-security invoker
-set search_path = ''
+create function private.is_double(p_number numeric) returns boolean
+language sql immutable set search_path = ''
 set extra_float_digits = 1
 as $$
     select case
@@ -222,17 +204,12 @@ as $$
         )
     end;
 $$;
-comment on function private.is_double(numeric) is
+comment on function private.is_double is
     'Whether a program that counts in doubles writes the number as it read it. Digits after the point may be too many; beyond 2^53 none may be lost.';
-grant execute on function private.is_double(numeric) to authenticated;
+grant execute on function private.is_double to authenticated;
 
-create function private.check_numbers(p_records jsonb, p_text text)
-returns void
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.check_numbers(p_records jsonb, p_text text) returns void
+language plpgsql immutable set search_path = '' as $$
 declare
     v_found record;
 begin
@@ -258,17 +235,12 @@ begin
     end if;
 end;
 $$;
-comment on function private.check_numbers(jsonb, text) is
+comment on function private.check_numbers is
     'Refuses submitted records, also given as text, with a number that the worker would change silently: it reads them as doubles. Raises 422 invalid_records.';
-grant execute on function private.check_numbers(jsonb, text) to authenticated;
+grant execute on function private.check_numbers to authenticated;
 
-create function private.check_verdicts(p_verdicts jsonb)
-returns void
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.check_verdicts(p_verdicts jsonb) returns void
+language plpgsql immutable set search_path = '' as $$
 begin
     if jsonb_typeof(p_verdicts) is distinct from 'array' then
         perform private.raise_error(422, 'invalid_records', 'Verdicts must be an array of {"id", "reason", "message", "details"}.');
@@ -288,15 +260,11 @@ begin
     end if;
 end;
 $$;
-comment on function private.check_verdicts(jsonb) is 'Checks the shape of rejected or dropped records. Raises 422 invalid_records.';
-grant execute on function private.check_verdicts(jsonb) to authenticated;
+comment on function private.check_verdicts is 'Checks the shape of rejected or dropped records. Raises 422 invalid_records.';
+grant execute on function private.check_verdicts to authenticated;
 
-create function private.fill_submission_chunk()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.fill_submission_chunk() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_submission public.submissions := private.lock_receiving_submission(new.submission_id);
     v_text text := new.records::text;
@@ -336,7 +304,7 @@ begin
     return new;
 end;
 $$;
-comment on function private.fill_submission_chunk() is
+comment on function private.fill_submission_chunk is
     'Trigger: checks a new chunk and fills in what it counts. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, conflict (not the next chunk), 413 chunk_too_large, 422 invalid_records.';
 
 create trigger submission_chunks_fill before insert on public.submission_chunks
@@ -346,12 +314,8 @@ create trigger submission_chunks_immutable before update on public.submission_ch
 for each row execute function private.refuse_change();
 
 -- Definer: counts are kept by the database, so nobody is granted to write them.
-create function private.count_submission_chunk()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+create function private.count_submission_chunk() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     update public.submissions
     set record_count = record_count + new.record_count, chunk_count = chunk_count + 1
@@ -359,18 +323,13 @@ begin
     return null;
 end;
 $$;
-comment on function private.count_submission_chunk() is 'Trigger: keeps record_count and chunk_count of the submission.';
+comment on function private.count_submission_chunk is 'Trigger: keeps record_count and chunk_count of the submission.';
 
 create trigger submission_chunks_count after insert on public.submission_chunks
 for each row execute function private.count_submission_chunk();
 
-create function public.get_submission(p_submission_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_submission(p_submission_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_submission public.submissions;
@@ -382,19 +341,15 @@ begin
     return to_jsonb(v_submission);
 end;
 $$;
-comment on function public.get_submission(uuid) is 'One submission. Any caller who can see its company. Raises 404 submission_not_found.';
-grant execute on function public.get_submission(uuid) to authenticated;
+comment on function public.get_submission is 'One submission. Any caller who can see its company. Raises 404 submission_not_found.';
+grant execute on function public.get_submission to authenticated;
 
 create function public.list_submissions(
     p_company_id uuid default null,
     p_limit int default 50,
     p_cursor text default null
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
+) returns jsonb
+language plpgsql stable set search_path = ''
 -- Which index serves the list depends on what it is filtered by.
 set plan_cache_mode = force_custom_plan
 as $$
@@ -422,5 +377,5 @@ begin
     );
 end;
 $$;
-comment on function public.list_submissions(uuid, int, text) is 'Submissions that the caller can see, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_submissions(uuid, int, text) to authenticated;
+comment on function public.list_submissions is 'Submissions that the caller can see, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_submissions to authenticated;

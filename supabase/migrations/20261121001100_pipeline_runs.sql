@@ -119,13 +119,8 @@ grant select (
 ), insert (submission_id, retry_of), update (status, trigger_run_id)
 on public.pipeline_runs to authenticated;
 
-create function private.retried_snapshot(p_pipeline_run_id uuid, p_submission_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.retried_snapshot(p_pipeline_run_id uuid, p_submission_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_org_id uuid;
     v_company_id uuid;
@@ -155,16 +150,12 @@ begin
     return v_snapshot;
 end;
 $$;
-comment on function private.retried_snapshot(uuid, uuid) is
+comment on function private.retried_snapshot is
     'The snapshot of a run of the submission that can be retried now. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried.';
-grant execute on function private.retried_snapshot(uuid, uuid) to authenticated;
+grant execute on function private.retried_snapshot to authenticated;
 
-create function private.fill_pipeline_run()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.fill_pipeline_run() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_submission public.submissions;
     v_trace private.trace := private.request_trace();
@@ -200,18 +191,14 @@ begin
     return new;
 end;
 $$;
-comment on function private.fill_pipeline_run() is
+comment on function private.fill_pipeline_run is
     'Trigger: a new run takes org, company and counts from its submission, the snapshot from its blueprint, or from the run that it retries, and trace and request from its request, whatever the writer said. Raises 404 submission_not_found, blueprint_not_found, pipeline_run_not_found, 409 submission_receiving, pipeline_run_not_retryable, pipeline_run_retried, 422 invalid_request.';
 
 create trigger pipeline_runs_fill before insert on public.pipeline_runs
 for each row execute function private.fill_pipeline_run();
 
-create function private.guard_pipeline_run()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_pipeline_run() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_mutable constant text[] :=
         '{status,error,trigger_run_id,claim_id,lease_expires_at,restart_count,lost_start_count,admitted_at,start_taken_at,dispatched_at,started_at,finished_at,trigger_cancelled_at}';
@@ -252,7 +239,7 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_pipeline_run() is
+comment on function private.guard_pipeline_run is
     'Trigger: the origin is immutable, terminal states final, transitions as in pipeline_run_status. Keeps the times. Raises 409 immutable, pipeline_run_finished, invalid_transition.';
 
 create trigger pipeline_runs_guard before update on public.pipeline_runs
@@ -268,12 +255,8 @@ create function public.list_pipeline_runs(
     p_status public.pipeline_run_status default null,
     p_limit int default 50,
     p_cursor text default null
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
+) returns jsonb
+language plpgsql stable set search_path = ''
 -- Which index serves the list depends on what it is filtered by.
 set plan_cache_mode = force_custom_plan
 as $$
@@ -303,17 +286,12 @@ begin
     ));
 end;
 $$;
-comment on function public.list_pipeline_runs(uuid, uuid, public.pipeline_run_status, int, text) is
+comment on function public.list_pipeline_runs is
     'Runs that the caller can see, newest first, without steps. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_pipeline_runs(uuid, uuid, public.pipeline_run_status, int, text) to authenticated;
+grant execute on function public.list_pipeline_runs to authenticated;
 
-create function public.get_pipeline_run(p_pipeline_run_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_pipeline_run(p_pipeline_run_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_run jsonb;
@@ -340,20 +318,15 @@ begin
     return v_run;
 end;
 $$;
-comment on function public.get_pipeline_run(uuid) is 'One run with its snapshot, its step results, and how much of it is done, 0 to 1: each step counts alike. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
-grant execute on function public.get_pipeline_run(uuid) to authenticated;
+comment on function public.get_pipeline_run is 'One run with its snapshot, its step results, and how much of it is done, 0 to 1: each step counts alike. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
+grant execute on function public.get_pipeline_run to authenticated;
 
 create function public.create_pipeline_run(
     p_submission_id uuid,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_result jsonb := private.recall_result('create_pipeline_run', p_idempotency_key, p_request_hash);
@@ -367,17 +340,13 @@ begin
     return public.get_pipeline_run(v_id);
 end;
 $$;
-comment on function public.create_pipeline_run(uuid, text, text) is
+comment on function public.create_pipeline_run is
     'Creates a queued run of a received submission, with a fresh snapshot; it is to be started if it is admitted. Any caller who can see the company. Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
-grant execute on function public.create_pipeline_run(uuid, text, text) to authenticated;
+grant execute on function public.create_pipeline_run to authenticated;
 
 create function public.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text)
 returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
 begin
@@ -387,17 +356,12 @@ begin
     return public.get_pipeline_run(p_pipeline_run_id);
 end;
 $$;
-comment on function public.mark_pipeline_run_dispatched(uuid, text) is
+comment on function public.mark_pipeline_run_dispatched is
     'Notes that Trigger.dev took an admitted, queued run; one that waits or has started already is left as it is. Its creator and admins. Raises 404 pipeline_run_not_found. Safe to repeat.';
-grant execute on function public.mark_pipeline_run_dispatched(uuid, text) to authenticated;
+grant execute on function public.mark_pipeline_run_dispatched to authenticated;
 
-create function public.cancel_pipeline_run(p_pipeline_run_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.cancel_pipeline_run(p_pipeline_run_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_run jsonb;
@@ -416,6 +380,6 @@ begin
     return v_run;
 end;
 $$;
-comment on function public.cancel_pipeline_run(uuid) is
+comment on function public.cancel_pipeline_run is
     'Cancels a run: what has not started becomes skipped. Its creator and admins. Raises 403 forbidden, 404 pipeline_run_not_found, 409 pipeline_run_finished. Repeating it changes nothing.';
-grant execute on function public.cancel_pipeline_run(uuid) to authenticated;
+grant execute on function public.cancel_pipeline_run to authenticated;

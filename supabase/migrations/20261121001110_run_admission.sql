@@ -32,13 +32,8 @@ where admitted_at is null and finished_at is null;
 create index pipeline_runs_in_flight_idx on public.pipeline_runs (org_id, company_id)
 where admitted_at is not null and finished_at is null;
 
-create function private.next_turns(p_room int, p_held uuid[])
-returns table (org_id uuid, company_id uuid)
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.next_turns(p_room int, p_held uuid[]) returns table (org_id uuid, company_id uuid)
+language plpgsql stable set search_path = '' as $$
 #variable_conflict use_column
 begin
     -- Org by org along the index, and company by company in those with room: what waits where there is none costs nothing,
@@ -141,17 +136,12 @@ begin
     limit p_room;
 end;
 $$;
-comment on function private.next_turns(int, uuid[]) is
+comment on function private.next_turns is
     'Whose waiting runs are admitted next, in this order, where so many places are free in all and nothing of some companies can be had: a row for each run. What admitting one after the other would come to, each time by who has the fewest in flight and whose turn is the longest ago.';
 
 -- Definer: runs of all orgs are compared, and nobody is granted to admit.
-create function private.admit_pipeline_runs()
-returns int
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.admit_pipeline_runs() returns int
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_admitted int := 0;
     v_room int;
@@ -208,33 +198,25 @@ begin
     return v_admitted;
 end;
 $$;
-comment on function private.admit_pipeline_runs() is
+comment on function private.admit_pipeline_runs is
     'Admits waiting runs as far as the limits let it, and returns how many. When a run is created or ends, when a limit is raised, and by the reconciler. Safe to repeat, and to call by several at once.';
 
-create function private.note_admission_due()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.note_admission_due() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     perform set_config('private.admission_due', 'true', true);
     return null;
 end;
 $$;
-comment on function private.note_admission_due() is
+comment on function private.note_admission_due is
     'Trigger: says in this transaction that runs are created or change their state, so that whichever of them is asked first admits.';
 
 create trigger pipeline_runs_admission_due before insert or update of status on public.pipeline_runs
 for each statement execute function private.note_admission_due();
 
 -- Definer: as admit_pipeline_runs, whoever creates or ends a run.
-create function private.admit_after_change()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+create function private.admit_after_change() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     -- Asked for each run that has changed: the first admits for all, until another statement changes some.
     if current_setting('private.admission_due', true) = 'true' then
@@ -244,7 +226,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.admit_after_change() is
+comment on function private.admit_after_change is
     'Trigger: admits when a run is created, and when one has ended and leaves its place. Once for all that a transaction ends.';
 
 -- Deferred, so that its lock is the last that a transaction takes, and is held for the commit alone. The RPCs that create a
@@ -259,13 +241,8 @@ deferrable initially deferred
 for each row when (old.finished_at is null and new.finished_at is not null and new.admitted_at is not null)
 execute function private.admit_after_change();
 
-create function private.start_of(p_run public.pipeline_runs)
-returns jsonb
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.start_of(p_run public.pipeline_runs) returns jsonb
+language sql immutable set search_path = '' as $$
     select jsonb_build_object(
         'pipeline_run_id', p_run.id,
         'org_id', p_run.org_id,
@@ -277,15 +254,10 @@ as $$
         end || case when p_run.lost_start_count > 0 then ':start:' || p_run.lost_start_count else '' end
     );
 $$;
-comment on function private.start_of(public.pipeline_runs) is 'What it takes to start the run at Trigger.dev: {pipeline_run_id, org_id, idempotency_key}.';
+comment on function private.start_of is 'What it takes to start the run at Trigger.dev: {pipeline_run_id, org_id, idempotency_key}.';
 
-create function private.take_starts(p_limit int)
-returns jsonb
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.take_starts(p_limit int) returns jsonb
+language sql volatile set search_path = '' as $$
     with due as (
         select r.id
         from public.pipeline_runs r
@@ -304,5 +276,5 @@ as $$
     )
     select coalesce(jsonb_agg(private.start_of(t) order by t.admitted_at), '[]') from taken t;
 $$;
-comment on function private.take_starts(int) is
+comment on function private.take_starts is
     'Admitted runs that nobody has started, the longest admitted first. Whoever takes one has ten seconds for it before another may.';

@@ -156,13 +156,8 @@ grant select on public.step_results, public.step_result_chunks to authenticated;
 grant select, insert (submission_id, chunk_index, record_id, reason, message, details, data)
 on public.rejected_records to authenticated;
 
-create function private.share_done(p_step_result public.step_results)
-returns numeric
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.share_done(p_step_result public.step_results) returns numeric
+language sql immutable set search_path = '' as $$
     select case
         when p_step_result.status = 'succeeded' then 1
         -- The run has gone on without it: nothing of it is left to do.
@@ -172,16 +167,11 @@ as $$
         else trunc(p_step_result.chunks_written::numeric / greatest(p_step_result.chunk_count, 1), 4)
     end;
 $$;
-comment on function private.share_done(public.step_results) is 'How much of a step is done, 0 to 1, by its chunks; what the run passes over is done.';
-grant execute on function private.share_done(public.step_results) to authenticated;
+comment on function private.share_done is 'How much of a step is done, 0 to 1, by its chunks; what the run passes over is done.';
+grant execute on function private.share_done to authenticated;
 
-create function private.step_result_json(p_step_result public.step_results)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.step_result_json(p_step_result public.step_results) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     -- So far, while it runs. By the clock: in one transaction now() stands still.
     v_seconds numeric := extract(epoch from coalesce(p_step_result.finished_at, clock_timestamp()) - p_step_result.started_at);
@@ -193,17 +183,12 @@ begin
     );
 end;
 $$;
-comment on function private.step_result_json(public.step_results) is
+comment on function private.step_result_json is
     'Step result as clients and tasks see it, with how much is done, how long it took and how many records it took in a second, so far.';
-grant execute on function private.step_result_json(public.step_results) to authenticated;
+grant execute on function private.step_result_json to authenticated;
 
-create function private.copy_step_results(p_from_run_id uuid, p_to_run_id uuid)
-returns void
-language sql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.copy_step_results(p_from_run_id uuid, p_to_run_id uuid) returns void
+language sql volatile set search_path = '' as $$
     insert into public.step_results (
         org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error, delivery_key,
         status, skip_reason, input_step_result_id, reused_from, resumed_from,
@@ -231,16 +216,12 @@ as $$
     cross join lateral (select sr.status = 'succeeded' as is_done, (sr.status = 'succeeded')::int as share) kept
     where sr.pipeline_run_id = p_from_run_id;
 $$;
-comment on function private.copy_step_results(uuid, uuid) is
+comment on function private.copy_step_results is
     'The step results of a retry: what had succeeded has, by reference, and what its condition had skipped stays skipped; the rest is pending, and goes on from what was begun.';
 
 -- Definer: creating a run creates its step results, and no client may write those.
-create function private.create_step_results()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+create function private.create_step_results() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     if new.retry_of is not null then
         perform private.copy_step_results(new.retry_of, new.id);
@@ -258,19 +239,14 @@ begin
     return null;
 end;
 $$;
-comment on function private.create_step_results() is
+comment on function private.create_step_results is
     'Trigger: one pending step result for each step of the snapshot; those of a retry as private.copy_step_results makes them.';
 
 create trigger pipeline_runs_create_step_results after insert on public.pipeline_runs
 for each row execute function private.create_step_results();
 
-create function private.success_of_run(p_pipeline_run_id uuid)
-returns public.pipeline_run_status
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.success_of_run(p_pipeline_run_id uuid) returns public.pipeline_run_status
+language sql stable set search_path = '' as $$
     select case
         when not bool_and(
             sr.status = 'succeeded'
@@ -283,16 +259,12 @@ as $$
     from public.step_results sr
     where sr.pipeline_run_id = p_pipeline_run_id;
 $$;
-comment on function private.success_of_run(uuid) is
+comment on function private.success_of_run is
     'How a run whose steps are as they are now succeeds: succeeded, succeeded_with_errors, or null when it does not.';
 
 -- Definer: ending a run ends its steps, and no client may write those.
-create function private.settle_step_results()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+create function private.settle_step_results() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     if new.status in ('succeeded', 'succeeded_with_errors') then
         if new.status is distinct from private.success_of_run(new.id) then
@@ -312,20 +284,15 @@ begin
     return null;
 end;
 $$;
-comment on function private.settle_step_results() is
+comment on function private.settle_step_results is
     'Trigger, fail-fast and cancellation: when a run ends otherwise than well, what has not started is skipped and what was running shares its fate. Raises 409 invalid_transition for a success with unfinished steps.';
 
 create trigger pipeline_runs_settle_step_results after update of status on public.pipeline_runs
 for each row when (new.status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled') and old.status is distinct from new.status)
 execute function private.settle_step_results();
 
-create function private.input_step_result_id(p_step_result public.step_results)
-returns uuid
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.input_step_result_id(p_step_result public.step_results) returns uuid
+language sql stable set search_path = '' as $$
     select case
         when p_step_result.resumed_from is not null then (
             select begun.input_step_result_id from public.step_results begun where begun.id = p_step_result.resumed_from
@@ -340,17 +307,13 @@ as $$
         )
     end;
 $$;
-comment on function private.input_step_result_id(public.step_results) is
+comment on function private.input_step_result_id is
     'Whose chunks a step that starts now takes: those of the nearest step before it that succeeded, null for the submission''s. A step that an earlier run had begun keeps its input, or it would mix two.';
 
-grant execute on function private.input_step_result_id(public.step_results) to authenticated;
+grant execute on function private.input_step_result_id to authenticated;
 
-create function private.guard_step_result()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_step_result() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_mutable constant text[] :=
         '{status,skip_reason,input_step_result_id,attempt,chunks_written,records_in,records_added,records_out,records_rejected,records_dropped,error,reading_ms,processing_ms,writing_ms,started_at,finished_at}';
@@ -398,7 +361,7 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_step_result() is
+comment on function private.guard_step_result is
     'Trigger: transitions as in step_result_status, terminal states final, the input set at the start, and success only with every chunk written and the ledger counted from them. Raises 409 immutable, invalid_transition, step_incomplete.';
 
 create trigger step_results_guard before update on public.step_results

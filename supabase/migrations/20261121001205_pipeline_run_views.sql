@@ -2,20 +2,15 @@
 --
 -- Views, since security invoker functions cannot read whole rows of a table whose claim_id is not granted.
 
-create function private.failed_step_json(p_step_result public.step_results)
-returns jsonb
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.failed_step_json(p_step_result public.step_results) returns jsonb
+language sql immutable set search_path = '' as $$
     select jsonb_build_object(
         'position', p_step_result.position, 'slug', p_step_result.slug,
         'code', p_step_result.error -> 'code', 'message', p_step_result.error -> 'message'
     );
 $$;
-comment on function private.failed_step_json(public.step_results) is 'One of a run''s failed_steps: {position, slug, code, message}.';
-grant execute on function private.failed_step_json(public.step_results) to authenticated;
+comment on function private.failed_step_json is 'One of a run''s failed_steps: {position, slug, code, message}.';
+grant execute on function private.failed_step_json to authenticated;
 
 create view private.pipeline_runs_with_snapshot with (security_invoker = true) as
 select
@@ -48,13 +43,8 @@ grant select on private.pipeline_runs_readable to authenticated;
 
 -- A statement of its own and not a subquery of the view: a list then plans under the policies of one table, and asks
 -- those of the other once, if at all.
-create function private.with_failed_steps(p_page jsonb)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.with_failed_steps(p_page jsonb) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_ids uuid[] := array(
         select (i ->> 'id')::uuid
@@ -79,6 +69,6 @@ begin
     ), '[]'));
 end;
 $$;
-comment on function private.with_failed_steps(jsonb) is
+comment on function private.with_failed_steps is
     'A page of runs, each with its failed_steps as the caller''s policies show them; a run that cannot have any is not looked at.';
-grant execute on function private.with_failed_steps(jsonb) to authenticated;
+grant execute on function private.with_failed_steps to authenticated;

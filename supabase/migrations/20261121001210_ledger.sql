@@ -3,13 +3,8 @@
 -- records_in + records_added = records_out + records_rejected + records_dropped, counted from the ids that were
 -- written, not from what was claimed.
 
-create function private.input_chunk(p_step_result_id uuid, p_chunk_index int)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.input_chunk(p_step_result_id uuid, p_chunk_index int) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_records jsonb;
 begin
@@ -36,16 +31,12 @@ begin
     return v_records;
 end;
 $$;
-comment on function private.input_chunk(uuid, int) is
+comment on function private.input_chunk is
     'Records of the input chunk of a step whose turn it is, or was: the output of the nearest step before it that succeeded, or the submission''s chunk. Raises 404 chunk_not_found.';
-grant execute on function private.input_chunk(uuid, int) to authenticated;
+grant execute on function private.input_chunk to authenticated;
 
-create function private.fill_step_result_chunk()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.fill_step_result_chunk() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_input jsonb;
     v_status public.step_result_status;
@@ -103,7 +94,7 @@ begin
     return new;
 end;
 $$;
-comment on function private.fill_step_result_chunk() is
+comment on function private.fill_step_result_chunk is
     'Trigger: counts the ledger of a chunk from the ids, and refuses one that loses, repeats or invents a record. Raises 404 chunk_not_found, 409 invalid_transition, 422 invalid_records, ledger_unbalanced.';
 
 create trigger step_result_chunks_fill before insert on public.step_result_chunks
@@ -112,12 +103,8 @@ for each row execute function private.fill_step_result_chunk();
 create trigger step_result_chunks_immutable before update on public.step_result_chunks
 for each row execute function private.refuse_change();
 
-create function private.count_step_result_chunk()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.count_step_result_chunk() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     update public.step_results
     set chunks_written = chunks_written + 1,
@@ -130,17 +117,13 @@ begin
     return null;
 end;
 $$;
-comment on function private.count_step_result_chunk() is 'Trigger: keeps the step''s counts moving while it runs.';
+comment on function private.count_step_result_chunk is 'Trigger: keeps the step''s counts moving while it runs.';
 
 create trigger step_result_chunks_count after insert on public.step_result_chunks
 for each row execute function private.count_step_result_chunk();
 
-create function private.fill_rejected_record()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.fill_rejected_record() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_submission public.submissions;
 begin
@@ -157,7 +140,7 @@ begin
     return new;
 end;
 $$;
-comment on function private.fill_rejected_record() is
+comment on function private.fill_rejected_record is
     'Trigger: ingestion rejects come while the submission is receiving, a step''s rejects before their chunk. Raises 404 submission_not_found, 409 submission_not_receiving, immutable.';
 
 create trigger rejected_records_fill before insert on public.rejected_records
@@ -167,12 +150,8 @@ create trigger rejected_records_immutable before update on public.rejected_recor
 for each row execute function private.refuse_change();
 
 -- Definer: counts are kept by the database, so nobody is granted to write them.
-create function private.count_rejected_records()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+create function private.count_rejected_records() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     update public.submissions s
     set rejected_count = s.rejected_count + counted.rejected
@@ -186,7 +165,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.count_rejected_records() is 'Trigger: keeps rejected_count of the submission.';
+comment on function private.count_rejected_records is 'Trigger: keeps rejected_count of the submission.';
 
 create trigger rejected_records_count after insert on public.rejected_records
 referencing new table as new_rows

@@ -3,13 +3,8 @@
 -- What remained would still say that they were there: the counts of a submission, the ledger of a step, the status of a run.
 
 -- Definer: whoever deletes may not see the row that this belonged to; nobody is refused for that.
-create function private.refuse_partial_deletion()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.refuse_partial_deletion() returns trigger
+language plpgsql security definer set search_path = '' as $$
 declare
     v_is_partial boolean;
 begin
@@ -27,7 +22,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.refuse_partial_deletion() is
+comment on function private.refuse_partial_deletion is
     'Trigger: refuses a deletion that leaves the submission, run or step result in place, whoever makes it. Raises 409 immutable.';
 
 create trigger submission_chunks_keep_whole after delete on public.submission_chunks

@@ -2,13 +2,8 @@
 --
 -- Small batches arrive whole (create_submission), uploads chunk by chunk (open, append …, finalize).
 
-create function private.receive_submission(p_submission_id uuid, p_fields text[])
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.receive_submission(p_submission_id uuid, p_fields text[]) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_submission public.submissions := private.lock_receiving_submission(p_submission_id);
     v_run_id uuid;
@@ -21,33 +16,23 @@ begin
     return jsonb_build_object('submission_id', v_submission.id, 'pipeline_run_id', v_run_id);
 end;
 $$;
-comment on function private.receive_submission(uuid, text[]) is 'Closes a submission and creates its first run. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
-grant execute on function private.receive_submission(uuid, text[]) to authenticated;
+comment on function private.receive_submission is 'Closes a submission and creates its first run. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
+grant execute on function private.receive_submission to authenticated;
 
-create function private.received_submission_json(p_ids jsonb)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.received_submission_json(p_ids jsonb) returns jsonb
+language sql stable set search_path = '' as $$
     select jsonb_build_object(
         'submission', public.get_submission((p_ids ->> 'submission_id')::uuid),
         'pipeline_run', public.get_pipeline_run((p_ids ->> 'pipeline_run_id')::uuid)
     );
 $$;
-comment on function private.received_submission_json(jsonb) is 'A submission and its first run as they are now, from {"submission_id", "pipeline_run_id"}.';
-grant execute on function private.received_submission_json(jsonb) to authenticated;
+comment on function private.received_submission_json is 'A submission and its first run as they are now, from {"submission_id", "pipeline_run_id"}.';
+grant execute on function private.received_submission_json to authenticated;
 
 create function private.insert_submission(
     p_company_id uuid, p_blueprint_id uuid, p_name text, p_source public.submission_source, p_fields text[]
-)
-returns uuid
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns uuid
+language plpgsql volatile set search_path = '' as $$
 declare
     v_id uuid;
 begin
@@ -62,17 +47,12 @@ begin
     return v_id;
 end;
 $$;
-comment on function private.insert_submission(uuid, uuid, text, public.submission_source, text[]) is
+comment on function private.insert_submission is
     'A new receiving submission. Raises 404 company_not_found, blueprint_not_found, 422 invalid_request.';
-grant execute on function private.insert_submission(uuid, uuid, text, public.submission_source, text[]) to authenticated;
+grant execute on function private.insert_submission to authenticated;
 
-create function private.insert_submission_chunks(p_submission_id uuid, p_records jsonb)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.insert_submission_chunks(p_submission_id uuid, p_records jsonb) returns void
+language plpgsql volatile set search_path = '' as $$
 declare
     v_row record;
     v_chunk jsonb[] := '{}';
@@ -105,9 +85,9 @@ begin
     values (p_submission_id, v_chunk_index, to_jsonb(v_chunk));
 end;
 $$;
-comment on function private.insert_submission_chunks(uuid, jsonb) is
+comment on function private.insert_submission_chunks is
     'Numbers raw records from 1 and writes them in chunks of at most 1,000 or about 1 MB. Raises 413 record_too_large, 422 invalid_records.';
-grant execute on function private.insert_submission_chunks(uuid, jsonb) to authenticated;
+grant execute on function private.insert_submission_chunks to authenticated;
 
 create function public.create_submission(
     p_company_id uuid,
@@ -117,13 +97,8 @@ create function public.create_submission(
     p_fields text[] default null,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_ids jsonb := private.recall_result('create_submission', p_idempotency_key, p_request_hash);
@@ -143,9 +118,9 @@ begin
     return private.received_submission_json(v_ids);
 end;
 $$;
-comment on function public.create_submission(uuid, uuid, jsonb, text, text[], text, text) is
+comment on function public.create_submission is
     'Takes up to 10,000 raw records and creates submission, chunks and the first run in one transaction. Any caller who can see the company. Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, 413 payload_too_large, record_too_large, 422 invalid_records, invalid_request. With an idempotency key a repeat returns the same submission and run as they are now.';
-grant execute on function public.create_submission(uuid, uuid, jsonb, text, text[], text, text) to authenticated;
+grant execute on function public.create_submission to authenticated;
 
 create function public.open_submission(
     p_company_id uuid,
@@ -155,13 +130,8 @@ create function public.open_submission(
     p_fields text[] default null,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_known jsonb := private.recall_result('open_submission', p_idempotency_key, p_request_hash);
@@ -190,22 +160,17 @@ begin
     return jsonb_build_object('submission', public.get_submission(v_id), 'replayed', false, 'pipeline_run', null);
 end;
 $$;
-comment on function public.open_submission(uuid, uuid, public.submission_source, text, text[], text, text) is
+comment on function public.open_submission is
     'Begins an upload: a submission that takes chunks. Any caller who can see the company. Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, submission_receiving, 422 invalid_request. With an idempotency key a repeat resumes an upload that broke off, and returns the finished submission with its first run otherwise.';
-grant execute on function public.open_submission(uuid, uuid, public.submission_source, text, text[], text, text) to authenticated;
+grant execute on function public.open_submission to authenticated;
 
 create function public.append_submission_chunk(
     p_submission_id uuid,
     p_chunk_index int,
     p_records jsonb,
     p_rejected jsonb default '[]'
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_submission public.submissions := private.lock_receiving_submission(p_submission_id);
@@ -243,17 +208,12 @@ begin
     return jsonb_build_object('chunk_index', p_chunk_index);
 end;
 $$;
-comment on function public.append_submission_chunk(uuid, int, jsonb, jsonb) is
+comment on function public.append_submission_chunk is
     'Adds the next chunk of an upload, with the rows refused on the way. The submission''s creator and admins. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, chunk_conflict, conflict, 413 chunk_too_large, 422 invalid_records. Repeating the same chunk changes nothing.';
-grant execute on function public.append_submission_chunk(uuid, int, jsonb, jsonb) to authenticated;
+grant execute on function public.append_submission_chunk to authenticated;
 
-create function public.finalize_submission(p_submission_id uuid, p_fields text[] default null)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.finalize_submission(p_submission_id uuid, p_fields text[] default null) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     -- A statement of its own: a stable function does not see what its own statement writes.
@@ -262,6 +222,6 @@ begin
     return private.received_submission_json(v_ids);
 end;
 $$;
-comment on function public.finalize_submission(uuid, text[]) is
+comment on function public.finalize_submission is
     'Ends an upload and creates the first run. The submission''s creator and admins. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
-grant execute on function public.finalize_submission(uuid, text[]) to authenticated;
+grant execute on function public.finalize_submission to authenticated;

@@ -5,13 +5,8 @@
 create type public.record_kind as enum ('input', 'output', 'rejected', 'dropped');
 comment on type public.record_kind is 'Which records of a step or run to list.';
 
-create function private.page_of_entries(p_entries jsonb[], p_limit int, p_is_cut boolean)
-returns jsonb
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.page_of_entries(p_entries jsonb[], p_limit int, p_is_cut boolean) returns jsonb
+language sql immutable set search_path = '' as $$
     select jsonb_build_object(
         'items', (
             select coalesce(jsonb_agg(e.entry -> 'item' order by e.ordinality), '[]')
@@ -22,19 +17,14 @@ as $$
         end
     );
 $$;
-comment on function private.page_of_entries(jsonb[], int, boolean) is
+comment on function private.page_of_entries is
     'List envelope from up to limit + 1 entries {"key", "item"}. It has a next page when there is one entry too many, or when reading was cut short.';
-grant execute on function private.page_of_entries(jsonb[], int, boolean) to authenticated;
+grant execute on function private.page_of_entries to authenticated;
 
 create function private.page_chunks(
     p_pipeline_run_id uuid, p_positions int[], p_kind public.record_kind, p_cursor text, p_limit int
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_limit int := private.check_limit(p_limit, 1000);
     v_after jsonb := coalesce(private.decode_cursor(p_cursor, 'int', 'int', 'int'), '[-1, -1, 0]');
@@ -89,19 +79,14 @@ begin
     return private.page_of_entries(v_entries, v_limit, v_is_cut);
 end;
 $$;
-comment on function private.page_chunks(uuid, int[], public.record_kind, text, int) is
+comment on function private.page_chunks is
     'One page of the records (or dropped records) that the given positions of a run wrote, or reuse, in order; position 0 is the submission. A page ends early after the chunk with which 8 MB are read. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function private.page_chunks(uuid, int[], public.record_kind, text, int) to authenticated;
+grant execute on function private.page_chunks to authenticated;
 
 create function private.page_rejected_records(
     p_pipeline_run_id uuid, p_positions int[], p_cursor text, p_limit int
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_limit int := private.check_limit(p_limit, 1000);
     v_after jsonb := private.decode_cursor(p_cursor, 'bigint');
@@ -136,33 +121,23 @@ begin
     return private.page_of_entries(v_entries, v_limit, v_bytes > 8388608);
 end;
 $$;
-comment on function private.page_rejected_records(uuid, int[], text, int) is
+comment on function private.page_rejected_records is
     'One page of what the given positions of a run refused; position 0 is ingestion. A page ends early after 8 MB. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function private.page_rejected_records(uuid, int[], text, int) to authenticated;
+grant execute on function private.page_rejected_records to authenticated;
 
-create function private.output_position(p_pipeline_run_id uuid, p_before int default null)
-returns int
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.output_position(p_pipeline_run_id uuid, p_before int default null) returns int
+language sql stable set search_path = '' as $$
     select coalesce(max(sr.position), 0)
     from public.step_results sr
     where sr.pipeline_run_id = p_pipeline_run_id and sr.status = 'succeeded'
         and (p_before is null or sr.position < p_before);
 $$;
-comment on function private.output_position(uuid, int) is
+comment on function private.output_position is
     'The last step of a run (before a position) that succeeded: whose output is the run''s, or goes into the next step; 0 for the submission.';
-grant execute on function private.output_position(uuid, int) to authenticated;
+grant execute on function private.output_position to authenticated;
 
-create function private.accounting_positions(p_pipeline_run_id uuid)
-returns int[]
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.accounting_positions(p_pipeline_run_id uuid) returns int[]
+language sql stable set search_path = '' as $$
     -- From the step whose output is the run's back to the submission, each time to where its input came from.
     with recursive through as (
         select sr.position, sr.input_step_result_id
@@ -185,22 +160,17 @@ as $$
         order by 1
     );
 $$;
-comment on function private.accounting_positions(uuid) is
+comment on function private.accounting_positions is
     'The steps whose rejected and dropped records a run has lost: those that its output came through, and what has come after, but for a step that failed and was gone on without. A step that a retry did anew, and whose successor had gone on without it before, has lost nothing: what went into it had passed on.';
-grant execute on function private.accounting_positions(uuid) to authenticated;
+grant execute on function private.accounting_positions to authenticated;
 
 create function public.list_pipeline_run_records(
     p_pipeline_run_id uuid,
     p_kind public.record_kind default 'output',
     p_cursor text default null,
     p_limit int default 100
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_status public.pipeline_run_status;
@@ -230,17 +200,12 @@ begin
     end case;
 end;
 $$;
-comment on function public.list_pipeline_run_records(uuid, public.record_kind, text, int) is
+comment on function public.list_pipeline_run_records is
     'Records that came in, that came out at the end, or that were rejected (ingestion included) or dropped on the way; what a step did that failed, and without which the run went on, is left out. Any caller who can see the run. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_succeeded (output), 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_pipeline_run_records(uuid, public.record_kind, text, int) to authenticated;
+grant execute on function public.list_pipeline_run_records to authenticated;
 
-create function public.list_pipeline_run_fields(p_pipeline_run_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_pipeline_run_fields(p_pipeline_run_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_submitted text[];
@@ -270,17 +235,13 @@ begin
     ));
 end;
 $$;
-comment on function public.list_pipeline_run_fields(uuid) is
+comment on function public.list_pipeline_run_fields is
     'Field names of the run''s output: those of the source in its order, then the added ones by name. Any caller who can see the run. Raises 404 pipeline_run_not_found.';
-grant execute on function public.list_pipeline_run_fields(uuid) to authenticated;
+grant execute on function public.list_pipeline_run_fields to authenticated;
 
 create function public.list_step_results(p_pipeline_run_id uuid, p_limit int default 50, p_cursor text default null)
 returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
@@ -302,16 +263,11 @@ begin
     );
 end;
 $$;
-comment on function public.list_step_results(uuid, int, text) is 'Step results of a run, in order. Any caller who can see the run. Raises 404 pipeline_run_not_found, 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_step_results(uuid, int, text) to authenticated;
+comment on function public.list_step_results is 'Step results of a run, in order. Any caller who can see the run. Raises 404 pipeline_run_not_found, 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_step_results to authenticated;
 
-create function public.get_step_result(p_step_result_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_step_result(p_step_result_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_step_result public.step_results;
@@ -323,21 +279,16 @@ begin
     return private.step_result_json(v_step_result);
 end;
 $$;
-comment on function public.get_step_result(uuid) is 'One step result. Any caller who can see its run. Raises 404 step_result_not_found.';
-grant execute on function public.get_step_result(uuid) to authenticated;
+comment on function public.get_step_result is 'One step result. Any caller who can see its run. Raises 404 step_result_not_found.';
+grant execute on function public.get_step_result to authenticated;
 
 create function public.list_step_result_records(
     p_step_result_id uuid,
     p_kind public.record_kind default 'output',
     p_cursor text default null,
     p_limit int default 100
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_run_id uuid;
@@ -370,6 +321,6 @@ begin
     end case;
 end;
 $$;
-comment on function public.list_step_result_records(uuid, public.record_kind, text, int) is
+comment on function public.list_step_result_records is
     'Records that a step took, gave, rejected or dropped, as far as written. Any caller who can see the run. Raises 404 step_result_not_found, 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_step_result_records(uuid, public.record_kind, text, int) to authenticated;
+grant execute on function public.list_step_result_records to authenticated;

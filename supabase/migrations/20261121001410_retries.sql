@@ -9,13 +9,8 @@ create function public.retry_pipeline_run(
     p_pipeline_run_id uuid,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_result jsonb := private.recall_result('retry_pipeline_run', p_idempotency_key, p_request_hash);
@@ -36,17 +31,12 @@ begin
     return public.get_pipeline_run(v_id);
 end;
 $$;
-comment on function public.retry_pipeline_run(uuid, text, text) is
+comment on function public.retry_pipeline_run is
     'Creates a queued run that takes up a failed, cancelled or partly failed one where it stopped, on the same snapshot. Any caller who can see the company. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
-grant execute on function public.retry_pipeline_run(uuid, text, text) to authenticated;
+grant execute on function public.retry_pipeline_run to authenticated;
 
-create function private.require_rejected_not_retried(p_pipeline_run_id uuid)
-returns void
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.require_rejected_not_retried(p_pipeline_run_id uuid) returns void
+language plpgsql stable set search_path = '' as $$
 declare
     v_status public.pipeline_run_status;
     v_submission_id uuid;
@@ -77,17 +67,12 @@ begin
     end if;
 end;
 $$;
-comment on function private.require_rejected_not_retried(uuid) is
+comment on function private.require_rejected_not_retried is
     'Lets pass when the run has ended and nobody has taken up what it rejected. Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, rejected_records_retried, pipeline_run_retried.';
-grant execute on function private.require_rejected_not_retried(uuid) to authenticated;
+grant execute on function private.require_rejected_not_retried to authenticated;
 
-create function private.insert_rejected_again(p_pipeline_run_id uuid, p_submission_id uuid)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.insert_rejected_again(p_pipeline_run_id uuid, p_submission_id uuid) returns void
+language plpgsql volatile set search_path = '' as $$
 declare
     v_rows text[];
     v_record record;
@@ -128,22 +113,17 @@ begin
     values (p_submission_id, v_chunk_index, to_jsonb(v_chunk));
 end;
 $$;
-comment on function private.insert_rejected_again(uuid, uuid) is
+comment on function private.insert_rejected_again is
     'Writes the original records of what the steps of a run rejected, with their ids, as the chunks of a submission. Raises 409 no_rejected_records.';
-grant execute on function private.insert_rejected_again(uuid, uuid) to authenticated;
+grant execute on function private.insert_rejected_again to authenticated;
 
 create function public.retry_rejected_records(
     p_pipeline_run_id uuid,
     p_name text default null,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_ids jsonb := private.recall_result('retry_rejected_records', p_idempotency_key, p_request_hash);
@@ -170,6 +150,6 @@ begin
     return private.received_submission_json(v_ids);
 end;
 $$;
-comment on function public.retry_rejected_records(uuid, text, text, text) is
+comment on function public.retry_rejected_records is
     'Submits the original records that the steps of a finished run rejected once more, with their ids, on the blueprint as it is now. Any caller who can see the company. Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, pipeline_run_retried, rejected_records_retried, no_rejected_records, idempotency_key_reused, 422 invalid_request. With an idempotency key a repeat returns the same submission and run as they are now.';
-grant execute on function public.retry_rejected_records(uuid, text, text, text) to authenticated;
+grant execute on function public.retry_rejected_records to authenticated;

@@ -4,13 +4,8 @@
 -- A worker owns a run through a claim, on a lease that its writes and heartbeats renew. A newer claim fences the older
 -- one off: its next call is refused with claim_lost, so two workers never both write.
 
-create function private.lock_claimed_run(p_pipeline_run_id uuid, p_claim_id uuid)
-returns public.pipeline_runs
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.lock_claimed_run(p_pipeline_run_id uuid, p_claim_id uuid) returns public.pipeline_runs
+language plpgsql volatile set search_path = '' as $$
 declare
     v_run public.pipeline_runs;
 begin
@@ -36,16 +31,12 @@ begin
     return v_run;
 end;
 $$;
-comment on function private.lock_claimed_run(uuid, uuid) is
+comment on function private.lock_claimed_run is
     'The run, locked and with 55 seconds of lease at least, if the claim still holds. Raises 404 pipeline_run_not_found, 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
 
 create function private.lock_claimed_step_result(p_step_result_id uuid, p_claim_id uuid)
 returns public.step_results
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_step_result public.step_results;
 begin
@@ -59,15 +50,10 @@ begin
     return v_step_result;
 end;
 $$;
-comment on function private.lock_claimed_step_result(uuid, uuid) is 'The step result, locked, if the claim on its run holds. Raises 404 step_result_not_found and what lock_claimed_run raises.';
+comment on function private.lock_claimed_step_result is 'The step result, locked, if the claim on its run holds. Raises 404 step_result_not_found and what lock_claimed_run raises.';
 
-create function private.work_of(p_run public.pipeline_runs)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.work_of(p_run public.pipeline_runs) returns jsonb
+language sql stable set search_path = '' as $$
     select jsonb_build_object(
         'pipeline_run', jsonb_build_object(
             'id', p_run.id, 'org_id', p_run.org_id, 'company_id', p_run.company_id, 'submission_id', p_run.submission_id,
@@ -92,16 +78,12 @@ as $$
         )
     );
 $$;
-comment on function private.work_of(public.pipeline_runs) is
+comment on function private.work_of is
     'What whoever executes the run has to know of it: {pipeline_run, steps}, the steps as the snapshot has them, each with the step result that it fills.';
 
 create function worker.claim_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_contract int default null)
 returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_run public.pipeline_runs;
 begin
@@ -136,17 +118,13 @@ begin
     return jsonb_build_object('outcome', 'claimed', 'claim_id', v_run.claim_id) || private.work_of(v_run);
 end;
 $$;
-comment on function worker.claim_pipeline_run(uuid, text, int) is
+comment on function worker.claim_pipeline_run is
     'Takes a run for the given Trigger.dev run: outcome claimed (with claim_id and what to do), finished, not_admitted (its turn has not come), or claimed_elsewhere. The worker says in p_contract which contract it was built for; null is for calls by hand. The same Trigger.dev run may claim again at once, another one when the lease has expired. service_role. Raises 404 pipeline_run_not_found, 409 worker_outdated, database_outdated. A repeat fences off the claim before it.';
-grant execute on function worker.claim_pipeline_run(uuid, text, int) to service_role;
+grant execute on function worker.claim_pipeline_run to service_role;
 
 create function worker.heartbeat(p_pipeline_run_id uuid, p_claim_id uuid, p_lease_seconds int default 60)
 returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+language plpgsql volatile security definer set search_path = '' as $$
 begin
     if p_lease_seconds is null or p_lease_seconds not between 1 and 3600 then
         perform private.raise_error(422, 'invalid_request', 'p_lease_seconds must be between 1 and 3600.');
@@ -158,17 +136,12 @@ begin
     return jsonb_build_object('status', 'running');
 end;
 $$;
-comment on function worker.heartbeat(uuid, uuid, int) is
+comment on function worker.heartbeat is
     'Says that the worker is alive, and learns whether to go on. The lease then ends in p_lease_seconds: more than a minute is for a task that is about to sleep while its child task waits and works. service_role. Raises 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost, 422 invalid_request. Safe to repeat.';
-grant execute on function worker.heartbeat(uuid, uuid, int) to service_role;
+grant execute on function worker.heartbeat to service_role;
 
-create function worker.finish_pipeline_run(p_pipeline_run_id uuid, p_claim_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.finish_pipeline_run(p_pipeline_run_id uuid, p_claim_id uuid) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_status public.pipeline_run_status;
 begin
@@ -179,23 +152,18 @@ begin
     return jsonb_build_object('status', v_status);
 end;
 $$;
-comment on function worker.finish_pipeline_run(uuid, uuid) is
+comment on function worker.finish_pipeline_run is
     'Ends a run each of whose steps succeeded, was skipped by its condition, or failed and may; says as succeeded or succeeded_with_errors. service_role. Raises 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
-grant execute on function worker.finish_pipeline_run(uuid, uuid) to service_role;
+grant execute on function worker.finish_pipeline_run to service_role;
 
-create function worker.fail_pipeline_run(p_pipeline_run_id uuid, p_claim_id uuid, p_error jsonb)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.fail_pipeline_run(p_pipeline_run_id uuid, p_claim_id uuid, p_error jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 begin
     perform private.lock_claimed_run(p_pipeline_run_id, p_claim_id);
     update public.pipeline_runs set status = 'failed', error = p_error where id = p_pipeline_run_id;
     return jsonb_build_object('status', 'failed');
 end;
 $$;
-comment on function worker.fail_pipeline_run(uuid, uuid, jsonb) is
+comment on function worker.fail_pipeline_run is
     'Fails a run for a reason that is not one step''s: {code, message, details?}. A running step fails with it, the rest is skipped. service_role. Raises 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
-grant execute on function worker.fail_pipeline_run(uuid, uuid, jsonb) to service_role;
+grant execute on function worker.fail_pipeline_run to service_role;

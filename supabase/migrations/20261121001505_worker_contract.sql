@@ -3,37 +3,22 @@
 -- Database and tasks are deployed one after the other, so each must know what it meets. A worker names the version that
 -- it was built for (workerContract in trigger/src/pipeline/contract.ts) when it claims a run.
 
-create function private.contract_version()
-returns int
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.contract_version() returns int
+language sql immutable set search_path = '' as $$
     select 2;
 $$;
-comment on function private.contract_version() is
+comment on function private.contract_version is
     'Version of the contract. Raise it with the worker''s own constant whenever the worker begins to call, send or read something that the database did not have before.';
 
-create function private.oldest_contract()
-returns int
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.oldest_contract() returns int
+language sql immutable set search_path = '' as $$
     select 2;
 $$;
-comment on function private.oldest_contract() is
+comment on function private.oldest_contract is
     'The oldest version that the database still serves. Raise it to the present one when a change would have an older worker do harm or fail: a function or field that it uses is gone, or means something else.';
 
-create function private.check_contract(p_contract int)
-returns void
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.check_contract(p_contract int) returns void
+language plpgsql immutable set search_path = '' as $$
 begin
     if p_contract < private.oldest_contract() then
         perform private.raise_error(409, 'worker_outdated',
@@ -46,21 +31,16 @@ begin
     end if;
 end;
 $$;
-comment on function private.check_contract(int) is 'Refuses a worker that does not fit the database; null fits. Raises 409 worker_outdated, database_outdated.';
+comment on function private.check_contract is 'Refuses a worker that does not fit the database; null fits. Raises 409 worker_outdated, database_outdated.';
 
 -- Definer: as all of schema worker, see …_worker.sql.
-create function worker.contract(p_contract int default null)
-returns jsonb
-language plpgsql
-immutable
-security definer
-set search_path = ''
-as $$
+create function worker.contract(p_contract int default null) returns jsonb
+language plpgsql immutable security definer set search_path = '' as $$
 begin
     perform private.check_contract(p_contract);
     return jsonb_build_object('version', private.contract_version(), 'oldest', private.oldest_contract());
 end;
 $$;
-comment on function worker.contract(int) is
+comment on function worker.contract is
     'The versions of the contract that the database serves, if the worker''s own is among them: what a worker asks before its first run. service_role. Raises 409 worker_outdated, database_outdated. Safe to repeat.';
-grant execute on function worker.contract(int) to service_role;
+grant execute on function worker.contract to service_role;

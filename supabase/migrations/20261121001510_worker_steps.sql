@@ -1,13 +1,8 @@
 -- What the tasks may do with the steps of a run that they have claimed. All are definer, as in all of schema worker: see
 -- …_worker.sql.
 
-create function private.require_turn(p_step_result public.step_results)
-returns void
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.require_turn(p_step_result public.step_results) returns void
+language plpgsql stable set search_path = '' as $$
 begin
     if exists (
         select from public.step_results sr
@@ -22,16 +17,11 @@ begin
     end if;
 end;
 $$;
-comment on function private.require_turn(public.step_results) is
+comment on function private.require_turn is
     'Lets pass when each step before has succeeded, was skipped by its condition, or failed and may. Raises 409 invalid_transition.';
 
-create function private.chunks_to_copy(p_step_result public.step_results)
-returns int[]
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.chunks_to_copy(p_step_result public.step_results) returns int[]
+language sql stable set search_path = '' as $$
     select coalesce(array_agg(m.chunk_index), '{}')
     from (
         select c.chunk_index, cost.bytes, sum(cost.bytes) over (order by c.chunk_index) as bytes_so_far
@@ -45,16 +35,11 @@ as $$
     ) m
     where m.bytes_so_far - m.bytes < 8388608;
 $$;
-comment on function private.chunks_to_copy(public.step_results) is
+comment on function private.chunks_to_copy is
     'Which chunks a step that goes on where an earlier run left it is still to be given: the next 8 MB of them, so that giving them takes a second and not minutes.';
 
-create function private.copy_chunks(p_step_result public.step_results, p_chunk_indexes int[])
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.copy_chunks(p_step_result public.step_results, p_chunk_indexes int[]) returns void
+language plpgsql volatile set search_path = '' as $$
 begin
     insert into public.rejected_records (
         org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
@@ -71,16 +56,11 @@ begin
     order by c.chunk_index;
 end;
 $$;
-comment on function private.copy_chunks(public.step_results, int[]) is
+comment on function private.copy_chunks is
     'Gives a running step chunks that an earlier run had written of it, rejected records included; the ledger is counted anew.';
 
-create function private.next_chunk(p_step_result public.step_results)
-returns jsonb
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.next_chunk(p_step_result public.step_results) returns jsonb
+language sql stable set search_path = '' as $$
     select jsonb_build_object('chunk_index', first.chunk_index, 'records', private.input_chunk(p_step_result.id, first.chunk_index))
     from (
         select min(i) as chunk_index
@@ -91,16 +71,11 @@ as $$
     ) first
     where p_step_result.status = 'running' and first.chunk_index is not null;
 $$;
-comment on function private.next_chunk(public.step_results) is
+comment on function private.next_chunk is
     'The first input chunk that a running step has not written, as worker.read_chunk gives it; null when there is none. Raises 404 chunk_not_found.';
 
-create function worker.start_step(p_step_result_id uuid, p_claim_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.start_step(p_step_result_id uuid, p_claim_id uuid) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
     v_to_copy int[];
@@ -133,32 +108,22 @@ begin
     );
 end;
 $$;
-comment on function worker.start_step(uuid, uuid) is
+comment on function worker.start_step is
     'Starts a step, or resumes it, also where an earlier run left it: says which chunks are written already, and gives the first that is not, which saves a call of read_chunk; status succeeded (or skipped, or failed) when nothing is left to do, and copying when the call is to be repeated: what the earlier run had written is taken over 8 MB a call. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Each call counts an attempt, but for such repeats.';
-grant execute on function worker.start_step(uuid, uuid) to service_role;
+grant execute on function worker.start_step to service_role;
 
-create function worker.read_chunk(p_step_result_id uuid, p_chunk_index int)
-returns jsonb
-language sql
-stable
-security definer
-set search_path = ''
-as $$
+create function worker.read_chunk(p_step_result_id uuid, p_chunk_index int) returns jsonb
+language sql stable security definer set search_path = '' as $$
     select jsonb_build_object('chunk_index', p_chunk_index, 'records', private.input_chunk(p_step_result_id, p_chunk_index));
 $$;
-comment on function worker.read_chunk(uuid, int) is 'A step''s input chunk. service_role. Raises 404 chunk_not_found.';
-grant execute on function worker.read_chunk(uuid, int) to service_role;
+comment on function worker.read_chunk is 'A step''s input chunk. service_role. Raises 404 chunk_not_found.';
+grant execute on function worker.read_chunk to service_role;
 
-create function private.content_hash(p_records text, p_rejected text, p_dropped text)
-returns bytea
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.content_hash(p_records text, p_rejected text, p_dropped text) returns bytea
+language sql immutable set search_path = '' as $$
     select sha256(convert_to(p_records || p_rejected || p_dropped, 'utf8'));
 $$;
-comment on function private.content_hash(text, text, text) is 'SHA-256 of what a step made of a chunk, its three lists as the database writes jsonb: step_result_chunks.content_hash.';
+comment on function private.content_hash is 'SHA-256 of what a step made of a chunk, its three lists as the database writes jsonb: step_result_chunks.content_hash.';
 
 create function worker.write_chunk(
     p_step_result_id uuid,
@@ -167,13 +132,8 @@ create function worker.write_chunk(
     p_records jsonb,
     p_rejected jsonb default '[]',
     p_dropped jsonb default '[]'
-)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
     v_text text := p_records::text;
@@ -218,17 +178,13 @@ begin
     return jsonb_build_object('written', true);
 end;
 $$;
-comment on function worker.write_chunk(uuid, uuid, int, jsonb, jsonb, jsonb) is
+comment on function worker.write_chunk is
     'Writes what a step made of one input chunk: records [{id, data}], rejected and dropped [{id, reason, message, details?}]. service_role. Raises 404 step_result_not_found, chunk_not_found, 409 chunk_conflict, invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost, 413 chunk_too_large, 422 invalid_records, ledger_unbalanced. Repeating the same content changes nothing.';
-grant execute on function worker.write_chunk(uuid, uuid, int, jsonb, jsonb, jsonb) to service_role;
+grant execute on function worker.write_chunk to service_role;
 
 create function worker.finish_step(p_step_result_id uuid, p_claim_id uuid, p_timings jsonb default null)
 returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
 begin
@@ -242,9 +198,9 @@ begin
     return private.step_result_json(v_step_result);
 end;
 $$;
-comment on function worker.finish_step(uuid, uuid, jsonb) is
+comment on function worker.finish_step is
     'Ends a step that wrote every chunk; the ledger is counted again from them. p_timings says what the worker''s time went into: {reading_ms, processing_ms, writing_ms}. service_role. Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
-grant execute on function worker.finish_step(uuid, uuid, jsonb) to service_role;
+grant execute on function worker.finish_step to service_role;
 
 create function worker.end_step(
     p_step_result_id uuid,
@@ -252,13 +208,8 @@ create function worker.end_step(
     p_last_chunk jsonb default null,
     p_next_step_result_id uuid default null,
     p_timings jsonb default null
-)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 begin
     if p_last_chunk is not null then
         perform worker.write_chunk(p_step_result_id, p_claim_id, (p_last_chunk ->> 'chunk_index')::int,
@@ -270,17 +221,13 @@ begin
     );
 end;
 $$;
-comment on function worker.end_step(uuid, uuid, jsonb, uuid, jsonb) is
+comment on function worker.end_step is
     'In one call, so that a small step costs no more: write_chunk of the last chunk {chunk_index, records, rejected, dropped} if it is given, finish_step with p_timings, and start_step of the next step if that is given, whose answer is in next. service_role. Raises what those raise, and then has done none of them. Repeating it changes nothing but the next step''s attempts.';
-grant execute on function worker.end_step(uuid, uuid, jsonb, uuid, jsonb) to service_role;
+grant execute on function worker.end_step to service_role;
 
 create function worker.fail_step(p_step_result_id uuid, p_claim_id uuid, p_error jsonb, p_timings jsonb default null)
 returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
 begin
@@ -305,17 +252,12 @@ begin
     return jsonb_build_object('status', 'failed', 'continues', false);
 end;
 $$;
-comment on function worker.fail_step(uuid, uuid, jsonb, jsonb) is
+comment on function worker.fail_step is
     'Fails a step with {code, message, details?} and p_timings as in worker.finish_step, and with it the run, unless the blueprint lets it go on (continues); what has not started is skipped. service_role. Raises 404 step_result_not_found, 409 immutable, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
-grant execute on function worker.fail_step(uuid, uuid, jsonb, jsonb) to service_role;
+grant execute on function worker.fail_step to service_role;
 
-create function worker.read_secret(p_step_result_id uuid, p_name text)
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
+create function worker.read_secret(p_step_result_id uuid, p_name text) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
 declare
     v_value text;
 begin
@@ -331,21 +273,16 @@ begin
     return jsonb_build_object('value', v_value);
 end;
 $$;
-comment on function worker.read_secret(uuid, text) is
+comment on function worker.read_secret is
     'The secret that a running step''s config names as secret_name. service_role. Raises 404 secret_not_found.';
-grant execute on function worker.read_secret(uuid, text) to service_role;
+grant execute on function worker.read_secret to service_role;
 
-create function worker.step_progress(p_step_result_id uuid)
-returns jsonb
-language sql
-stable
-security definer
-set search_path = ''
-as $$
+create function worker.step_progress(p_step_result_id uuid) returns jsonb
+language sql stable security definer set search_path = '' as $$
     select jsonb_build_object('chunks_written', count(*))
     from public.step_result_chunks c
     where c.step_result_id = p_step_result_id;
 $$;
-comment on function worker.step_progress(uuid) is
+comment on function worker.step_progress is
     'How many chunks a step has written: what tells a step''s own task that died on its way from one that never gets on. service_role.';
-grant execute on function worker.step_progress(uuid) to service_role;
+grant execute on function worker.step_progress to service_role;

@@ -1,12 +1,7 @@
 -- What the tasks may do about a step's condition. All are definer, as in all of schema worker: see …_worker.sql.
 
-create function worker.read_condition_input(p_step_result_id uuid)
-returns jsonb
-language plpgsql
-stable
-security definer
-set search_path = ''
-as $$
+create function worker.read_condition_input(p_step_result_id uuid) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
 declare
     v_input jsonb;
 begin
@@ -37,17 +32,12 @@ begin
     return v_input;
 end;
 $$;
-comment on function worker.read_condition_input(uuid) is
+comment on function worker.read_condition_input is
     'What a step''s condition may know beside a record: the run, and what the steps before came to. service_role. Raises 404 step_result_not_found.';
-grant execute on function worker.read_condition_input(uuid) to service_role;
+grant execute on function worker.read_condition_input to service_role;
 
-create function worker.skip_step(p_step_result_id uuid, p_claim_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.skip_step(p_step_result_id uuid, p_claim_id uuid) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
 begin
@@ -69,6 +59,6 @@ begin
     return private.step_result_json(v_step_result);
 end;
 $$;
-comment on function worker.skip_step(uuid, uuid) is
+comment on function worker.skip_step is
     'Skips a step whose turn it is and whose condition is false: its input passes on. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
-grant execute on function worker.skip_step(uuid, uuid) to service_role;
+grant execute on function worker.skip_step to service_role;

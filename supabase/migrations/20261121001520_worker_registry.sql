@@ -1,12 +1,7 @@
 -- How the code that runs the steps publishes them. All are definer, as in all of schema worker: see …_worker.sql.
 
-create function worker.publish_steps(p_steps jsonb)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.publish_steps(p_steps jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_total int := jsonb_array_length(p_steps);
     v_unchanged int;
@@ -29,6 +24,6 @@ begin
     return jsonb_build_object('published', v_total - v_unchanged, 'unchanged', v_unchanged);
 end;
 $$;
-comment on function worker.publish_steps(jsonb) is
+comment on function worker.publish_steps is
     'Publishes step versions: [{slug, version, title, description, execution_mode, task_id, config_schema, input_schema, output_schema}]. service_role. Raises 409 step_version_conflict when a published version would do something else. Safe to repeat.';
-grant execute on function worker.publish_steps(jsonb) to service_role;
+grant execute on function worker.publish_steps to service_role;

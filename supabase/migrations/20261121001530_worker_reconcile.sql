@@ -1,42 +1,27 @@
 -- What the reconciler repairs: from the database alone what it can, and what it suspects with what Trigger.dev says. Those in
 -- schema worker are definer, as all there: see …_worker.sql. docs/operations.md lists the repairs.
 
-create function private.most_restarts()
-returns int
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.most_restarts() returns int
+language sql immutable set search_path = '' as $$
     select 5;
 $$;
-comment on function private.most_restarts() is 'How often a run whose worker was lost is started again, before it fails with worker_lost.';
+comment on function private.most_restarts is 'How often a run whose worker was lost is started again, before it fails with worker_lost.';
 
 create index pipeline_runs_unsettled_idx on public.pipeline_runs (finished_at)
 where trigger_cancelled_at is null and admitted_at is not null
     and (status = 'cancelled' or (status = 'failed' and error ->> 'code' = 'worker_lost'));
 
-create function private.note_repair(p_run public.pipeline_runs, p_repair text)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.note_repair(p_run public.pipeline_runs, p_repair text) returns void
+language plpgsql volatile set search_path = '' as $$
 begin
     perform private.write_audit(p_run.org_id, p_run.company_id, 'reconciled', 'pipeline_runs', p_run.id::text, null,
         jsonb_build_object('repair', p_repair), p_run.request_id);
 end;
 $$;
-comment on function private.note_repair(public.pipeline_runs, text) is 'Notes in the audit log what the reconciler repaired of a run. Each call adds an entry.';
+comment on function private.note_repair is 'Notes in the audit log what the reconciler repaired of a run. Each call adds an entry.';
 
-create function private.is_lost(p_run public.pipeline_runs)
-returns boolean
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.is_lost(p_run public.pipeline_runs) returns boolean
+language sql stable set search_path = '' as $$
     -- Told of a lost run within the last two minutes, Trigger.dev may be about to start it. Not told is not told just now.
     select p_run.status = 'running' and p_run.lease_expires_at < now()
         and (
@@ -44,15 +29,10 @@ as $$
             or p_run.dispatched_at < now() - interval '2 minutes'
         );
 $$;
-comment on function private.is_lost(public.pipeline_runs) is 'Whether a running run has lost its worker, and nobody was told of it just now.';
+comment on function private.is_lost is 'Whether a running run has lost its worker, and nobody was told of it just now.';
 
-create function private.is_suspect(p_run public.pipeline_runs)
-returns boolean
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.is_suspect(p_run public.pipeline_runs) returns boolean
+language sql stable set search_path = '' as $$
     select case p_run.status
         when 'queued' then p_run.dispatched_at < now() - interval '2 minutes'
         -- Heartbeats leave a minute. More is left by a task that sleeps while a step's own task has the run: does it still?
@@ -62,16 +42,11 @@ as $$
             and (p_run.status = 'cancelled' or (p_run.status = 'failed' and p_run.error ->> 'code' = 'worker_lost'))
     end;
 $$;
-comment on function private.is_suspect(public.pipeline_runs) is
+comment on function private.is_suspect is
     'Whether only Trigger.dev can tell how an admitted run stands: dispatched two minutes ago and not claimed, left to a step''s own task, or ended here and perhaps alive there.';
 
-create function worker.reconcile_pipeline_runs(p_limit int default 100)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.reconcile_pipeline_runs(p_limit int default 100) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_most_restarts constant int := private.most_restarts();
     v_run public.pipeline_runs;
@@ -140,30 +115,21 @@ begin
     return jsonb_build_object('starts', v_starts, 'suspects', v_suspects, 'admitted', v_admitted, 'failed', v_failed, 'expired_submissions', v_expired);
 end;
 $$;
-comment on function worker.reconcile_pipeline_runs(int) is
+comment on function worker.reconcile_pipeline_runs is
     'What needs a start (admitted runs that nobody dispatched, running ones whose lease has expired), and what Trigger.dev must be asked about before worker.repair_pipeline_run. Admits what has been left waiting, fails with worker_lost those lost more than 5 times, expires uploads and idempotency keys after 24 hours. service_role. Safe to repeat: a start is given once in ten seconds.';
-grant execute on function worker.reconcile_pipeline_runs(int) to service_role;
+grant execute on function worker.reconcile_pipeline_runs to service_role;
 
-create function worker.take_starts(p_limit int default 10)
-returns jsonb
-language sql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.take_starts(p_limit int default 10) returns jsonb
+language sql volatile security definer set search_path = '' as $$
     select jsonb_build_object('starts', private.take_starts(p_limit));
 $$;
-comment on function worker.take_starts(int) is
+comment on function worker.take_starts is
     'Admitted runs that nobody has started, for whoever ended one and so made room. service_role. Safe to repeat: each is given once in ten seconds.';
-grant execute on function worker.take_starts(int) to service_role;
+grant execute on function worker.take_starts to service_role;
 
 create function worker.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text, p_repair text default null)
 returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_run public.pipeline_runs;
     v_is_marked boolean;
@@ -190,17 +156,13 @@ begin
     return jsonb_build_object('marked', v_is_marked);
 end;
 $$;
-comment on function worker.mark_pipeline_run_dispatched(uuid, text, text) is
+comment on function worker.mark_pipeline_run_dispatched is
     'Notes that Trigger.dev took an admitted queued or lost run; a run that waits, is alive or finished is left as it is. p_repair is what the reconciler''s start was for, and leaves an audit entry once that start is marked or has the run. service_role. Safe to repeat, but for that entry.';
-grant execute on function worker.mark_pipeline_run_dispatched(uuid, text, text) to service_role;
+grant execute on function worker.mark_pipeline_run_dispatched to service_role;
 
 create function worker.repair_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_finding text)
 returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_run public.pipeline_runs;
     v_repair text;
@@ -243,17 +205,12 @@ begin
     );
 end;
 $$;
-comment on function worker.repair_pipeline_run(uuid, text, text) is
+comment on function worker.repair_pipeline_run is
     'What to do about a suspect of reconcile_pipeline_runs, after Trigger.dev was asked about the Trigger.dev run of it: it is unknown there or has ended there while the run goes on here (answers repair and start), or the run has ended here and what was alive there was stopped, or nothing was (quiet). One audit entry a repair. service_role. Raises 422 invalid_request. Repeating it changes nothing.';
-grant execute on function worker.repair_pipeline_run(uuid, text, text) to service_role;
+grant execute on function worker.repair_pipeline_run to service_role;
 
-create function worker.replace_start(p_pipeline_run_id uuid, p_idempotency_key text)
-returns jsonb
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function worker.replace_start(p_pipeline_run_id uuid, p_idempotency_key text) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_run public.pipeline_runs;
 begin
@@ -270,6 +227,6 @@ begin
     return jsonb_build_object('repair', 'start_ended', 'start', private.start_of(v_run));
 end;
 $$;
-comment on function worker.replace_start(uuid, text) is
+comment on function worker.replace_start is
     'Another start of a run, since Trigger.dev answered to this key with a run that has ended before it began. Null when the run has moved on. One audit entry a start. service_role. Repeating it changes nothing: the key is then another.';
-grant execute on function worker.replace_start(uuid, text) to service_role;
+grant execute on function worker.replace_start to service_role;

@@ -66,13 +66,8 @@ create type private.actor as (
 );
 comment on type private.actor is 'Who makes the present change, as the audit log names them.';
 
-create function private.current_actor()
-returns private.actor
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.current_actor() returns private.actor
+language plpgsql stable set search_path = '' as $$
 declare
     v_claims jsonb;
     v_actor private.actor;
@@ -108,19 +103,14 @@ begin
     return v_actor;
 end;
 $$;
-comment on function private.current_actor() is
+comment on function private.current_actor is
     'Who makes the present change: the API token or user that the verified claims name and a row confirms, the worker with its Trigger.dev run if it has shown a claim, the operator or Auth by their database login. For what runs as the owner: triggers and operators'' functions.';
 
 create function private.write_audit(
     p_org_id uuid, p_company_id uuid, p_action text, p_entity text, p_entity_id text, p_before jsonb, p_after jsonb,
     p_request_id text default private.request_id()
-)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns void
+language plpgsql volatile set search_path = '' as $$
 declare
     v_actor private.actor := private.current_actor();
 begin
@@ -134,16 +124,11 @@ begin
     );
 end;
 $$;
-comment on function private.write_audit(uuid, uuid, text, text, text, jsonb, jsonb, text) is
+comment on function private.write_audit is
     'Adds an entry to the audit log, with the actor of the session and the id of its request, unless another one is given. For triggers and operators'' functions. Each call adds one: a repeat is another entry.';
 
-create function private.audit_entry_json(p_entry public.audit_log)
-returns jsonb
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.audit_entry_json(p_entry public.audit_log) returns jsonb
+language sql immutable set search_path = '' as $$
     select to_jsonb(p_entry) - '{actor_type,actor_user_id,actor_api_token_id,actor_name}'::text[] || jsonb_build_object(
         'actor', jsonb_build_object(
             'type', p_entry.actor_type,
@@ -153,8 +138,8 @@ as $$
         )
     );
 $$;
-comment on function private.audit_entry_json(public.audit_log) is 'Entry of the audit log as clients see it, with its actor in one.';
-grant execute on function private.audit_entry_json(public.audit_log) to authenticated;
+comment on function private.audit_entry_json is 'Entry of the audit log as clients see it, with its actor in one.';
+grant execute on function private.audit_entry_json to authenticated;
 
 create function public.list_audit_log(
     p_entity text default null,
@@ -164,12 +149,8 @@ create function public.list_audit_log(
     p_until timestamptz default null,
     p_limit int default 50,
     p_cursor text default null
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
+) returns jsonb
+language plpgsql stable set search_path = ''
 -- Planned for the filters that are given: one plan for all of them would use no index well.
 set plan_cache_mode = 'force_custom_plan'
 as $$
@@ -204,6 +185,6 @@ begin
     return private.page_of_entries(v_entries, v_limit, v_bytes > 8388608);
 end;
 $$;
-comment on function public.list_audit_log(text, text, uuid, timestamptz, timestamptz, int, text) is
+comment on function public.list_audit_log is
     'Audit log of the org, newest first, from p_since on and before p_until; an actor''s entries include those of its API tokens. A page ends early after 8 MB. org_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_audit_log(text, text, uuid, timestamptz, timestamptz, int, text) to authenticated;
+grant execute on function public.list_audit_log to authenticated;

@@ -4,13 +4,8 @@
 -- what nobody may read (hashes of tokens, values of secrets).
 
 -- Definer: nobody is granted to write the log.
-create function private.audit_change()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.audit_change() returns trigger
+language plpgsql security definer set search_path = '' as $$
 declare
     v_ignored constant text[] := tg_argv[0];
     v_secret constant text[] := coalesce(tg_argv[1], '{}');
@@ -66,17 +61,12 @@ begin
     return null;
 end;
 $$;
-comment on function private.audit_change() is
+comment on function private.audit_change is
     'Trigger: an audit entry for a changed row. Its first argument names columns that are left out, and whose change alone is no entry; the second those whose change is one, but whose value is never shown.';
 
 -- Definer: as audit_change.
-create function private.audit_blueprint_steps()
-returns trigger
-language plpgsql
-volatile
-security definer
-set search_path = ''
-as $$
+create function private.audit_blueprint_steps() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
     if tg_op = 'INSERT' then
         perform private.write_audit(s.org_id, null, 'created', 'blueprint_steps', s.blueprint_id::text, null, s.steps)
@@ -115,7 +105,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.audit_blueprint_steps() is
+comment on function private.audit_blueprint_steps is
     'Trigger: one audit entry for the steps of a blueprint that a statement wrote, as arrays, so that an edit of fifty steps is two entries.';
 
 create trigger orgs_audit after insert or update or delete on public.orgs

@@ -5,11 +5,7 @@
 
 create function private.invite_org_admin(p_org public.orgs, p_email text, p_full_name text, dry_run boolean)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_email text := lower(btrim(p_email));
     v_known record;
@@ -50,18 +46,13 @@ begin
         end)::ops.report;
 end;
 $$;
-comment on function private.invite_org_admin(public.orgs, text, text, boolean) is
+comment on function private.invite_org_admin is
     'An operator''s invitation of an org_admin, in the place of an open one. For schema ops. Raises 409 already_registered, 422 invalid_request.';
 
 create function ops.create_org(
     p_name text, p_slug text, p_admin_email text, p_admin_full_name text default null, dry_run boolean default true
-)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs;
 begin
@@ -87,16 +78,12 @@ begin
     end;
 end;
 $$;
-comment on function ops.create_org(text, text, text, text, boolean) is
+comment on function ops.create_org is
     'Creates an org and the invitation of its first org_admin. Operators. Raises 409 conflict (the slug is taken), already_registered, 422 invalid_request. A repeat is refused. A dry run leaves no audit row, having no org to leave it with.';
 
 create function ops.invite_admin(p_org_slug text, p_email text, p_full_name text default null, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
 begin
@@ -111,16 +98,12 @@ begin
     ));
 end;
 $$;
-comment on function ops.invite_admin(text, text, text, boolean) is
+comment on function ops.invite_admin is
     'Invites an org_admin, when an org has lost its own or let the first invitation expire; an open one to the same address is replaced. Operators. Raises 404 org_not_found, 409 already_registered, 422 invalid_request. A repeat makes a fresh invitation.';
 
 create function ops.add_company(p_org_slug text, p_name text, p_external_id text default null, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
     v_company public.companies;
@@ -146,16 +129,11 @@ begin
     ));
 end;
 $$;
-comment on function ops.add_company(text, text, text, boolean) is
+comment on function ops.add_company is
     'Adds a company to an org. Operators. Raises 404 org_not_found, 409 conflict (external_id is taken). Without an external_id a repeat adds another company.';
 
-create function private.report_of_reach(p_org public.orgs, p_action text)
-returns setof ops.report
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.report_of_reach(p_org public.orgs, p_action text) returns setof ops.report
+language sql stable set search_path = '' as $$
     select (p_action, private.counted(count(*), 'user'), 'Active ones, from the next request on.')::ops.report
     from public.users u
     where u.org_id = p_org.id and u.deactivated_at is null
@@ -164,15 +142,11 @@ as $$
     from public.api_tokens t
     where t.org_id = p_org.id and t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
 $$;
-comment on function private.report_of_reach(public.orgs, text) is 'Report lines: the users and API tokens that disabling or enabling the org reaches. For schema ops.';
+comment on function private.report_of_reach is 'Report lines: the users and API tokens that disabling or enabling the org reaches. For schema ops.';
 
 create function ops.disable_org(p_org_slug text, p_reason text, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
     v_unfinished bigint;
@@ -202,16 +176,11 @@ begin
     ));
 end;
 $$;
-comment on function ops.disable_org(text, text, boolean) is
+comment on function ops.disable_org is
     'Disables an org: every credential of it is refused with org_disabled from the next request on. Its unfinished runs go on, those too that have not begun. Operators. Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';
 
-create function ops.enable_org(p_org_slug text, dry_run boolean default true)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.enable_org(p_org_slug text, dry_run boolean default true) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
 begin
@@ -231,16 +200,12 @@ begin
     perform private.audit_operation(array[v_org.id], 'enable_org', jsonb_build_object('org_slug', p_org_slug, 'dry_run', dry_run));
 end;
 $$;
-comment on function ops.enable_org(text, boolean) is
+comment on function ops.enable_org is
     'Enables a disabled org: its users and API tokens work again, but for those that were deactivated, revoked or have expired. Operators. Raises 404 org_not_found. Safe to repeat.';
 
 create function ops.set_org_limits(p_org_slug text, p_max_runs_in_flight int, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
     v_in_flight bigint;
@@ -273,5 +238,5 @@ begin
     ));
 end;
 $$;
-comment on function ops.set_org_limits(text, int, boolean) is
+comment on function ops.set_org_limits is
     'Sets how many runs of an org are in flight at most. A lower limit takes nothing back: fewer are admitted until it holds. Operators. Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';

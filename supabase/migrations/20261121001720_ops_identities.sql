@@ -42,24 +42,14 @@ left join public.companies c on c.org_id = found.org_id and c.id = found.company
 comment on view ops.identities is
     'Users, API tokens (with their owner''s e-mail), invitations, and identities that signed up without becoming a user. last_used: last sign-in, or last use of a token. Leaves no audit row; ops.find does.';
 
-create function private.hide_tokens(p_text text)
-returns text
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.hide_tokens(p_text text) returns text
+language sql immutable set search_path = '' as $$
     select regexp_replace(p_text, '(dex_[0-9A-Za-z]{8})[0-9A-Za-z]+', '\1…', 'g');
 $$;
-comment on function private.hide_tokens(text) is 'The text with each API token cut to the prefix that lists show. For schema ops.';
+comment on function private.hide_tokens is 'The text with each API token cut to the prefix that lists show. For schema ops.';
 
-create function ops.find(p_text text)
-returns setof ops.identities
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.find(p_text text) returns setof ops.identities
+language plpgsql volatile set search_path = '' as $$
 declare
     v_most constant int := 100;
     v_text text := lower(btrim(p_text));
@@ -104,18 +94,13 @@ begin
     end if;
 end;
 $$;
-comment on function ops.find(text) is
+comment on function ops.find is
     'Users, API tokens, invitations and identities by e-mail or a part of it, by id, by token prefix, or by a whole token, of which only the hash is looked at and only the prefix is kept. The first hundred. Operators. Raises 422 invalid_request. Changes nothing but the audit log.';
 
 create function ops.revoke_api_tokens(
     p_org_slug text default null, p_email text default null, p_prefix text default null, dry_run boolean default true
-)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org_id uuid;
     v_token record;
@@ -160,5 +145,5 @@ begin
     ));
 end;
 $$;
-comment on function ops.revoke_api_tokens(text, text, text, boolean) is
+comment on function ops.revoke_api_tokens is
     'Revokes every valid API token of an org, of a person, or of a prefix (all that are given must match), from the next request on. Operators. Raises 404 org_not_found, 422 invalid_request. A repeat finds nothing to do.';

@@ -59,11 +59,7 @@ comment on view ops.stuck_runs is 'Unfinished runs that have waited for ten minu
 
 create function ops.list_stuck_runs(p_older_than interval default '10 minutes')
 returns setof ops.unfinished_runs
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 begin
     perform private.audit_operation(
         array(
@@ -81,5 +77,5 @@ begin
     order by u.waiting_for desc, u.pipeline_run_id;
 end;
 $$;
-comment on function ops.list_stuck_runs(interval) is
+comment on function ops.list_stuck_runs is
     'Runs that have waited for so long without a worker, the longest first: why, and what happens next. Operators. Changes nothing but the audit log.';

@@ -1,13 +1,8 @@
 -- What operators do about runs: cancel, start again, retry. Ids come as text, since that is what one pastes: one id, a
 -- list, or a column of the grid.
 
-create function private.operated_run_ids(p_run_ids text)
-returns uuid[]
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.operated_run_ids(p_run_ids text) returns uuid[]
+language plpgsql stable set search_path = '' as $$
 declare
     v_words text[] := array(
         select w from regexp_split_to_table(coalesce(p_run_ids, ''), '[\s,;{}"'']+') w where w <> ''
@@ -32,16 +27,11 @@ begin
     return array(select distinct w::uuid as id from unnest(v_words) w order by id);
 end;
 $$;
-comment on function private.operated_run_ids(text) is
+comment on function private.operated_run_ids is
     'Ids of existing runs out of what an operator pasted: one, a list, a column of the grid, an array''s text. For schema ops. Raises 404 pipeline_run_not_found, 422 invalid_request.';
 
-create function private.audit_run_operation(p_run_ids uuid[], p_function text, dry_run boolean)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.audit_run_operation(p_run_ids uuid[], p_function text, dry_run boolean) returns void
+language plpgsql volatile set search_path = '' as $$
 declare
     v_run record;
 begin
@@ -53,16 +43,11 @@ begin
     end loop;
 end;
 $$;
-comment on function private.audit_run_operation(uuid[], text, boolean) is
+comment on function private.audit_run_operation is
     'Notes an operator''s call for each run that it was about, in the audit log of the run''s org; ops.run_timeline reads it. For schema ops.';
 
-create function ops.cancel_runs(p_run_ids text, dry_run boolean default true)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.cancel_runs(p_run_ids text, dry_run boolean default true) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_ids uuid[] := private.operated_run_ids(p_run_ids);
     v_run record;
@@ -95,16 +80,11 @@ begin
     perform private.audit_run_operation(v_ids, 'cancel_runs', dry_run);
 end;
 $$;
-comment on function ops.cancel_runs(text, boolean) is
+comment on function ops.cancel_runs is
     'Cancels queued and running runs; finished ones are left alone. Steps that have not started become skipped. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. Safe to repeat.';
 
-create function ops.requeue_runs(p_run_ids text, dry_run boolean default true)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.requeue_runs(p_run_ids text, dry_run boolean default true) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_ids uuid[] := private.operated_run_ids(p_run_ids);
     v_run record;
@@ -153,16 +133,11 @@ begin
     perform private.audit_run_operation(v_ids, 'requeue_runs', dry_run);
 end;
 $$;
-comment on function ops.requeue_runs(text, boolean) is
+comment on function ops.requeue_runs is
     'Has the reconciler start queued and running runs again within a minute, counting restarts anew; a running one is taken from its worker and goes on at the first chunk that is not written. Finished ones are left alone. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. Safe to repeat.';
 
-create function ops.retry_runs(p_run_ids text, dry_run boolean default true)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.retry_runs(p_run_ids text, dry_run boolean default true) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_ids uuid[] := private.operated_run_ids(p_run_ids);
     v_new_ids uuid[] := '{}';
@@ -226,5 +201,5 @@ begin
     perform private.audit_run_operation(v_ids || v_new_ids, 'retry_runs', dry_run);
 end;
 $$;
-comment on function ops.retry_runs(text, boolean) is
+comment on function ops.retry_runs is
     'Creates a new run of the submission of each failed or cancelled run, with a fresh snapshot of the blueprint; the reconciler starts it. Others are left alone, those that succeeded with errors too, and so is a run that a later one has replaced. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. A repeat finds the new run and leaves it alone.';

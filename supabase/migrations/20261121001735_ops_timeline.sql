@@ -1,12 +1,7 @@
 -- What became of one run, in the order of time.
 
-create function private.describe_ledger(p_step_result public.step_results)
-returns text
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.describe_ledger(p_step_result public.step_results) returns text
+language sql immutable set search_path = '' as $$
     select format('%s of %s written: ', p_step_result.chunks_written, private.counted(p_step_result.chunk_count, 'chunk'))
         || format('%s in', p_step_result.records_in)
         || case when p_step_result.records_added > 0 then format(', %s added', p_step_result.records_added) else '' end
@@ -14,18 +9,13 @@ as $$
         || case when p_step_result.records_rejected > 0 then format(', %s rejected', p_step_result.records_rejected) else '' end
         || case when p_step_result.records_dropped > 0 then format(', %s dropped', p_step_result.records_dropped) else '' end;
 $$;
-comment on function private.describe_ledger(public.step_results) is 'Counts of a step as a timeline prints them. For schema ops.';
+comment on function private.describe_ledger is 'Counts of a step as a timeline prints them. For schema ops.';
 
-create function private.describe_error(p_error jsonb)
-returns text
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.describe_error(p_error jsonb) returns text
+language sql immutable set search_path = '' as $$
     select concat_ws(': ', p_error ->> 'code', p_error ->> 'message');
 $$;
-comment on function private.describe_error(jsonb) is 'Code and message of a recorded error, empty for none. For schema ops.';
+comment on function private.describe_error is 'Code and message of a recorded error, empty for none. For schema ops.';
 
 create view ops.run_timeline with (security_invoker = true) as
 select event.pipeline_run_id, date_trunc('second', event.at) as at, event.place, event.event, event.detail
@@ -117,13 +107,8 @@ from (
 comment on view ops.run_timeline is
     'What became of each run: created, under which trace and request, admitted, dispatched, claimed, steps with attempts, counts and errors, what operators did, and how it ended or what happens next. Filter by pipeline_run_id, order by at, place.';
 
-create function ops.explain_run(p_run_id uuid)
-returns table (at timestamptz, event text, detail text)
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.explain_run(p_run_id uuid) returns table (at timestamptz, event text, detail text)
+language plpgsql volatile set search_path = '' as $$
 declare
     v_ids uuid[] := private.operated_run_ids(p_run_id::text);
 begin
@@ -135,5 +120,5 @@ begin
     order by t.at, t.place;
 end;
 $$;
-comment on function ops.explain_run(uuid) is
+comment on function ops.explain_run is
     'The timeline of a run. Operators. Raises 404 pipeline_run_not_found. Changes nothing but the audit log.';

@@ -1,7 +1,6 @@
 -- What each org has used, by month (UTC), and what it has now.
 
-create function private.usage_of_month(p_org_id uuid, p_month date)
-returns table (
+create function private.usage_of_month(p_org_id uuid, p_month date) returns table (
     submissions bigint,
     records_in bigint,
     rejected bigint,
@@ -14,11 +13,7 @@ returns table (
     users bigint,
     tokens bigint
 )
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+language sql stable set search_path = '' as $$
     with span as (
         select p_month::timestamp at time zone 'UTC' as since, (p_month + interval '1 month') at time zone 'UTC' as until
     )
@@ -52,7 +47,7 @@ as $$
         where a.org_id = p_org_id and a.occurred_at >= span.since and a.occurred_at < span.until
     ) seen;
 $$;
-comment on function private.usage_of_month(uuid, date) is 'Usage of an org in the month that begins on the date, as one row. For schema ops.';
+comment on function private.usage_of_month is 'Usage of an org in the month that begins on the date, as one row. For schema ops.';
 
 create view ops.usage_by_month with (security_invoker = true) as
 select m.at::date as month, o.slug as org, u.submissions, u.records_in, u.rejected, u.bytes, u.runs, u.succeeded,
@@ -69,11 +64,7 @@ comment on view ops.usage_by_month is
 
 create function ops.usage(p_month date default null, p_org_slug text default null)
 returns setof ops.usage_by_month
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_month date := date_trunc('month', coalesce(p_month::timestamp, now() at time zone 'UTC'));
     v_org_id uuid;
@@ -95,7 +86,7 @@ begin
     order by u.records_in desc, u.org;
 end;
 $$;
-comment on function ops.usage(date, text) is
+comment on function ops.usage is
     'Usage in the month of the date (this month by default), of one org or of all. Operators. Raises 404 org_not_found. Changes nothing but the audit log.';
 
 create view ops.org_overview with (security_invoker = true) as

@@ -9,11 +9,7 @@ comment on view private.busy_submissions is 'Submissions that an upload or a run
 
 create function ops.purge_org_data(p_org_slug text, p_before date, p_batch int default 100, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
     v_before timestamptz := p_before::timestamp at time zone 'UTC';
@@ -74,5 +70,5 @@ begin
     ));
 end;
 $$;
-comment on function ops.purge_org_data(text, date, int, boolean) is
+comment on function ops.purge_org_data is
     'Deletes an org''s submissions created before a date, oldest first, at most p_batch a call, with all that belongs to them; never one whose upload or run is unfinished. Says how many are left. Operators. Raises 404 org_not_found, 422 invalid_request. Call it until 0 are left; one call is one transaction.';

@@ -12,7 +12,12 @@ Sources = dict[str, str]  # file name → text
 Guard = Callable[[Sources], list[str]]
 
 _FUNCTION = re.compile(
-    r"^create (?:or replace )?function ([\w.]+)\((.*?)^as \$(\w*)\$", re.MULTILINE | re.DOTALL
+    r"^create (?:or replace )?function ([\w.]+)\((.*?)\bas \$(\w*)\$", re.MULTILINE | re.DOTALL
+)
+_HEAD = re.compile(
+    r"^language (?:sql|plpgsql)(?P<volatility> immutable| stable| volatile)?(?: security definer)? "
+    r"set search_path = '' ?$",
+    re.MULTILINE,
 )
 
 
@@ -62,13 +67,14 @@ def definer_functions_say_why(sources: Sources) -> list[str]:
     ]
 
 
-def functions_state_security_and_volatility(sources: Sources) -> list[str]:
+def functions_have_a_head_of_one_line(sources: Sources) -> list[str]:
+    """Language, volatility, `security definer` if it is, search path; further settings follow."""
     findings = []
     for function in functions(sources):
-        if not re.search(r"^security (invoker|definer)$", function.head, re.MULTILINE):
-            findings.append(f"{function.name} does not say as whom it runs")
-        is_trigger = "returns trigger" in function.head
-        if not is_trigger and not re.search(r"^(immutable|stable|volatile)$", function.head, re.MULTILINE):
+        head = _HEAD.search(function.head)
+        if head is None or "security invoker" in function.head:
+            findings.append(f"{function.name} has another head than the others")
+        elif head["volatility"] is None and "returns trigger" not in function.head:
             findings.append(f"{function.name} does not state its volatility")
     return findings
 
@@ -93,7 +99,7 @@ GUARDS: tuple[Guard, ...] = (
     names_are_a_time_and_a_noun,
     files_begin_with_what_they_are_for,
     definer_functions_say_why,
-    functions_state_security_and_volatility,
+    functions_have_a_head_of_one_line,
     references_say_what_deleting_does,
     codes_have_one_status,
 )
