@@ -68,3 +68,19 @@ $$;
 comment on function private.page is
     'List envelope from up to limit + 1 items: the extra one only tells that there is a next page. The sort key names fields of the items.';
 grant execute on function private.page to authenticated;
+
+create function private.page_of_entries(p_entries jsonb[], p_limit int, p_is_cut boolean) returns jsonb
+language sql immutable set search_path = '' as $$
+    select jsonb_build_object(
+        'items', (
+            select coalesce(jsonb_agg(e.entry -> 'item' order by e.ordinality), '[]')
+            from unnest(p_entries[:p_limit]) with ordinality e (entry, ordinality)
+        ),
+        'next_cursor', case when cardinality(p_entries) > p_limit or p_is_cut then
+            private.encode_cursor(p_entries[least(p_limit, cardinality(p_entries))] -> 'key')
+        end
+    );
+$$;
+comment on function private.page_of_entries is
+    'List envelope from up to limit + 1 entries {"key", "item"}. It has a next page when there is one entry too many, or when reading was cut short.';
+grant execute on function private.page_of_entries to authenticated;

@@ -1,4 +1,4 @@
--- Users mirror Supabase Auth identities. An identity without a row here is nobody; …_admission.sql says how
+-- Users mirror Supabase Auth identities. An identity without a row here is nobody; …_identity_admission.sql says how
 -- it becomes somebody.
 
 create table public.users (

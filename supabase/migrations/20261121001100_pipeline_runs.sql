@@ -1,6 +1,4 @@
 -- Pipeline runs: execution attempts of a submission, each with its own snapshot of the blueprint.
---
--- Longer than most files: what belongs to one noun stays together.
 
 create type public.pipeline_run_status as enum ('queued', 'running', 'succeeded', 'succeeded_with_errors', 'failed', 'cancelled');
 comment on type public.pipeline_run_status is 'queued → running → succeeded | succeeded_with_errors | failed | cancelled; queued → failed | cancelled. The last four are final.';
@@ -78,6 +76,11 @@ create index pipeline_runs_org_id_created_by_idx on public.pipeline_runs (org_id
 -- A run is retried once: two retries would both do what it had left undone.
 create unique index pipeline_runs_org_id_company_id_retry_of_idx on public.pipeline_runs (org_id, company_id, retry_of) where retry_of is not null;
 create index pipeline_runs_unfinished_idx on public.pipeline_runs (created_at) where status in ('queued', 'running');
+
+alter table public.submissions add constraint submissions_retry_of_run_id_fkey
+foreign key (org_id, company_id, retry_of_run_id) references public.pipeline_runs (org_id, company_id, id) on delete set null (retry_of_run_id);
+
+create unique index submissions_retry_of_run_id_idx on public.submissions (org_id, company_id, retry_of_run_id) where retry_of_run_id is not null;
 
 -- A company's rows are all of one org: a planner that took the two for independent would expect next to no rows, and
 -- sort the company's instead of reading the index that has them in order.
@@ -248,138 +251,3 @@ for each row execute function private.guard_pipeline_run();
 create trigger pipeline_runs_snapshot_immutable before update of blueprint_snapshot on public.pipeline_runs
 for each row when (new.blueprint_snapshot is distinct from old.blueprint_snapshot)
 execute function private.refuse_change();
-
-create function public.list_pipeline_runs(
-    p_company_id uuid default null,
-    p_submission_id uuid default null,
-    p_status public.pipeline_run_status default null,
-    p_limit int default 50,
-    p_cursor text default null
-) returns jsonb
-language plpgsql stable set search_path = ''
--- Which index serves the list depends on what it is filtered by.
-set plan_cache_mode = force_custom_plan
-as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
-    v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
-begin
-    return private.with_failed_steps(private.page(
-        array(
-            select to_jsonb(r)
-            from private.pipeline_runs_readable r
-            -- The policy says so as well, but too late for the planner to choose the index by it.
-            where r.org_id = v_caller.org_id
-                and (v_company_id is null or r.company_id = v_company_id)
-                and (p_submission_id is null or r.submission_id = p_submission_id)
-                and (p_status is null or r.status = p_status)
-                and (
-                    v_after is null
-                    or (r.created_at, r.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
-                )
-            order by r.created_at desc, r.id desc
-            limit v_limit + 1
-        ),
-        v_limit, 'created_at', 'id'
-    ));
-end;
-$$;
-comment on function public.list_pipeline_runs is
-    'Runs that the caller can see, newest first, without steps. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_pipeline_runs to authenticated;
-
-create function public.get_pipeline_run(p_pipeline_run_id uuid) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_run jsonb;
-begin
-    select to_jsonb(r) || jsonb_build_object(
-        'progress', case
-            when r.status in ('succeeded', 'succeeded_with_errors') then 1
-            else trunc(coalesce(done.progress, 0), 4)
-        end,
-        'steps', coalesce(done.steps, '[]')
-    )
-    into v_run
-    from private.pipeline_runs_with_snapshot r
-    cross join lateral (
-        select avg(private.share_done(sr)) as progress,
-            jsonb_agg(private.step_result_json(sr) order by sr.position) as steps
-        from public.step_results sr
-        where sr.pipeline_run_id = r.id
-    ) done
-    where r.id = p_pipeline_run_id;
-    if v_run is null then
-        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
-    end if;
-    return v_run;
-end;
-$$;
-comment on function public.get_pipeline_run is 'One run with its snapshot, its step results, and how much of it is done, 0 to 1: each step counts alike. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
-grant execute on function public.get_pipeline_run to authenticated;
-
-create function public.create_pipeline_run(
-    p_submission_id uuid,
-    p_idempotency_key text default null,
-    p_request_hash text default null
-) returns jsonb
-language plpgsql volatile set search_path = '' as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_result jsonb := private.recall_result('create_pipeline_run', p_idempotency_key, p_request_hash);
-    v_id uuid := v_result ->> 'id';
-begin
-    if v_id is null then
-        insert into public.pipeline_runs (submission_id) values (p_submission_id) returning id into v_id;
-        set constraints public.pipeline_runs_admit immediate;
-        perform private.remember_result('create_pipeline_run', p_idempotency_key, jsonb_build_object('id', v_id));
-    end if;
-    return public.get_pipeline_run(v_id);
-end;
-$$;
-comment on function public.create_pipeline_run is
-    'Creates a queued run of a received submission, with a fresh snapshot; it is to be started if it is admitted. Any caller who can see the company. Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
-grant execute on function public.create_pipeline_run to authenticated;
-
-create function public.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text)
-returns jsonb
-language plpgsql volatile set search_path = '' as $$
-declare
-    v_caller private.caller := private.require_caller();
-begin
-    update public.pipeline_runs
-    set trigger_run_id = p_trigger_run_id
-    where id = p_pipeline_run_id and status = 'queued' and admitted_at is not null;
-    return public.get_pipeline_run(p_pipeline_run_id);
-end;
-$$;
-comment on function public.mark_pipeline_run_dispatched is
-    'Notes that Trigger.dev took an admitted, queued run; one that waits or has started already is left as it is. Its creator and admins. Raises 404 pipeline_run_not_found. Safe to repeat.';
-grant execute on function public.mark_pipeline_run_dispatched to authenticated;
-
-create function public.cancel_pipeline_run(p_pipeline_run_id uuid) returns jsonb
-language plpgsql volatile set search_path = '' as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_run jsonb;
-begin
-    update public.pipeline_runs
-    set status = 'cancelled'
-    where id = p_pipeline_run_id and status in ('queued', 'running');
-    v_run := public.get_pipeline_run(p_pipeline_run_id);
-    if v_run ->> 'status' in ('queued', 'running') then
-        perform private.raise_error(403, 'forbidden', 'A member cancels only the runs that it created.');
-    end if;
-    if v_run ->> 'status' <> 'cancelled' then
-        perform private.raise_error(409, 'pipeline_run_finished', format('The run is %s, which is final.', v_run ->> 'status'),
-            jsonb_build_object('status', v_run -> 'status'));
-    end if;
-    return v_run;
-end;
-$$;
-comment on function public.cancel_pipeline_run is
-    'Cancels a run: what has not started becomes skipped. Its creator and admins. Raises 403 forbidden, 404 pipeline_run_not_found, 409 pipeline_run_finished. Repeating it changes nothing.';
-grant execute on function public.cancel_pipeline_run to authenticated;

@@ -20,6 +20,9 @@ _HEAD = re.compile(
     re.MULTILINE,
 )
 
+# The policies of these tables need the caller, and the caller is found in their rows.
+_NEEDED_TO_FIND_THE_CALLER = {"public.orgs", "public.users", "public.api_tokens"}
+
 
 @dataclass(frozen=True)
 class Function:
@@ -79,6 +82,27 @@ def functions_have_a_head_of_one_line(sources: Sources) -> list[str]:
     return findings
 
 
+def definitions_come_before_their_use(sources: Sources) -> list[str]:
+    """Also in bodies, which Postgres resolves only when they run."""
+    code = {file: re.sub(r"--.*|'(?:[^']|'')*'", "", text) for file, text in sources.items()}
+    made = {
+        found[1]: (file, found.start(1))
+        for file, text in code.items()
+        for found in re.finditer(r"^create (?:function|table|view|type) ([\w.]+)", text, re.MULTILINE)
+    }
+    early = {
+        (file, found[0])
+        for file, text in code.items()
+        for found in re.finditer(r"\b(?:public|private|worker|ops)\.\w+", text)
+        if (file, found.start()) < made.get(found[0], ("", 0))
+    }
+    return [
+        f"{file} refers to {name} before {made[name][0]} creates it"
+        for file, name in sorted(early)
+        if name not in _NEEDED_TO_FIND_THE_CALLER
+    ]
+
+
 def references_say_what_deleting_does(sources: Sources) -> list[str]:
     """In words: the catalogue cannot tell `no action` from silence."""
     return [
@@ -100,6 +124,7 @@ GUARDS: tuple[Guard, ...] = (
     files_begin_with_what_they_are_for,
     definer_functions_say_why,
     functions_have_a_head_of_one_line,
+    definitions_come_before_their_use,
     references_say_what_deleting_does,
     codes_have_one_status,
 )

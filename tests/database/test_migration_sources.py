@@ -66,6 +66,19 @@ BREAKS: list[tuple[Guard, dict[str, str], str]] = [
         "private.thing does not state its volatility",
     ),
     (
+        guards.definitions_come_before_their_use,
+        {
+            "a.sql": "-- See public.later.\nselect 'public.later', private.things();",
+            "b.sql": "create table public.later ();\ncreate function private.things() …",
+        },
+        "a.sql refers to private.things before b.sql creates it",
+    ),
+    (
+        guards.definitions_come_before_their_use,
+        {"a.sql": "select from public.later;\ncreate table public.later ();"},
+        "a.sql refers to public.later before a.sql creates it",
+    ),
+    (
         guards.references_say_what_deleting_does,
         {"a.sql": "id uuid references public.orgs (id),"},
         "a.sql references public.orgs without on delete",

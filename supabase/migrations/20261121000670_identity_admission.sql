@@ -1,11 +1,11 @@
 -- Admission: how an identity of Supabase Auth becomes a user. An invitation must match its verified e-mail, by
 -- itself when it signs up or confirms the e-mail, or when the person accepts it later.
 
-create function private.lock_admission(p_identity_id uuid) returns void
+create function private.lock_identity(p_identity_id uuid) returns void
 language sql volatile set search_path = '' as $$
     select pg_advisory_xact_lock(hashtextextended('admission of ' || p_identity_id, 0));
 $$;
-comment on function private.lock_admission is
+comment on function private.lock_identity is
     'Until the end of the transaction nobody else admits this identity: who waits here sees then that it is a user. For the functions of this file.';
 
 -- Definer: whoever is to be admitted is nobody yet, and sees no invitation.
@@ -31,7 +31,7 @@ comment on function private.acceptable_invitations is
     'Invitations that an e-mail can take up now: open, of an enabled org, by somebody who could still issue them. For the functions of this file, which verify the e-mail.';
 
 -- Definer: whoever is admitted may write nothing yet.
-create function private.admit(p_identity_id uuid, p_email text, p_invitation_id uuid) returns void
+create function private.admit_identity(p_identity_id uuid, p_email text, p_invitation_id uuid) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_invitation public.invitations;
@@ -50,7 +50,7 @@ begin
     update public.invitations set accepted_at = now(), accepted_by = p_identity_id where id = p_invitation_id;
 end;
 $$;
-comment on function private.admit is
+comment on function private.admit_identity is
     'Makes the identity a user by the invitation, which is used up. The caller of this has verified the e-mail and locked the admission. Raises 404 invitation_not_found, 409 already_registered.';
 
 -- Definer: it reads auth.users, and the person has no rights yet.
@@ -67,7 +67,7 @@ begin
         perform private.raise_error(403, 'forbidden', 'An API token cannot accept an invitation: sign in to do that.');
     end if;
     if pg_input_is_valid(v_claims ->> 'sub', 'uuid') then
-        perform private.lock_admission((v_claims ->> 'sub')::uuid);
+        perform private.lock_identity((v_claims ->> 'sub')::uuid);
         select u.id, u.email, u.email_confirmed_at into v_identity from auth.users u where u.id = (v_claims ->> 'sub')::uuid;
     end if;
     v_caller := private.resolve_caller();
@@ -100,11 +100,11 @@ begin
                 join public.orgs o on o.id = a.org_id
             )));
     end if;
-    perform private.admit(v_identity.id, v_identity.email, coalesce(p_invitation_id, v_acceptable[1].id));
+    perform private.admit_identity(v_identity.id, v_identity.email, coalesce(p_invitation_id, v_acceptable[1].id));
 end;
 $$;
 comment on function private.accept_invitation is
-    'What public.accept_invitation does. Takes the e-mail from auth.users, never from the claims. Raises 403 email_not_confirmed, forbidden, 409 already_registered, several_invitations, and what private.admit and private.require_caller raise.';
+    'What public.accept_invitation does. Takes the e-mail from auth.users, never from the claims. Raises 403 email_not_confirmed, forbidden, 409 already_registered, several_invitations, and what private.admit_identity and private.require_caller raise.';
 grant execute on function private.accept_invitation to authenticated;
 
 create function public.accept_invitation(p_invitation_id uuid default null) returns jsonb
@@ -136,11 +136,11 @@ begin
         raise warning 'the new e-mail of identity % was not mirrored: % %', new.id, sqlstate, sqlerrm;
     end;
     begin
-        perform private.lock_admission(new.id);
+        perform private.lock_identity(new.id);
         if not exists (select from public.users u where u.id = new.id) then
             v_acceptable := array(select a.id from private.acceptable_invitations(new.email) a);
             if cardinality(v_acceptable) = 1 then
-                perform private.admit(new.id, new.email, v_acceptable[1]);
+                perform private.admit_identity(new.id, new.email, v_acceptable[1]);
             end if;
         end if;
     exception when others then

@@ -322,7 +322,7 @@ def test_without_claims_there_is_nobody_to_accept(connection: Connection) -> Non
 @pytest.mark.parametrize(
     "statement",
     [
-        "select private.admit(%(id)s, %(email)s, %(invited)s)",
+        "select private.admit_identity(%(id)s, %(email)s, %(invited)s)",
         "select private.acceptable_invitations(%(email)s)",
         "select email from auth.users",
     ],

@@ -100,9 +100,6 @@ comment on function private.fill_step_result_chunk is
 create trigger step_result_chunks_fill before insert on public.step_result_chunks
 for each row execute function private.fill_step_result_chunk();
 
-create trigger step_result_chunks_immutable before update on public.step_result_chunks
-for each row execute function private.refuse_change();
-
 create function private.count_step_result_chunk() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -121,52 +118,3 @@ comment on function private.count_step_result_chunk is 'Trigger: keeps the step'
 
 create trigger step_result_chunks_count after insert on public.step_result_chunks
 for each row execute function private.count_step_result_chunk();
-
-create function private.fill_rejected_record() returns trigger
-language plpgsql set search_path = '' as $$
-declare
-    v_submission public.submissions;
-begin
-    if new.step_result_id is null then
-        v_submission := private.lock_receiving_submission(new.submission_id);
-        new.org_id := v_submission.org_id;
-        new.company_id := v_submission.company_id;
-    elsif exists (
-        select from public.step_result_chunks c
-        where c.step_result_id = new.step_result_id and c.chunk_index = new.chunk_index
-    ) then
-        perform private.raise_error(409, 'immutable', 'The ledger of this chunk is closed.');
-    end if;
-    return new;
-end;
-$$;
-comment on function private.fill_rejected_record is
-    'Trigger: ingestion rejects come while the submission is receiving, a step''s rejects before their chunk. Raises 404 submission_not_found, 409 submission_not_receiving, immutable.';
-
-create trigger rejected_records_fill before insert on public.rejected_records
-for each row execute function private.fill_rejected_record();
-
-create trigger rejected_records_immutable before update on public.rejected_records
-for each row execute function private.refuse_change();
-
--- Definer: counts are kept by the database, so nobody is granted to write them.
-create function private.count_rejected_records() returns trigger
-language plpgsql security definer set search_path = '' as $$
-begin
-    update public.submissions s
-    set rejected_count = s.rejected_count + counted.rejected
-    from (
-        select n.submission_id, count(*) as rejected
-        from new_rows n
-        where n.step_result_id is null
-        group by n.submission_id
-    ) counted
-    where s.id = counted.submission_id;
-    return null;
-end;
-$$;
-comment on function private.count_rejected_records is 'Trigger: keeps rejected_count of the submission.';
-
-create trigger rejected_records_count after insert on public.rejected_records
-referencing new table as new_rows
-for each statement execute function private.count_rejected_records();

@@ -1,10 +1,5 @@
 -- Retries: what failed is taken up where it failed, and what was rejected is submitted once more.
 
-alter table public.submissions add constraint submissions_retry_of_run_id_fkey
-foreign key (org_id, company_id, retry_of_run_id) references public.pipeline_runs (org_id, company_id, id) on delete set null (retry_of_run_id);
-
-create unique index submissions_retry_of_run_id_idx on public.submissions (org_id, company_id, retry_of_run_id) where retry_of_run_id is not null;
-
 create function public.retry_pipeline_run(
     p_pipeline_run_id uuid,
     p_idempotency_key text default null,

@@ -1,139 +1,4 @@
--- Invitations: the only way in for people. One names an e-mail, a role and a company; …_admission.sql says
--- how the person behind the e-mail becomes a user by it.
---
--- Longer than most files: what belongs to one noun stays together.
-
-create type public.invitation_status as enum ('open', 'accepted', 'revoked', 'expired');
-comment on type public.invitation_status is 'What has become of an invitation; all but open and expired are final.';
-
-create table public.invitations (
-    id uuid primary key default gen_random_uuid(),
-    org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
-    company_id uuid,
-    -- ASCII, as Supabase Auth takes it.
-    email text not null
-        check (length(email) <= 320 and email ~ '^[!-?A-~]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$')
-        check (email = lower(email)),
-    full_name text check (length(btrim(full_name)) between 1 and 200),
-    role public.user_role not null,
-    invited_by uuid default private.caller_user_id(),
-    expires_at timestamptz not null default now() + interval '7 days',
-    sent_at timestamptz,
-    accepted_at timestamptz,
-    accepted_by uuid,
-    revoked_at timestamptz,
-    created_at timestamptz not null default now(),
-    foreign key (org_id, company_id) references public.companies (org_id, id) on delete restrict,
-    foreign key (org_id, invited_by) references public.users (org_id, id) on delete restrict,
-    foreign key (org_id, accepted_by) references public.users (org_id, id) on delete restrict,
-    check ((role = 'org_admin') = (company_id is null)),
-    check ((accepted_at is null) = (accepted_by is null)),
-    check (accepted_at is null or revoked_at is null)
-);
-comment on table public.invitations is 'Who may become a user of the org, in which role; taken up once, by the person whose verified e-mail it names.';
-comment on column public.invitations.email is 'In lower case.';
-comment on column public.invitations.invited_by is 'Who answers for it: who made or last renewed it. Null: an operator.';
-comment on column public.invitations.sent_at is 'When Supabase Auth last took the e-mail with the sign-in link. Null: never.';
-
--- One open invitation of an e-mail in an org.
-create unique index invitations_open_key on public.invitations (org_id, email)
-where accepted_at is null and revoked_at is null;
-create index invitations_open_email_idx on public.invitations (email)
-where accepted_at is null and revoked_at is null;
-create index invitations_org_id_created_at_idx on public.invitations (org_id, created_at desc, id desc);
-create index invitations_org_id_company_id_created_at_idx on public.invitations (org_id, company_id, created_at desc, id desc);
-create index invitations_org_id_invited_by_idx on public.invitations (org_id, invited_by);
-create index invitations_org_id_accepted_by_idx on public.invitations (org_id, accepted_by);
-
-alter table public.invitations enable row level security;
-
-create policy invitations_select_admin on public.invitations for select to authenticated
-using (
-    org_id = (select private.caller_org_id())
-    and (
-        (select private.caller_is_org_wide())
-        or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
-    )
-);
-
--- Nobody hands out more than they have, and only people do: a token that leaked must not leave successors.
-create policy invitations_insert_admin on public.invitations for insert to authenticated
-with check (
-    org_id = (select private.caller_org_id())
-    and invited_by = (select private.caller_user_id())
-    and (select private.caller_auth_method()) = 'supabase_jwt'
-    and (select private.caller_role()) >= 'company_admin'
-    and role <= (select private.caller_role())
-    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
-);
-
-create policy invitations_update_admin on public.invitations for update to authenticated
-using (
-    org_id = (select private.caller_org_id())
-    and (select private.caller_auth_method()) = 'supabase_jwt'
-    and (select private.caller_role()) >= 'company_admin'
-    and role <= (select private.caller_role())
-    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
-)
-with check (
-    org_id = (select private.caller_org_id())
-    and (select private.caller_auth_method()) = 'supabase_jwt'
-    and (select private.caller_role()) >= 'company_admin'
-    and role <= (select private.caller_role())
-    and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
-);
-
--- Accepting is not granted: only the invited person does that, through private.admit. No delete grant: a closed
--- invitation stays on record.
-grant select,
-    insert (company_id, email, full_name, role, expires_at),
-    update (expires_at, sent_at, revoked_at)
-on public.invitations to authenticated;
-
-create function private.guard_invitation() returns trigger
-language plpgsql set search_path = '' as $$
-begin
-    if tg_op = 'INSERT' then
-        if new.expires_at <= new.created_at or new.expires_at > new.created_at + interval '30 days' then
-            perform private.raise_error(422, 'invalid_request', 'expires_at must lie in the future, at most 30 days ahead.');
-        end if;
-        return new;
-    end if;
-
-    if new.sent_at is distinct from old.sent_at then
-        new.sent_at := now();
-    end if;
-    if old.accepted_at is not null or old.revoked_at is not null then
-        if (to_jsonb(new) - 'sent_at') is distinct from (to_jsonb(old) - 'sent_at') then
-            perform private.raise_error(409, 'immutable', 'An invitation that was accepted or revoked stays so.');
-        end if;
-        return new;
-    end if;
-
-    if (to_jsonb(new) - '{expires_at,sent_at,accepted_at,accepted_by,revoked_at}'::text[])
-        is distinct from (to_jsonb(old) - '{expires_at,sent_at,accepted_at,accepted_by,revoked_at}'::text[]) then
-        perform private.raise_error(409, 'immutable', 'An invitation can be renewed, revoked and accepted, not changed.');
-    end if;
-    if new.accepted_at is not null then
-        new.accepted_at := now();
-    end if;
-    if new.revoked_at is not null then
-        new.revoked_at := now();
-    end if;
-    if new.expires_at is distinct from old.expires_at then
-        if new.expires_at <= now() or new.expires_at > now() + interval '30 days' then
-            perform private.raise_error(422, 'invalid_request', 'expires_at must lie in the future, at most 30 days ahead.');
-        end if;
-        new.invited_by := private.caller_user_id();
-    end if;
-    return new;
-end;
-$$;
-comment on function private.guard_invitation is
-    'Trigger: an invitation lasts 30 days at most; whoever renews it answers for it from then on; it is accepted or revoked once, now. Raises 409 immutable, 422 invalid_request.';
-
-create trigger invitations_guard before insert or update on public.invitations
-for each row execute function private.guard_invitation();
+-- What admins call about invitations: create, list, revoke, resend.
 
 create function private.show_invitation(p_invitation public.invitations) returns jsonb
 language sql stable set search_path = '' as $$
@@ -148,6 +13,27 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function private.show_invitation is 'An invitation as clients see it: its columns and its status.';
 grant execute on function private.show_invitation to authenticated;
+
+create function private.lock_invitation(p_invitation_id uuid) returns public.invitations
+language plpgsql volatile set search_path = '' as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_invitation public.invitations;
+begin
+    if not exists (select from public.invitations i where i.id = p_invitation_id) then
+        perform private.raise_error(404, 'invitation_not_found', 'No such invitation.');
+    end if;
+    -- Locking takes what the policy for updates lets pass.
+    select i.* into v_invitation from public.invitations i where i.id = p_invitation_id for no key update;
+    if not found then
+        perform private.raise_error(403, 'forbidden', 'An API token cannot change invitations: sign in to do that.');
+    end if;
+    return v_invitation;
+end;
+$$;
+comment on function private.lock_invitation is
+    'The invitation, locked, that the caller may change. Raises 403 forbidden, 404 invitation_not_found.';
+grant execute on function private.lock_invitation to authenticated;
 
 -- Definer: the user or the expired invitation may be another company's, which the caller cannot see.
 create function private.prepare_invitation(p_email text) returns void
@@ -258,27 +144,6 @@ $$;
 comment on function public.list_invitations is
     'Invitations that the caller can see, newest first: all of the org for org_admin, of the company for company_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_invitations to authenticated;
-
-create function private.lock_invitation(p_invitation_id uuid) returns public.invitations
-language plpgsql volatile set search_path = '' as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_invitation public.invitations;
-begin
-    if not exists (select from public.invitations i where i.id = p_invitation_id) then
-        perform private.raise_error(404, 'invitation_not_found', 'No such invitation.');
-    end if;
-    -- Locking takes what the policy for updates lets pass.
-    select i.* into v_invitation from public.invitations i where i.id = p_invitation_id for no key update;
-    if not found then
-        perform private.raise_error(403, 'forbidden', 'An API token cannot change invitations: sign in to do that.');
-    end if;
-    return v_invitation;
-end;
-$$;
-comment on function private.lock_invitation is
-    'The invitation, locked, that the caller may change. Raises 403 forbidden, 404 invitation_not_found.';
-grant execute on function private.lock_invitation to authenticated;
 
 create function public.revoke_invitation(p_invitation_id uuid) returns jsonb
 language plpgsql volatile set search_path = '' as $$
