@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PY_STAMP := .venv/.installed
 TRIGGER_STAMP := trigger/node_modules/.package-lock.json
+SUPABASE_STAMP := supabase/node_modules/.package-lock.json
 LOCAL_STAMP := local/supabase/node_modules/.package-lock.json
 PEERS := tests/benchmarks/.venv
 
@@ -66,7 +67,7 @@ bench-memory: install ## How much memory the worker needs for 100,000 records of
 	$(VENV)/python -m tests.benchmarks.worker_memory
 
 .PHONY: install
-install: $(PY_STAMP) $(TRIGGER_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing
+install: $(PY_STAMP) $(TRIGGER_STAMP) $(SUPABASE_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing
 
 # pip of the system installs into the venv, so that Python's ensurepip (a package of its own on Debian) is not needed.
 $(PY_STAMP): requirements.txt local/requirements.txt

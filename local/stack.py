@@ -18,7 +18,7 @@ from local.private_file import write_private
 from local.processes import Command, Identity, ManagedProcess, check_ports, sweep
 from local.settings import TRIGGER_FOLDER, Scope, StackSettings, SupabaseService, read_settings
 from local.state import Phase, StackState, read_state, write_state
-from local.supabase_cli import migration_up
+from local.supabase_cli import CLI_FOLDER, migration_up
 from local.supabase_server import FOLDER, auth_answers, data_api_answers, server_command
 from local.tools import check_tools
 
@@ -46,7 +46,8 @@ class Stack:
         self.settings.logs.mkdir(parents=True, exist_ok=True)
         sweep(directory)  # a crashed stack may have left processes
         try:
-            check_tools([FOLDER, *([self.settings.trigger_folder] if self.settings.scope == "all" else [])])
+            tasks = [self.settings.trigger_folder] if self.settings.scope == "all" else []
+            check_tools([CLI_FOLDER, FOLDER, *tasks])
             check_ports(self.settings.taken_ports)
             environment = self._start_services()
         except BaseException as error:

@@ -47,7 +47,7 @@ AUTHORITY = (
         "v_caller.org_id is not null",
     ),
     ("private.acceptable_invitations", "i.email = lower(p_email)", "true"),
-    ("private.admit", "where a.id = p_invitation_id", ""),
+    ("private.admit_identity", "where a.id = p_invitation_id", ""),
 )
 _CALLER = {"private.look_up_caller", "private.resolve_caller", "private.caller_is_org_wide"}
 _TENANT_CONDITION = re.compile(
