@@ -68,13 +68,14 @@ def stack_for_tests(
     *,
     settings: Mapping[str, str] | None = None,
     trigger_folder: Path = TRIGGER_FOLDER,
+    durable: bool = False,
 ) -> Iterator[StackEnvironment]:
     """A stack for as long as the block runs.
 
-    `settings` of the API are other than the local ones, and so may be the folder of the tasks.
+    `settings` replace the API's local ones. Measurements ask for a `durable` database.
 
-    It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
-    the services that they name are used, and migrated.
+    The stack consists of stand-ins, even if the shell's variables name services, unless TEST_AGAINST_SERVICES
+    is set: then those services are used, and migrated.
     """
     against_services = bool(os.environ.get("TEST_AGAINST_SERVICES"))
     services = dict(os.environ) if against_services else own_postgrest()
@@ -85,12 +86,13 @@ def stack_for_tests(
             free_port_base(),
             only=scope,
             migrate=against_services,
+            durable=durable,
             environment=services | dict(settings or {}),
             trigger_folder=trigger_folder,
         ) as variables,
     ):
         yield StackEnvironment.of(directory, scope, variables)
-    # The logs stay for whoever looks into a failure.
+    # The logs stay, for a failure to be looked into.
     shutil.rmtree(directory / "postgres", ignore_errors=True)
 
 

@@ -114,7 +114,7 @@ async def bench(folder: Path) -> AsyncIterator[Bench]:
     """A stack with the benchmark's worker, an org and a company."""
     project = copy_project(folder / "trigger")
     with (
-        stack_for_tests(folder / "stack", "all", trigger_folder=project) as environment,
+        stack_for_tests(folder / "stack", "all", trigger_folder=project, durable=True) as environment,
         connect(environment) as connection,
     ):
         org = create_org(connection, "engine")

@@ -47,8 +47,8 @@ class Growth:
 
 def measure(folder: Path) -> list[Target]:
     with (
-        stack_for_tests(folder / "none", "supabase") as none,
-        stack_for_tests(folder / "many", "supabase") as many,
+        stack_for_tests(folder / "none", "supabase", durable=True) as none,
+        stack_for_tests(folder / "many", "supabase", durable=True) as many,
         connect(none) as first,
         connect(many) as second,
     ):

@@ -57,7 +57,7 @@ class Result:
 def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="bench-rls-") as folder,
-        stack_for_tests(Path(folder), "supabase") as environment,
+        stack_for_tests(Path(folder), "supabase", durable=True) as environment,
         connect(environment) as connection,
     ):
         create_counterparts(connection)

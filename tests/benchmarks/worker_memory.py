@@ -189,7 +189,7 @@ def main() -> None:
     settings = {"MAX_UPLOAD_BYTES": str(2 * records * RECORD_BYTES)}
     with (
         tempfile.TemporaryDirectory(prefix="bench-memory-") as folder,
-        stack_for_tests(Path(folder), "all", settings=settings) as stack,
+        stack_for_tests(Path(folder), "all", settings=settings, durable=True) as stack,
     ):
         run, watch, seconds = asyncio.run(measure(stack, records, merge=given.merge))
     if run["status"] != "succeeded":

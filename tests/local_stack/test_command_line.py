@@ -169,6 +169,7 @@ def test_down_leaves_nothing_listening_and_up_finds_what_was_stored(first: Comma
     assert first.nothing_is_left()
     assert first.run("status").returncode == 1
     first.started()
+    assert "up to date" in first.run("logs", "migrations").stdout
     assert first.environment() == before
     assert first.auth("token?grant_type=password", "grace@example.com") == 200
 
