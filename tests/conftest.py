@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.stack import StackEnvironment, stack_for_tests
-from tests.tenants import Tenants, create_tenants
+from tests.support.stack import StackEnvironment, stack_for_tests
+from tests.support.tenants import Tenants, create_tenants
 
 
 @pytest.fixture(scope="session")

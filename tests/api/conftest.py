@@ -13,10 +13,10 @@ from api.main import create_app
 from api.settings import Settings
 from tests.api.caller import Caller
 from tests.api.worker import Worker
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Tenants, Token, User, create_tenants, session_jwt
-from tests.unit.loopback import Answer, Loopback, loopback_server
-from tests.unit.serving import served
+from tests.support.loopback import Answer, Loopback, loopback_server
+from tests.support.served_app import served
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Tenants, Token, User, create_tenants, session_jwt
 
 TRIGGER_PATH = "/api/v1/tasks/run-pipeline/trigger"
 

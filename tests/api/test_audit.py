@@ -12,8 +12,8 @@ import pytest
 
 from tests.api.caller import Caller
 from tests.api.worker import Worker
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Tenants, Token, User, create_token, session_jwt
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Tenants, Token, User, create_token, session_jwt
 
 As = Callable[[User | Token], Caller]
 

@@ -14,8 +14,8 @@ import pytest
 
 from api.auth.api_token import ContextJwtMinter, SigningKey, generate_api_token
 from tests.api.caller import Caller
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Token, User, create_identity, create_token, create_user, session_jwt
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Token, User, create_identity, create_token, create_user, session_jwt
 
 As = Callable[[User | Token], Caller]
 FIELDS = {"org_id", "user_id", "company_id", "role", "auth_method"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx2
 
-from tests.unit.loopback import Loopback
+from tests.support.loopback import Loopback
 
 
 def test_ready_once_the_migrated_data_api_answers(http: httpx2.Client, trigger: Loopback) -> None:

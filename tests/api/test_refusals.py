@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from api.main import ROUTERS
 from tests.api.caller import PROBE, Caller, Json, refusal
 from tests.api.worker import Worker
-from tests.tenants import Org, Tenants, Token, User, create_identity
+from tests.support.tenants import Org, Tenants, Token, User, create_identity
 
 As = Callable[[User | Token], Caller]
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 
 from tests.api.caller import PROBE, Json
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 PROBE_STEP = {
     "slug": PROBE,

@@ -17,8 +17,8 @@ from psycopg.types.json import Jsonb
 from tests.benchmarks.engine_targets import Target
 from tests.benchmarks.rls_measure import undisturbed
 from tests.benchmarks.rls_rows import LARGE_COMPANY, SKEWED_ORG, Caller, load
-from tests.database.client import Client, Connection, connect
-from tests.stack import stack_for_tests
+from tests.support.sql_client import Client, Connection, connect
+from tests.support.stack import stack_for_tests
 
 ORGS, RUNS, RECORDS = 1_000, 1_000_000, 10
 ROUNDS, WARM_UP, REPEATS = 200, 10, 3

@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.benchmarks.rls_cases import Case, cases, create_counterparts
 from tests.benchmarks.rls_measure import ROUNDS, Cost, Reads, answer, compare, reads, sides
 from tests.benchmarks.rls_rows import load
-from tests.database.client import Connection, connect
-from tests.stack import stack_for_tests
+from tests.support.sql_client import Connection, connect
+from tests.support.stack import stack_for_tests
 
 SIZES = {10_000: 10, 1_000_000: 1_000}  # runs → orgs: as many runs to an org
 MOST, REPEATS = 1.2, 3

@@ -25,10 +25,10 @@ import httpx
 import psutil
 import psycopg
 
-from tests.end_to_end.product import FINAL, Json, Product, assert_ledger_balances
-from tests.end_to_end.stack_processes import StackProcesses
-from tests.stack import StackEnvironment, stack_for_tests
-from tests.tenants import Org, create_org, session_jwt
+from tests.support.product import FINAL, Json, Product, assert_ledger_balances
+from tests.support.stack import StackEnvironment, stack_for_tests
+from tests.support.stack_processes import StackProcesses
+from tests.support.tenants import Org, create_org, session_jwt
 
 RECORDS, RECORD_BYTES = 100_000, 2_000
 MOST_MEGABYTES = 300

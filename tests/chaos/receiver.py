@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.chaos.history import Delivery
-from tests.end_to_end.receiver import Receiver
+from tests.support.webhook_receiver import Receiver
 
 _SLOW_SECONDS = (0.2, 2.0)
 _LONGEST_AMBUSH_SECONDS = 60

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from tests.database.client import Connection, owner
+from tests.support.sql_client import Connection, owner
 
 
 def overlap(

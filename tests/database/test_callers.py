@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.database.client import Client, Connection, anonymous, denied, refused, signed_in, with_token
-from tests.tenants import (
+from tests.support.sql_client import Client, Connection, anonymous, denied, refused, signed_in, with_token
+from tests.support.tenants import (
     Company,
     Org,
     User,

@@ -13,12 +13,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.database.client import Connection, connect, owner, service, signed_in
 from tests.database.interleavings.acting import Seat, promised_refusals
 from tests.database.interleavings.order import Order, RuleBrokenError
-from tests.database.pipeline import INLINE, OUTSIDE, create_blueprint, publish_steps
-from tests.stack import StackEnvironment
-from tests.tenants import create_org
+from tests.support.pipeline import INLINE, OUTSIDE, create_blueprint, publish_steps
+from tests.support.sql_client import Connection, connect, owner, service, signed_in
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import create_org
 
 ORDERS = int(os.environ.get("INTERLEAVINGS", "150"))
 # Some are met by few orders. The search ends at the first.

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from tests.database.audit import Since
-from tests.database.client import Client, Connection, owner, refused, set_headers, signed_in
-from tests.database.pipeline import INLINE, Run, create_run, submit
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, Run, create_run, submit
+from tests.support.sql_client import Client, Connection, owner, refused, set_headers, signed_in
+from tests.support.tenants import Company, Org
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADERS = {"traceparent": f"00-{TRACE}-{PARENT}-01", "x-request-id": "request-of-the-submit"}

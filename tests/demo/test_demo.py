@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from local.credentials import load_or_create
 from local.settings import ROOT
 from local.stack import stop_stack
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
 
 _PORTS_USED = 7
 _SERVICES = re.compile("^(SUPABASE|TRIGGER|DATABASE|POSTGREST)_")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import psycopg
 
-from tests.end_to_end.product import Product, assert_ledger_balances
-from tests.end_to_end.receiver import Delivery, Receiver
 from tests.end_to_end.samples import CLEAN, companies
-from tests.end_to_end.stack_processes import StackProcesses
-from tests.end_to_end.trigger_api import TriggerApi
-from tests.stack import StackEnvironment
-from tests.tenants import Org
+from tests.support.product import Product, assert_ledger_balances
+from tests.support.stack import StackEnvironment
+from tests.support.stack_processes import StackProcesses
+from tests.support.tenants import Org
+from tests.support.trigger_api import TriggerApi
+from tests.support.webhook_receiver import Delivery, Receiver
 
 RECORDS = companies(2_500)
 

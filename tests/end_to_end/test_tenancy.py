@@ -8,10 +8,10 @@ import httpx
 import psycopg
 import pytest
 
-from tests.end_to_end.product import Product
 from tests.end_to_end.samples import CLEAN
-from tests.stack import StackEnvironment
-from tests.tenants import Org, User, create_org, create_token
+from tests.support.product import Product
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, User, create_org, create_token
 
 RECORDS = [{"name": "Globex", "domain": "globex.com"}, {"name": ""}]
 

@@ -20,15 +20,15 @@ from psycopg import sql
 from api.auth.api_token import ContextJwtMinter, SigningKey
 from api.main import create_app
 from api.settings import Settings
-from tests.database.client import connect
 from tests.isolation.attempts import every_row
 from tests.isolation.callers import Caller
 from tests.isolation.findings import Report
 from tests.isolation.world import World, create_world
-from tests.stack import StackEnvironment
-from tests.tenants import session_jwt
-from tests.unit.loopback import Answer, loopback_server
-from tests.unit.serving import served
+from tests.support.loopback import Answer, loopback_server
+from tests.support.served_app import served
+from tests.support.sql_client import connect
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import session_jwt
 
 # Of the callers whose credential stands for nothing, one of each kind; of the others, one of each authority.
 CALLERS = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.database.client import owner
 from tests.isolation.mutants import Mutant, judge, mutants
 from tests.isolation.world import World
+from tests.support.sql_client import owner
 
 
 def test_every_mutant_is_noticed(world: World) -> None:

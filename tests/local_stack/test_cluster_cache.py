@@ -16,7 +16,7 @@ from local.cluster_cache import CACHE, cluster_key, migrated_cluster
 from local.errors import StackError
 from local.settings import ROOT
 from local.supabase_cli import migration_up
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 ENTRIES_KEPT = 3
 

@@ -20,7 +20,7 @@ from dotenv import dotenv_values
 from local.processes import Identity, marked_processes
 from local.settings import ROOT
 from local.state import StackState, read_state
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
 
 LISTENED = {"Supabase": 1, "PostgreSQL": 2}
 

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from api.auth.api_token import generate_api_token
 from api.auth.context import AuthContext
 from api.main import ROUTERS
-from tests.unit.loopback import Answer, Loopback
+from tests.support.loopback import Answer, Loopback
 
 INFRASTRUCTURE = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"}
 PRODUCT_ROUTES = [

@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 from api.export import csv_value, render_csv, render_ndjson
 from api.main import create_app
 from api.settings import Settings
+from tests.support.loopback import Answer, Loopback, Request, rpc_error
+from tests.support.served_app import served
 from tests.unit.conftest import session_token
-from tests.unit.loopback import Answer, Loopback, Request, rpc_error
-from tests.unit.serving import served
 
 RUN_ID = "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10"
 

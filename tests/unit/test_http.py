@@ -13,9 +13,9 @@ from fastapi.testclient import TestClient
 from api.main import MAX_JSON_BYTES, create_app
 from api.routes import health
 from api.settings import Settings
+from tests.support.loopback import Answer, Loopback, closed_port_url, rpc_error
+from tests.support.served_app import served
 from tests.unit.conftest import make_settings, session_token
-from tests.unit.loopback import Answer, Loopback, closed_port_url, rpc_error
-from tests.unit.serving import served
 
 
 def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 (an httpx or httpx2 response)

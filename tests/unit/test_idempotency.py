@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from api.errors import ApiError
 from api.idempotency import idempotency_arguments, request_hash
 from api.models.companies import CreateCompany
-from tests.unit.loopback import Answer, Loopback
+from tests.support.loopback import Answer, Loopback
 
 COMPANY = {
     "id": "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10",

@@ -19,8 +19,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from api.main import create_app
 from api.telemetry import parse_headers
 from local.settings import ROOT
+from tests.support.loopback import Loopback, closed_port_url
 from tests.unit.conftest import ORG_ID, make_settings, pipeline_run, session_token
-from tests.unit.loopback import Loopback, closed_port_url
 from tests.unit.test_dispatch import create_submission, knows_submission
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.trace import Span
+from tests.support.loopback import Answer, Loopback
 from tests.unit.conftest import ORG_ID, USER_ID, make_settings, pipeline_run, session_token
-from tests.unit.loopback import Answer, Loopback
 from tests.unit.test_dispatch import create_submission, knows_submission
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

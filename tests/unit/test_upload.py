@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.support.loopback import Answer, Loopback, Request, rpc_error
 from tests.unit.conftest import pipeline_run, submission
-from tests.unit.loopback import Answer, Loopback, Request, rpc_error
 
 FORM = {
     "company_id": "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.end_to_end.waiting import eventually
+from tests.support.waiting import eventually
 
 SECRET_NAME = "webhook_key"
 _TOLERANCE_SECONDS = 300
