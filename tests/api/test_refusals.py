@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
-import httpx2
+import httpx
 import psycopg
 import pytest
 from fastapi.routing import APIRoute
@@ -281,7 +281,7 @@ def test_every_endpoint_is_tried_by_another_org_or_names_why_not() -> None:
     assert tried | set(NOT_OF_AN_ORG) == routes
 
 
-def made(caller: Caller, path: str, names: Json) -> httpx2.Response:
+def made(caller: Caller, path: str, names: Json) -> httpx.Response:
     """The answer to a create call that refers to the things of these names."""
     if path == "submissions/upload":
         return caller.upload(names, b"a\n1\n")

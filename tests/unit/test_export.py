@@ -7,7 +7,7 @@ import io
 import json
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -120,8 +120,8 @@ def test_failure_of_a_later_page_breaks_the_answer_off(data_api: Loopback, setti
     headers = {"Authorization": f"Bearer {session_token(settings)}"}
     body = {"pipeline_run_id": RUN_ID, "format": "csv"}
     # The caller must see an incomplete answer, not a short file.
-    with served(create_app(settings)) as url, pytest.raises(httpx2.RemoteProtocolError):
-        httpx2.post(f"{url}/v1/pipeline-runs/export", json=body, headers=headers, trust_env=False)
+    with served(create_app(settings)) as url, pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{url}/v1/pipeline-runs/export", json=body, headers=headers, trust_env=False)
 
 
 def test_page_that_was_unreachable_is_asked_for_once_more(client: TestClient, data_api: Loopback) -> None:
