@@ -14,17 +14,16 @@ import json
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import psutil
 import psycopg
 
+from tests.support.loopback_server import Handler, listening
 from tests.support.product import FINAL, Json, Product, assert_ledger_balances
 from tests.support.stack import StackEnvironment, stack_for_tests
 from tests.support.stack_processes import StackProcesses
@@ -108,25 +107,13 @@ async def upload(
 def listening_webhook() -> Iterator[str]:
     """Reads what it is sent and forgets it."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Webhook(Handler):
+        def respond(self) -> None:
+            self.read_body()
+            self.answer(200)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence: the run's ledger says what was delivered."""
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(204)
-            self.end_headers()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/records"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Webhook) as url:
+        yield f"{url}/records"
 
 
 class Watch:

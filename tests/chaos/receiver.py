@@ -12,9 +12,9 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.chaos.history import Delivery
+from tests.support.loopback_server import Handler, listening
 from tests.support.webhook_receiver import Receiver
 
 _SLOW_SECONDS = (0.2, 2.0)
@@ -91,19 +91,13 @@ def chaos_receiver(seed: int) -> Iterator[ChaosReceiver]:
     """Listens on a free port for as long as the block runs."""
     receiver = ChaosReceiver(random.Random(seed))  # noqa: S311 (to be repeatable)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence: `deliveries` has it all."""
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Webhook(Handler):
+        def respond(self) -> None:
+            body = self.read_body()
             if len(body) < int(self.headers["Content-Length"]):
                 self.close_connection = True  # whoever sent it was killed: nothing has arrived
                 return
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer, wait = receiver.receive(headers, body, self.client_address[1])
+            answer, wait = receiver.receive(self.named_headers, body, self.client_address[1])
             receiver.released.wait(wait)
             if answer == "reset":
                 # With nothing to linger for, closing resets the connection.
@@ -125,29 +119,16 @@ def chaos_receiver(seed: int) -> Iterator[ChaosReceiver]:
                 self.close_connection = True
 
         def handle(self) -> None:
-            with suppress(OSError):  # whoever asked was killed meanwhile
+            with suppress(OSError):  # the connection was reset above
                 super().handle()
 
         def finish(self) -> None:
             with suppress(OSError, ValueError):
                 super().finish()
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 100
-
-        def shutdown_request(self, request: object) -> None:
-            with suppress(OSError):
-                super().shutdown_request(request)  # type: ignore[arg-type]
-
-    server = Server(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_port}/records"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Webhook) as url:
+        receiver.url = f"{url}/records"
+        try:
+            yield receiver
+        finally:
+            receiver.released.set()

@@ -6,8 +6,7 @@ import shlex
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -21,6 +20,7 @@ from local.processes import Identity, marked_processes
 from local.settings import ROOT
 from local.state import StackState, read_state
 from tests.support.stack import free_port_base
+from tests.support.waiting import wait_until
 
 LISTENED = {"Supabase": 1, "PostgreSQL": 2}
 
@@ -76,13 +76,6 @@ class CommandLine:
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def new_stack(directory: Path) -> Iterator[CommandLine]:
@@ -176,7 +169,7 @@ def test_down_leaves_nothing_listening_and_up_finds_what_was_stored(first: Comma
 
 def test_down_cleans_up_after_a_crash_of_whoever_started_the_stack(first: CommandLine) -> None:
     os.kill(first.state().owner.pid, 9)
-    wait_until(lambda: not first.state().owner.alive())
+    wait_until("the owner is gone", lambda: not first.state().owner.alive(), seconds=60)
     assert "crashed" in first.run("status").stdout
     assert first.run("down").returncode == 0
     assert first.nothing_is_left()
@@ -184,7 +177,7 @@ def test_down_cleans_up_after_a_crash_of_whoever_started_the_stack(first: Comman
 
 def test_a_lock_that_a_zombie_holds_does_not_keep_the_database_down(first: CommandLine) -> None:
     with subprocess.Popen(["true"]) as zombie:
-        wait_until(lambda: psutil.Process(zombie.pid).status() == psutil.STATUS_ZOMBIE)
+        wait_until("it is a zombie", lambda: psutil.Process(zombie.pid).status() == psutil.STATUS_ZOMBIE)
         (first.directory / "postgres/data/postmaster.pid").write_text(f"{zombie.pid}\n")
         first.started()
 
@@ -192,7 +185,7 @@ def test_a_lock_that_a_zombie_holds_does_not_keep_the_database_down(first: Comma
 def test_a_process_that_dies_later_ends_the_stack_with_a_sentence(second: CommandLine) -> None:
     server = second.state().processes["supabase"]
     os.kill(server.pid, 9)
-    wait_until(lambda: not second.state().owner.alive())
+    wait_until("the owner is gone", lambda: not second.state().owner.alive(), seconds=60)
     assert second.nothing_is_left()
     status = second.run("status")
     assert status.returncode == 1
@@ -204,7 +197,7 @@ def test_a_database_that_dies_takes_its_server_along(second: CommandLine) -> Non
     server = psutil.Process(second.state().processes["supabase"].pid)
     (database,) = server.children()
     os.kill(database.pid, 9)
-    wait_until(lambda: not second.state().owner.alive())
+    wait_until("the owner is gone", lambda: not second.state().owner.alive(), seconds=60)
     assert "PostgreSQL stopped" in second.run("status").stdout
     assert second.nothing_is_left()
 

@@ -1,14 +1,14 @@
-"""Small HTTP servers on loopback that behave as PostgREST and Trigger.dev document it."""
+"""A recording HTTP server that answers as PostgREST, Auth and Trigger.dev document it."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.loopback_server import Handler, listening
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ Route = Callable[[Request], Answer]
 
 @dataclass
 class Loopback:
-    """Answers by the path; what was asked is kept in `requests`, in order."""
+    """Answers by the path, and keeps the requests in order."""
 
     url: str
     routes: dict[str, Route] = field(default_factory=dict)
@@ -56,43 +56,15 @@ class Loopback:
 def loopback_server() -> Iterator[Loopback]:
     """Listens on a free port for as long as the block runs."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence: the tests look at `requests`."""
-
-        def _answer(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            request = Request(self.command, self.path, headers, json.loads(raw) if raw else None)
+    class Route(Handler):
+        def respond(self) -> None:
+            raw = self.read_body()
+            request = Request(self.command, self.path, self.named_headers, json.loads(raw) if raw else None)
             loopback.requests.append(request)
             answer = loopback.routes.get(self.path, loopback.fallback)(request)
-            text = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-            self.send_response(answer.status)
-            for name, value in {"Content-Type": "application/json", **answer.headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            self.answer(answer.status, {"Content-Type": "application/json", **answer.headers}, body)
 
-        do_GET = do_POST = _answer  # noqa: N815 (names of http.server)
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    loopback = Loopback(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
+    with listening(Route) as url:
+        loopback = Loopback(url)
         yield loopback
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def closed_port_url() -> str:
-    """A URL on which nobody listens."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    server.server_close()
-    return f"http://127.0.0.1:{server.server_port}"
