@@ -42,7 +42,7 @@ class Identity:
     def alive(self) -> bool:
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+            return process.create_time() == self.started and _runs(process)
         except psutil.NoSuchProcess:
             return False
 
@@ -50,12 +50,7 @@ class Identity:
         """Asks the process to end and waits; kills it when that takes too long."""
         if not self.alive():
             return
-        process = psutil.Process(self.pid)
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        if psutil.wait_procs([process], timeout=seconds)[1]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        _end([psutil.Process(self.pid)], seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -150,15 +145,31 @@ def marked_processes(directory: Path) -> list[psutil.Process]:
 def sweep(directory: Path, *, seconds: float = 5) -> int:
     """Ends whatever is left of the stack in `directory`; returns how many processes that were."""
     leftovers = marked_processes(directory)
-    for process in leftovers:
+    _end(leftovers, seconds=seconds)
+    return len(leftovers)
+
+
+def _end(processes: Sequence[psutil.Process], *, seconds: float) -> None:
+    """Asks the processes to end; kills those that have not when the time is up."""
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(leftovers, timeout=seconds)
-    for process in stubborn:
+    deadline = time.monotonic() + seconds
+    while any(map(_runs, processes)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    for process in filter(_runs, processes):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stubborn)
-    return len(leftovers)
+    while any(map(_runs, processes)):
+        time.sleep(_POLL_SECONDS)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """A zombie has ended: its parent may take long to collect it, and never does in some containers."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def check_ports(ports: Mapping[str, int]) -> None:
