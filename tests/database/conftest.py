@@ -16,7 +16,7 @@ from tests.support.tenants import Company, Org, Tenants, create_tenants
 
 @pytest.fixture(scope="package")
 def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """A database of their own: on the full stack's the worker and the reconciler write as well."""
+    """A database of their own: other tests of the session commit what they write."""
     with stack_for_tests(tmp_path_factory.mktemp("database"), "supabase") as environment:
         yield environment
 

@@ -307,7 +307,7 @@ def test_only_people_accept(connection: Connection, postgres: Client, org: Org) 
         anonymous(connection).call("accept_invitation")
 
 
-@pytest.mark.parametrize("subject", ["", "somebody", str(uuid4())])
+@pytest.mark.parametrize("subject", ["", "somebody", "00000000-0000-4000-8000-000000000000"])
 def test_a_session_of_nobody_accepts_nothing(connection: Connection, subject: str) -> None:
     claims = json.dumps({"sub": subject, "role": "authenticated", "email": "x@example.com"})
     with refused(403, "identity_not_registered"):

@@ -14,8 +14,7 @@ from tests.support.stack import StackEnvironment, stack_for_tests
 
 @pytest.fixture(scope="module")
 def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """A stack for each module: on the full one the reconciler starts what the world has queued, and what was
-    tried over HTTP stays, to be in the way of what is tried afterwards."""
+    """A stack for each module: what was tried over HTTP stays, and would be in the way of later attempts."""
     with stack_for_tests(tmp_path_factory.mktemp("isolation"), "supabase") as environment:
         yield environment
 

@@ -115,6 +115,7 @@ def test_runs_start_without_delay_in_a_warm_process(live: LivePlatform) -> None:
     assert best < 0.5
 
 
+@pytest.mark.long
 def test_a_killed_cli_loses_what_it_executed_and_a_new_one_gets_the_rest(
     live: LivePlatform, cli: Cli
 ) -> None:
