@@ -26,16 +26,35 @@ down: $(PY_STAMP) ## Stop a local stack that runs elsewhere or was left behind
 	$(VENV)/python -m local down
 
 .PHONY: test
-test: check ## Everything: the static checks, vitest, pytest
-	cd trigger && npm test
-	$(VENV)/pytest
+test: check vitest ## What every change needs: the static checks, vitest, pytest in two lanes (some minutes)
+	$(VENV)/pytest -n auto -m "not long"
 
+.PHONY: test-long
+test-long: install ## What takes long: mutants, a campaign of faults, crashes, searches for orders that break a rule
+	$(VENV)/pytest -n auto -m long
+
+.PHONY: test-all
+test-all: check vitest ## Both, as continuous integration runs them
+	$(VENV)/pytest -n auto
+
+.PHONY: vitest
+vitest: install
+	cd trigger && npm test
+
+# Python and TypeScript side by side; the lines of each stay together where make can see to that.
 .PHONY: check
-check: install ## The static checks alone: ruff, mypy, import-linter, eslint, tsc
+check: install ## The static checks alone: ruff, import-linter, mypy, eslint, tsc
+	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) check-python check-typescript
+
+.PHONY: check-python
+check-python:
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy
 	$(VENV)/lint-imports --no-logo
+	$(VENV)/mypy
+
+.PHONY: check-typescript
+check-typescript:
 	cd trigger && npm run --silent lint && npm run --silent typecheck
 
 .PHONY: isolation

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from tests.database.audit import Since, told
-from tests.database.client import Client, Connection, owner, signed_in
-from tests.database.pipeline import INLINE, create_run, records, submit, verdict
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, create_run, records, submit, verdict
+from tests.support.sql_client import Client, Connection, owner, signed_in
+from tests.support.tenants import Company, Org
 
 
 def test_a_run_is_audited_by_its_states_and_not_by_its_work(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from local.settings import ROOT
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 TRIGGER = ROOT / "trigger"
 SUPABASE_CLI = ROOT / "supabase/node_modules/.bin/supabase"

@@ -9,8 +9,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.database.client import Client, Connection, anonymous, denied, refused, signed_in, with_token
-from tests.tenants import Org, Tenants, User, create_identity, create_org, create_token, create_user
+from tests.support.sql_client import Client, Connection, anonymous, denied, refused, signed_in, with_token
+from tests.support.tenants import Org, Tenants, User, create_identity, create_org, create_token, create_user
 
 
 @pytest.fixture

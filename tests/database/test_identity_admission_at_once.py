@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.database.client import Connection, connect, owner, refused, signed_in
 from tests.database.overlap import overlap
-from tests.stack import StackEnvironment
-from tests.tenants import Org, User, create_identity, create_org, create_user
+from tests.support.sql_client import Connection, connect, owner, refused, signed_in
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, User, create_identity, create_org, create_user
 
 
 @pytest.fixture

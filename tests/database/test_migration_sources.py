@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.database import migration_sources as guards
-from tests.database.client import Client
 from tests.database.migration_sources import GUARDS, Guard, functions, migration_sources
+from tests.support.sql_client import Client
 
 _FUNCTION = """-- Things. A file for tests.
 

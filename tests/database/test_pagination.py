@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in
-from tests.database.pipeline import INLINE, Run, create_blueprint, create_run, records, step, submit, verdict
-from tests.tenants import Company, Org, Tenants, create_token
+from tests.support.pipeline import INLINE, Run, create_blueprint, create_run, records, step, submit, verdict
+from tests.support.sql_client import Client, Connection, refused, signed_in
+from tests.support.tenants import Company, Org, Tenants, create_token
 
 CHUNKED = {"list_pipeline_run_records", "list_step_result_records"}
 LISTS = [

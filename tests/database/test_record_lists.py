@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in
-from tests.database.pipeline import INLINE, Json, Run, create_blueprint, create_run, records, verdict
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, Json, Run, create_blueprint, create_run, records, verdict
+from tests.support.sql_client import Client, Connection, refused, signed_in
+from tests.support.tenants import Company, Org
 
 
 @pytest.fixture

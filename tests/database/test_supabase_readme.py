@@ -8,8 +8,8 @@ import pytest
 
 from local.settings import ROOT
 from tests.database import guards, migration_sources
-from tests.database.client import Client, Connection, denied, refused, signed_in
-from tests.tenants import Company, Org, Tenants
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in
+from tests.support.tenants import Company, Org, Tenants
 
 PAGE = (ROOT / "supabase" / "README.md").read_text()
 (EXAMPLE,) = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

@@ -13,15 +13,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.database.client import Connection, owner
-from tests.database.conditions import weakened
-from tests.database.guards import GUARDS
 from tests.isolation import function_calls, links, remembered_results, table_policies
 from tests.isolation.catalogue import exposed_functions, exposed_schemas
 from tests.isolation.catalogue import links as foreign_keys
 from tests.isolation.function_rules import FUNCTIONS
 from tests.isolation.table_rules import TABLES
 from tests.isolation.world import World
+from tests.support.guards import GUARDS
+from tests.support.guards.conditions import weakened
+from tests.support.sql_client import Connection, owner
 
 # Conditions in functions that decide who a caller is or what it may take, each with the shortest way past it.
 AUTHORITY = (

@@ -19,8 +19,8 @@ from local.processes import Command, Identity, ManagedProcess, marked_processes
 from local.settings import SupabaseService
 from local.state import StackState, read_state, write_state
 from local.supabase_server import data_api_answers
-from tests.end_to_end.waiting import eventually
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
+from tests.support.waiting import eventually
 
 Name = Literal["supabase", "trigger-platform", "trigger-worker"]
 

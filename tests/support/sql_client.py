@@ -14,8 +14,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from tests.stack import StackEnvironment
-from tests.tenants import Token, User
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Token, User
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]

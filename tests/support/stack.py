@@ -18,6 +18,8 @@ from local.stack import running_stack
 
 # Below the ports that Linux gives to outgoing connections, so that a probed port stays free until it is used.
 _PORT_BASES = range(20000, 30000, 10)
+# The last port of each ten that this process has taken, bound for as long as it lives.
+_reservations: list[socket.socket] = []
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,14 @@ def stack_for_tests(
     *,
     settings: Mapping[str, str] | None = None,
     trigger_folder: Path = TRIGGER_FOLDER,
+    durable: bool = False,
 ) -> Iterator[StackEnvironment]:
     """A stack for as long as the block runs.
 
-    `settings` of the API are other than the local ones, and so may be the folder of the tasks.
+    `settings` replace the API's local ones. Measurements ask for a `durable` database.
 
-    It consists of stand-ins, whatever the shell's variables name, unless TEST_AGAINST_SERVICES is set: then
-    the services that they name are used, and migrated.
+    The stack consists of stand-ins, even if the shell's variables name services, unless TEST_AGAINST_SERVICES
+    is set: then those services are used, and migrated.
     """
     against_services = bool(os.environ.get("TEST_AGAINST_SERVICES"))
     services = dict(os.environ) if against_services else own_postgrest()
@@ -85,12 +88,13 @@ def stack_for_tests(
             free_port_base(),
             only=scope,
             migrate=against_services,
+            durable=durable,
             environment=services | dict(settings or {}),
             trigger_folder=trigger_folder,
         ) as variables,
     ):
         yield StackEnvironment.of(directory, scope, variables)
-    # The logs stay for whoever looks into a failure.
+    # The logs stay, for a failure to be looked into.
     shutil.rmtree(directory / "postgres", ignore_errors=True)
 
 
@@ -100,11 +104,21 @@ def own_postgrest() -> dict[str, str]:
 
 
 def free_port_base() -> int:
-    """The first of ten consecutive free ports, drawn at random so that two test sessions rarely meet."""
+    """The first of nine consecutive free ports, which no other test process gets.
+
+    The tenth port is bound from now on: the process that fails to bind it looks further.
+    """
     bases = list(_PORT_BASES)
     random.shuffle(bases)
     for base in bases:
-        if all(_is_free(port) for port in range(base, base + 10)):
+        reservation = socket.socket()
+        try:
+            reservation.bind(("127.0.0.1", base + 9))
+        except OSError:
+            reservation.close()
+            continue
+        _reservations.append(reservation)
+        if all(_is_free(port) for port in range(base, base + 9)):
             return base
     raise RuntimeError(
         f"No ten consecutive ports are free between {_PORT_BASES.start} and {_PORT_BASES.stop}."

@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.end_to_end.waiting import eventually
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
+from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 

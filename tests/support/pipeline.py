@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from tests.database.client import Client, signed_in
-from tests.tenants import Company, Org
+from tests.support.sql_client import Client, signed_in
+from tests.support.tenants import Company, Org
 
 # Names that no real step has: a full stack has published its own.
 INLINE = "testing-inline"

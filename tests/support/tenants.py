@@ -16,7 +16,7 @@ import jwt
 import psycopg
 
 from api.auth.api_token import generate_api_token
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 Role = Literal["org_admin", "company_admin", "member"]
 

@@ -10,12 +10,12 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.end_to_end.waiting import eventually
+from tests.support.loopback_server import Handler, listening
+from tests.support.waiting import eventually
 
 SECRET_NAME = "webhook_key"
 _TOLERANCE_SECONDS = 300
@@ -133,34 +133,15 @@ class Receiver:
 def webhook_receiver() -> Iterator[Receiver]:
     """Listens on a free port for as long as the block runs."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Webhook(Handler):
+        def respond(self) -> None:
+            body = self.read_body()
+            answer = receiver.receive(self.named_headers, body, self.client_address[1])
+            self.answer(answer.status, answer.headers)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence: the tests look at `deliveries`."""
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = receiver.receive(headers, body, self.client_address[1])
-            self.send_response(answer.status)
-            for name, value in {**answer.headers, "Content-Length": "0"}.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # whoever asked was killed meanwhile
-                super().handle()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    receiver = Receiver(f"http://127.0.0.1:{server.server_port}/records")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.release()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Webhook) as url:
+        receiver = Receiver(f"{url}/records")
+        try:
+            yield receiver
+        finally:
+            receiver.release()

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.end_to_end.waiting import eventually
+from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 FINAL = {"succeeded", "failed", "cancelled"}
