@@ -7,7 +7,9 @@ import re
 import pytest
 
 from local.settings import ROOT
-from tests.database import guards, migration_sources
+from tests.database import migration_sources
+from tests.support.guards import GUARDS
+from tests.support.guards.catalogue import Guard
 from tests.support.sql_client import Client, Connection, denied, refused, signed_in
 from tests.support.tenants import Company, Org, Tenants
 
@@ -41,8 +43,8 @@ def test_the_example_reads_as_the_migrations_do(guard: migration_sources.Guard) 
 
 
 @pytest.mark.usefixtures("example")
-@pytest.mark.parametrize("guard", guards.GUARDS, ids=lambda guard: guard.__name__)
-def test_the_example_keeps_the_rules_of_the_catalogue(connection: Connection, guard: guards.Guard) -> None:
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
+def test_the_example_keeps_the_rules_of_the_catalogue(connection: Connection, guard: Guard) -> None:
     assert guard(connection) == []
 
 
