@@ -13,6 +13,8 @@ import { startPostgres } from "./postgres.mjs";
 
 const {
   directory,
+  cluster,
+  durable,
   url,
   ports,
   passwords,
@@ -29,6 +31,8 @@ async function start() {
   mkdirSync(directory, { recursive: true });
   const database = await startPostgres({
     dataDir: join(directory, "data"),
+    template: cluster,
+    durable,
     port: ports.postgres,
     superuser: "supabase_admin",
     password: passwords.supabase_admin,
