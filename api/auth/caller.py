@@ -38,6 +38,11 @@ class Caller(DataApiCaller):
         super().__init__(data_api, credential)
         self.context = context
 
+    @property
+    def org_id(self) -> str:
+        """Whose share of the API the caller uses."""
+        return str(self.context.org_id)
+
 
 async def get_credential(request: Request, _session: SessionBearer, _api_token: ApiTokenBearer) -> Credential:
     verifier: CredentialVerifier = request.app.state.credential_verifier
