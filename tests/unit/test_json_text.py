@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -88,10 +89,8 @@ def test_other_bodies_are_refused(text: bytes) -> None:
 def test_looking_at_a_small_body_takes_a_few_milliseconds(pattern: bytes, start: bytes) -> None:
     body = (start + pattern * (SMALL_BYTES // len(pattern)))[:SMALL_BYTES]
     begun = time.thread_time()
-    try:
+    with suppress(RefusedJsonError):
         check_json_text(body, BOUNDS)
-    except RefusedJsonError:
-        pass
     assert time.thread_time() - begun < 0.05
 
 
