@@ -42,6 +42,7 @@ from api.routes import (
     users,
 )
 from api.settings import Settings
+from api.shares import Shares
 from api.trace import Tracing
 
 # Parsing JSON blocks all other requests. A body of this size takes a few milliseconds at worst.
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
             app.state.offload = OffloadPool()
+            app.state.export_places = Shares("exports of the org", at_once=4, waiting=0, wait_seconds=0)
             yield
             app.state.offload.close()
         await asyncio.to_thread(tracing.close)

@@ -1,1 +1,1 @@
-"""What the large bodies are checked for, and turned into: jobs, which may run in another process."""
+"""What large JSON is checked for, and turned into: jobs, which may run in another process."""

@@ -7,7 +7,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from api.json_text import JsonBounds, encode_json, parse_json
+from api.bodies.read import read_body
+from api.json_text import JsonBounds, encode_json
 from api.models.blueprints import BlueprintStepInput, CreateBlueprint, UpdateBlueprint
 from api.offload.job import Job, JobRefusedError, Options
 from api.request_hash import idempotency_arguments
@@ -49,7 +50,7 @@ def check_blueprint(body: bytes, options: Options) -> bytes:
 
 def _read(body: bytes, options: Options) -> CreateBlueprint | UpdateBlueprint:
     model = CreateBlueprint if options["creates"] else UpdateBlueprint
-    return model.model_validate(parse_json(body, BOUNDS))
+    return read_body(model, body, BOUNDS)
 
 
 def _references(steps: Sequence[BlueprintStepInput]) -> list[tuple[str, str | None]]:

@@ -3,9 +3,10 @@
 import json
 from typing import Any, Final
 
+from api.bodies.read import read_body
 from api.ingest.numbers import changing_field
 from api.ingest.rows import MAX_FIELDS
-from api.json_text import JsonBounds, encode_json, parse_json
+from api.json_text import JsonBounds, encode_json
 from api.models.submissions import CreateSubmission
 from api.offload.job import Job, JobRefusedError, Options
 from api.request_hash import idempotency_arguments
@@ -17,7 +18,7 @@ BOUNDS: Final = JsonBounds(elements=1_000_000)
 
 def encode_submission(body: bytes, options: Options) -> bytes:
     """`options` are `idempotency_key` and `route`."""
-    submission = CreateSubmission.model_validate(parse_json(body, BOUNDS))
+    submission = read_body(CreateSubmission, body, BOUNDS)
     _refuse_changing_numbers(submission.records)
     fields = list(dict.fromkeys(field for record in submission.records for field in record))
     return encode_json(

@@ -4,9 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
-
-from api.invalid_fields import describe
 from api.json_text import RefusedJsonError
 
 Options = Mapping[str, Any]
@@ -41,9 +38,6 @@ def run_here(work: Work, payload: bytes, options: Options) -> bytes:
         return work(payload, options)
     except RefusedJsonError as error:
         raise JobRefusedError("invalid_request", str(error)) from error
-    except ValidationError as error:
-        message, details = describe(error.errors(include_url=False, include_input=False))
-        raise JobRefusedError("invalid_request", message, details) from error
     except (MemoryError, RecursionError) as error:
         raise too_complex() from error
 

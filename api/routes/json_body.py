@@ -1,4 +1,4 @@
-"""A large JSON body that the framework documents but does not parse: the endpoint gets its bytes."""
+"""Large JSON that the framework documents but neither parses nor writes: the endpoint has its bytes."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -22,6 +22,12 @@ class JsonOf:
             json_schema=handler.generate_schema(self.model),
             python_schema=core_schema.bytes_schema(strict=True),
         )
+
+
+class JsonText(Response):
+    """An answer that is JSON already."""
+
+    media_type = "application/json"
 
 
 class _UnparsedRequest(Request):

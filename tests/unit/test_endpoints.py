@@ -115,7 +115,7 @@ def test_endpoint_and_its_dependencies_are_async(route: APIRoute) -> None:
     """The framework runs each plain function of a request in a thread pool."""
     for function in (route.endpoint, *dependencies(route.dependant)):
         called = function if inspect.isroutine(function) else type(function).__call__
-        assert inspect.iscoroutinefunction(called), function
+        assert inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called), function
 
 
 def test_auth_context_has_five_fields_and_cannot_be_changed() -> None:
