@@ -10,12 +10,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from api import data_api, trigger_client
+from api.address_limit import AddressLimit
 from api.auth.api_token import ContextJwtMinter, SigningKey
 from api.auth.context import AuthContextResolver
 from api.auth.credential import CredentialVerifier
 from api.auth.jwks import TIMEOUT_SECONDS as JWKS_TIMEOUT_SECONDS
 from api.auth.jwks import JwksKeys
 from api.auth.jwt import JwtRules, SessionJwtVerifier
+from api.authentication import Authentication
 from api.bodies import blueprint, submission
 from api.errors import install_error_handler
 from api.http_client import HttpClient
@@ -25,6 +27,7 @@ from api.logs import configure_logs
 from api.middleware import RequestContext
 from api.offload.pool import OffloadPool
 from api.request_body import BodyBounds, BodyPace, RequestBody
+from api.request_limits import RequestLimits
 from api.routes import (
     ERROR_RESPONSES,
     api_tokens,
@@ -99,6 +102,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 ContextJwtMinter(_signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience),
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
+            app.state.request_limits = RequestLimits(app.state.data_api)
+            app.state.data_api_shares = Shares("calls of the org", at_once=20, waiting=200, wait_seconds=10)
             app.state.offload = OffloadPool()
             app.state.export_places = Shares("exports of the org", at_once=4, waiting=0, wait_seconds=0)
             yield
@@ -127,9 +132,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     "X-Request-Id",
                     "traceparent",
                 ],
-                expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
+                expose_headers=[
+                    "X-Request-Id",
+                    "Retry-After",
+                    "RateLimit",
+                    "RateLimit-Policy",
+                    "Content-Disposition",
+                ],
             ),
             Middleware(RequestContext, tracing=tracing),
+            Middleware(Authentication, addresses=AddressLimit()),
             Middleware(
                 RequestBody,
                 bounds=SMALL_BODY,

@@ -13,6 +13,7 @@ _MEANINGS = {
     403: "The caller may not do this.",
     404: "It does not exist, or the caller cannot see it.",
     409: "The request conflicts with the current state.",
+    408: "The body arrived too slowly.",
     413: "The body is too large.",
     415: "The body has the wrong type.",
     422: "The request is malformed.",
@@ -25,4 +26,17 @@ _MEANINGS = {
 # Shown at every operation of the OpenAPI document.
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody, "description": meaning} for status, meaning in _MEANINGS.items()
+}
+ERROR_RESPONSES[429]["headers"] = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
+    "RateLimit-Policy": {
+        "description": "The limits: `q` requests in `w` seconds, for the credential and for its org.",
+        "schema": {"type": "string"},
+        "example": '"credential";q=600;w=60, "org";q=3000;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left: `r` requests, and the limit is whole again after `t` seconds.",
+        "schema": {"type": "string"},
+        "example": '"credential";r=0;t=12, "org";r=1800;t=25',
+    },
 }

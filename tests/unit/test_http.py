@@ -107,7 +107,8 @@ def test_unknown_errors_are_500_without_their_text(client: TestClient, settings:
         raise RuntimeError("password=hunter2")
 
     with TestClient(app, raise_server_exceptions=False) as broken_client:
-        answer = broken_client.post("/v1/broken/now")
+        headers = {"Authorization": f"Bearer {session_token(settings)}"}
+        answer = broken_client.post("/v1/broken/now", headers=headers)
     assert answer.status_code == 500
     assert error_of(answer)["code"] == "internal_error"
     assert "hunter2" not in answer.text
