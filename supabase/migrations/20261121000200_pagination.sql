@@ -41,6 +41,28 @@ $$;
 comment on function private.decode_cursor is 'Sort key behind a cursor, null for none; its parts can be cast to the given types. Raises 422 invalid_cursor.';
 grant execute on function private.decode_cursor to authenticated;
 
+create type private.sort_key as (
+    created_at timestamptz,
+    id uuid
+);
+comment on type private.sort_key is 'Sort key of the lists that show the newest first.';
+
+create function private.decode_time_cursor(p_cursor text) returns private.sort_key
+language plpgsql stable set search_path = '' as $$
+declare
+    v_key jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+begin
+    return row(
+        coalesce((v_key ->> 0)::timestamptz, 'infinity'),
+        coalesce((v_key ->> 1)::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+    )::private.sort_key;
+end;
+$$;
+comment on function private.decode_time_cursor is
+    'Where a page of the newest first begins: below the cursor, or below everything without one. '
+    'Raises 422 invalid_cursor.';
+grant execute on function private.decode_time_cursor to authenticated;
+
 create function private.encode_cursor(p_key jsonb) returns text
 language plpgsql immutable set search_path = '' as $$
 begin
@@ -50,26 +72,7 @@ $$;
 comment on function private.encode_cursor is 'Cursor for a sort key (a JSON array).';
 grant execute on function private.encode_cursor to authenticated;
 
-create function private.page(p_items jsonb[], p_limit int, variadic p_sort_key text[]) returns jsonb
-language plpgsql immutable set search_path = '' as $$
-declare
-    v_last_key jsonb;
-begin
-    if cardinality(p_items) > p_limit then
-        select jsonb_agg(p_items[p_limit] -> k.name order by k.ordinal) into v_last_key
-        from unnest(p_sort_key) with ordinality k (name, ordinal);
-    end if;
-    return jsonb_build_object(
-        'items', to_jsonb(p_items[:p_limit]),
-        'next_cursor', private.encode_cursor(v_last_key)
-    );
-end;
-$$;
-comment on function private.page is
-    'List envelope from up to limit + 1 items: the extra one only tells that there is a next page. The sort key names fields of the items.';
-grant execute on function private.page to authenticated;
-
-create function private.page_of_entries(p_entries jsonb[], p_limit int, p_is_cut boolean) returns jsonb
+create function private.page(p_entries jsonb[], p_limit int, p_is_cut boolean default false) returns jsonb
 language sql immutable set search_path = '' as $$
     select jsonb_build_object(
         'items', (
@@ -81,6 +84,6 @@ language sql immutable set search_path = '' as $$
         end
     );
 $$;
-comment on function private.page_of_entries is
+comment on function private.page is
     'List envelope from up to limit + 1 entries {"key", "item"}. It has a next page when there is one entry too many, or when reading was cut short.';
-grant execute on function private.page_of_entries to authenticated;
+grant execute on function private.page to authenticated;

@@ -34,18 +34,17 @@ language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+    v_before private.sort_key := private.decode_time_cursor(p_cursor);
 begin
     return private.page(
         array(
-            select to_jsonb(c)
+            select jsonb_build_object('key', jsonb_build_array(c.created_at, c.id), 'item', to_jsonb(c))
             from public.companies c
-            where v_after is null
-                or (c.created_at, c.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
+            where (c.created_at, c.id) < (v_before.created_at, v_before.id)
             order by c.created_at desc, c.id desc
             limit v_limit + 1
         ),
-        v_limit, 'created_at', 'id'
+        v_limit
     );
 end;
 $$;

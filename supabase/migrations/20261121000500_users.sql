@@ -116,21 +116,18 @@ language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+    v_before private.sort_key := private.decode_time_cursor(p_cursor);
 begin
     return private.page(
         array(
-            select to_jsonb(u)
+            select jsonb_build_object('key', jsonb_build_array(u.created_at, u.id), 'item', to_jsonb(u))
             from public.users u
             where (p_company_id is null or u.company_id = p_company_id)
-                and (
-                    v_after is null
-                    or (u.created_at, u.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
-                )
+                and (u.created_at, u.id) < (v_before.created_at, v_before.id)
             order by u.created_at desc, u.id desc
             limit v_limit + 1
         ),
-        v_limit, 'created_at', 'id'
+        v_limit
     );
 end;
 $$;

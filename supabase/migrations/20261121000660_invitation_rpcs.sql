@@ -123,21 +123,20 @@ language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+    v_before private.sort_key := private.decode_time_cursor(p_cursor);
 begin
     if v_caller.role = 'member' then
         perform private.raise_error(403, 'forbidden', 'Only admins list invitations.');
     end if;
     return private.page(
         array(
-            select private.show_invitation(i)
+            select jsonb_build_object('key', jsonb_build_array(i.created_at, i.id), 'item', private.show_invitation(i))
             from public.invitations i
-            where v_after is null
-                or (i.created_at, i.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
+            where (i.created_at, i.id) < (v_before.created_at, v_before.id)
             order by i.created_at desc, i.id desc
             limit v_limit + 1
         ),
-        v_limit, 'created_at', 'id'
+        v_limit
     );
 end;
 $$;

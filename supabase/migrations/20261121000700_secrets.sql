@@ -53,17 +53,20 @@ language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin lists secrets.');
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'text');
+    v_after text := coalesce(private.decode_cursor(p_cursor, 'text') ->> 0, '');
 begin
     return private.page(
         array(
-            select jsonb_build_object('name', s.name, 'created_at', s.created_at, 'updated_at', s.updated_at)
+            select jsonb_build_object(
+                'key', jsonb_build_array(s.name),
+                'item', jsonb_build_object('name', s.name, 'created_at', s.created_at, 'updated_at', s.updated_at)
+            )
             from public.secrets s
-            where v_after is null or s.name > v_after ->> 0
+            where s.name > v_after
             order by s.name
             limit v_limit + 1
         ),
-        v_limit, 'name'
+        v_limit
     );
 end;
 $$;

@@ -182,7 +182,7 @@ begin
         v_bytes := v_bytes + octet_length(v_entry::text);
         exit when v_bytes > 8388608;
     end loop;
-    return private.page_of_entries(v_entries, v_limit, v_bytes > 8388608);
+    return private.page(v_entries, v_limit, v_bytes > 8388608);
 end;
 $$;
 comment on function public.list_audit_log is

@@ -58,21 +58,21 @@ language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'text');
+    v_after text := coalesce(private.decode_cursor(p_cursor, 'text') ->> 0, '');
 begin
     return private.page(
         array(
-            select to_jsonb(latest)
+            select jsonb_build_object('key', jsonb_build_array(latest.slug), 'item', to_jsonb(latest))
             from (
                 select distinct on (s.slug) s.*
                 from public.steps s
-                where v_after is null or s.slug > v_after ->> 0
+                where s.slug > v_after
                 order by s.slug, private.version_key(s.version) desc
                 limit v_limit + 1
             ) latest
             order by latest.slug
         ),
-        v_limit, 'slug'
+        v_limit
     );
 end;
 $$;

@@ -162,24 +162,21 @@ as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+    v_before private.sort_key := private.decode_time_cursor(p_cursor);
     v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
 begin
     return private.page(
         array(
-            select to_jsonb(s)
+            select jsonb_build_object('key', jsonb_build_array(s.created_at, s.id), 'item', to_jsonb(s))
             from public.submissions s
             -- The policy says so as well, but too late for the planner to choose the index by it.
             where s.org_id = v_caller.org_id
                 and (v_company_id is null or s.company_id = v_company_id)
-                and (
-                    v_after is null
-                    or (s.created_at, s.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
-                )
+                and (s.created_at, s.id) < (v_before.created_at, v_before.id)
             order by s.created_at desc, s.id desc
             limit v_limit + 1
         ),
-        v_limit, 'created_at', 'id'
+        v_limit
     );
 end;
 $$;

@@ -14,26 +14,23 @@ as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+    v_before private.sort_key := private.decode_time_cursor(p_cursor);
     v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
 begin
     return private.with_failed_steps(private.page(
         array(
-            select to_jsonb(r)
+            select jsonb_build_object('key', jsonb_build_array(r.created_at, r.id), 'item', to_jsonb(r))
             from private.pipeline_runs_readable r
             -- The policy says so as well, but too late for the planner to choose the index by it.
             where r.org_id = v_caller.org_id
                 and (v_company_id is null or r.company_id = v_company_id)
                 and (p_submission_id is null or r.submission_id = p_submission_id)
                 and (p_status is null or r.status = p_status)
-                and (
-                    v_after is null
-                    or (r.created_at, r.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
-                )
+                and (r.created_at, r.id) < (v_before.created_at, v_before.id)
             order by r.created_at desc, r.id desc
             limit v_limit + 1
         ),
-        v_limit, 'created_at', 'id'
+        v_limit
     ));
 end;
 $$;
@@ -141,21 +138,20 @@ language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'int');
+    v_after int := coalesce(private.decode_cursor(p_cursor, 'int') ->> 0, '0');
 begin
     if not exists (select from public.pipeline_runs r where r.id = p_pipeline_run_id) then
         perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
     end if;
     return private.page(
         array(
-            select private.step_result_json(sr)
+            select jsonb_build_object('key', jsonb_build_array(sr.position), 'item', private.step_result_json(sr))
             from public.step_results sr
-            where sr.pipeline_run_id = p_pipeline_run_id
-                and (v_after is null or sr.position > (v_after ->> 0)::int)
+            where sr.pipeline_run_id = p_pipeline_run_id and sr.position > v_after
             order by sr.position
             limit v_limit + 1
         ),
-        v_limit, 'position'
+        v_limit
     );
 end;
 $$;

@@ -58,7 +58,7 @@ begin
         v_is_cut := v_bytes > 8388608 and v_entries <> '{}';
         exit when cardinality(v_entries) > v_limit or v_is_cut;
     end loop;
-    return private.page_of_entries(v_entries, v_limit, v_is_cut);
+    return private.page(v_entries, v_limit, v_is_cut);
 end;
 $$;
 comment on function private.page_chunks is
@@ -71,7 +71,7 @@ create function private.page_rejected_records(
 language plpgsql stable set search_path = '' as $$
 declare
     v_limit int := private.check_limit(p_limit, 1000);
-    v_after jsonb := private.decode_cursor(p_cursor, 'bigint');
+    v_after bigint := coalesce(private.decode_cursor(p_cursor, 'bigint') ->> 0, '0');
     v_entries jsonb[] := '{}';
     v_entry jsonb;
     v_bytes int := 0;
@@ -92,7 +92,7 @@ begin
         where r.id = p_pipeline_run_id
             and (j.step_result_id is null or sr.id is not null)
             and coalesce(sr.position, 0) = any (p_positions)
-            and (v_after is null or j.id > (v_after ->> 0)::bigint)
+            and j.id > v_after
         order by j.id
         limit v_limit + 1
     loop
@@ -100,7 +100,7 @@ begin
         v_bytes := v_bytes + octet_length(v_entry::text);
         exit when v_bytes > 8388608;
     end loop;
-    return private.page_of_entries(v_entries, v_limit, v_bytes > 8388608);
+    return private.page(v_entries, v_limit, v_bytes > 8388608);
 end;
 $$;
 comment on function private.page_rejected_records is

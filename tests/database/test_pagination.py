@@ -109,6 +109,45 @@ def test_the_pages_of_records_are_the_whole_across_chunks(
     assert walk(fetch, 300) == whole
 
 
+MANY = {
+    "companies": "insert into public.companies (org_id, name, created_at)"
+    " select %(org)s, 'Company', now() - i * interval '1 minute' from generate_series(1, 2000) i",
+    "blueprints": "insert into public.blueprints (org_id, name, created_by, created_at)"
+    " select %(org)s, 'Blueprint ' || i, %(admin)s, now() - i * interval '1 minute'"
+    " from generate_series(1, 2000) i",
+}
+
+
+@pytest.mark.parametrize("table", MANY)
+def test_a_page_deep_in_a_list_reads_no_more_than_it_shows(
+    connection: Connection, postgres: Client, org: Org, table: str
+) -> None:
+    """By the plan for all arguments, which Postgres may choose after five calls."""
+    postgres.change(MANY[table], {"org": org.id, "admin": org.admin.id})
+    # As with statistics of these rows, which would outlive the test.
+    postgres.change("set local enable_seqscan = off")
+    postgres.change("set local enable_bitmapscan = off")
+    postgres.change("set local enable_sort = off")
+    postgres.change("set local plan_cache_mode = force_generic_plan")
+    admin = signed_in(connection, org.admin)
+    cursor = cursor_of(
+        postgres.value(
+            f"select jsonb_build_array(created_at, id) from public.{table} where org_id = %(org)s "
+            "order by created_at desc offset 1500 limit 1",
+            {"org": org.id},
+        )
+    )
+
+    def read() -> int:
+        index = f"public.{table}_org_id_created_at_idx"
+        statement = "select pg_stat_get_xact_tuples_returned(%(index)s::regclass)"
+        return int(postgres.value(statement, {"index": index}))
+
+    before = read()
+    assert len(admin.call(f"list_{table}", cursor=cursor)["items"]) == 50
+    assert read() - before == 51
+
+
 def test_a_page_that_ends_with_the_list_has_no_next(connection: Connection, org: Org, run: Run) -> None:
     fetch = fetcher(signed_in(connection, org.admin), "list_step_results", run)
     assert fetch(limit=5)["next_cursor"] is None
