@@ -1,12 +1,12 @@
--- The request that a statement is part of, as PostgREST tells it in request.headers: its id, and the trace that it belongs to.
+-- The request behind a statement, as PostgREST passes it in request.headers: its id and its trace.
 --
--- Both are text that a client may have sent, so nothing but their exact form is taken. In SQL by hand there is no request.
+-- A client may have sent both, so only their exact form is accepted. SQL run by hand has no request.
 
 create function private.request_header(p_name text) returns text
 language sql stable set search_path = '' as $$
     select nullif(current_setting('request.headers', true), '')::json ->> p_name;
 $$;
-comment on function private.request_header is 'A header of the request as it was sent, its name in lower case; null without it.';
+comment on function private.request_header is 'A header of the request, named in lower case; null if it was not sent.';
 grant execute on function private.request_header to authenticated;
 
 create function private.request_id() returns text
@@ -15,18 +15,19 @@ language sql stable set search_path = '' as $$
     from private.request_header('x-request-id') h (value)
     where h.value ~ '^[A-Za-z0-9._-]+$' and length(h.value) between 8 and 64;
 $$;
-comment on function private.request_id is 'X-Request-Id of the request, null when it has none that could be one. Whoever calls the Data API directly chooses it.';
+comment on function private.request_id is
+    'X-Request-Id of the request; null if missing or malformed. A client of the Data API chooses it freely.';
 grant execute on function private.request_id to authenticated;
 
 create type private.trace as (
     id text,
     is_sampled boolean
 );
-comment on type private.trace is 'A trace in the sense of W3C Trace Context: 32 hexadecimal digits, and whether its callers record it.';
+comment on type private.trace is 'A W3C trace: its id of 32 hexadecimal digits, and whether the caller records it.';
 
 create function private.request_trace() returns private.trace
 language sql volatile set search_path = '' as $$
-    -- A later version may have more fields at its end; ff is none. Neither a trace nor its parent is all zeros.
+    -- Later versions may append fields; ff is no version. Neither trace nor parent may be all zeros.
     -- https://www.w3.org/TR/trace-context/#traceparent-header
     select coalesce(
         (
@@ -40,5 +41,5 @@ language sql volatile set search_path = '' as $$
     );
 $$;
 comment on function private.request_trace is
-    'The trace that traceparent names; a new one when it is missing or not of the form that W3C Trace Context gives it.';
+    'The trace of the traceparent header; a new one if the header is missing or malformed.';
 grant execute on function private.request_trace to authenticated;

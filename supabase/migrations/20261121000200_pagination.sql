@@ -1,7 +1,8 @@
--- Keyset pagination: the one shape of every list.
+-- Keyset pagination: the one form of every list.
 --
--- A cursor is the sort key of the last item, as a JSON array in URL-safe base64. It grants nothing: the rows
--- behind it are still filtered by row-level security.
+-- A cursor is the sort key of the last item shown, as a JSON array in URL-safe base64. It grants nothing: row-level
+-- security still filters the rows. A list compares its sort key with one bound: the cursor, or a value beyond all rows.
+-- With `or p_cursor is null` instead, a generic plan could not enter the index where the page begins.
 
 create function private.check_limit(p_limit int, p_most int default 200) returns int
 language plpgsql immutable set search_path = '' as $$
@@ -12,7 +13,7 @@ begin
     return p_limit;
 end;
 $$;
-comment on function private.check_limit is 'The limit, or 422 invalid_request.';
+comment on function private.check_limit is 'The limit, if it is within bounds. Raises 422 invalid_request.';
 grant execute on function private.check_limit to authenticated;
 
 create function private.decode_cursor(p_cursor text, variadic p_types text[]) returns jsonb
@@ -38,7 +39,9 @@ begin
     return v_key;
 end;
 $$;
-comment on function private.decode_cursor is 'Sort key behind a cursor, null for none; its parts can be cast to the given types. Raises 422 invalid_cursor.';
+comment on function private.decode_cursor is
+    'The sort key in a cursor, its parts castable to the given types; null without a cursor. '
+    'Raises 422 invalid_cursor.';
 grant execute on function private.decode_cursor to authenticated;
 
 create type private.sort_key as (
@@ -59,7 +62,7 @@ begin
 end;
 $$;
 comment on function private.decode_time_cursor is
-    'Where a page of the newest first begins: below the cursor, or below everything without one. '
+    'The bound of a list that shows the newest first: the cursor, or a value beyond all rows. '
     'Raises 422 invalid_cursor.';
 grant execute on function private.decode_time_cursor to authenticated;
 
@@ -69,7 +72,7 @@ begin
     return translate(encode(convert_to(p_key::text, 'utf8'), 'base64'), E'+/\n', '-_');
 end;
 $$;
-comment on function private.encode_cursor is 'Cursor for a sort key (a JSON array).';
+comment on function private.encode_cursor is 'The cursor for a sort key (a JSON array).';
 grant execute on function private.encode_cursor to authenticated;
 
 create function private.page(p_entries jsonb[], p_limit int, p_is_cut boolean default false) returns jsonb
@@ -85,5 +88,6 @@ language sql immutable set search_path = '' as $$
     );
 $$;
 comment on function private.page is
-    'List envelope from up to limit + 1 entries {"key", "item"}. It has a next page when there is one entry too many, or when reading was cut short.';
+    '{items, next_cursor} from up to limit + 1 entries {key, item}. There is a next page if there is an entry too '
+    'many, or if reading was cut short.';
 grant execute on function private.page to authenticated;

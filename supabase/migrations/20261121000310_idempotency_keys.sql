@@ -11,13 +11,14 @@ create table private.idempotency_keys (
     primary key (org_id, user_id, operation, key)
 );
 comment on table private.idempotency_keys is
-    'What a creating call with an Idempotency-Key returned, kept for 24 hours. Reached only through recall_result and remember_result.';
+    'What a creating call with an Idempotency-Key returned, kept for 24 hours. Reached only through recall_result and '
+    'remember_result.';
 
 create index idempotency_keys_created_at_idx on private.idempotency_keys (created_at);
 
 alter table private.idempotency_keys enable row level security;
 
--- Definer: keys are nobody's to read or write; the function scopes them to the caller.
+-- Definer: no role may read or write keys; the function keeps to the caller's own.
 create function private.recall_result(p_operation text, p_key text, p_request_hash text) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -40,16 +41,18 @@ begin
     where k.org_id = v_caller.org_id and k.user_id = v_caller.user_id
         and k.operation = p_operation and k.key = p_key;
     if v_known.request_hash is distinct from p_request_hash then
-        perform private.raise_error(409, 'idempotency_key_reused', 'This Idempotency-Key was used with another body. Send a new key.');
+        perform private.raise_error(409, 'idempotency_key_reused',
+            'This Idempotency-Key was used with another body. Send a new key.');
     end if;
     return v_known.result;
 end;
 $$;
 comment on function private.recall_result is
-    'Result of the first call with this key, or null when this is the first one (or there is no key). Raises 409 idempotency_key_reused.';
+    'The result of the first call with this key; null for the first call, or without a key. '
+    'Raises 409 idempotency_key_reused.';
 grant execute on function private.recall_result to authenticated;
 
--- Definer: as recall_result.
+-- Definer: no role may read or write keys; the function keeps to the caller's own.
 create function private.remember_result(p_operation text, p_key text, p_result jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -62,5 +65,6 @@ begin
     return p_result;
 end;
 $$;
-comment on function private.remember_result is 'Keeps the result for the key that recall_result took, and returns it. Repeating it changes nothing.';
+comment on function private.remember_result is
+    'Keeps the result for the key that recall_result took, and returns it. Repeating it changes nothing.';
 grant execute on function private.remember_result to authenticated;

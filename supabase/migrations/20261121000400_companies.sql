@@ -11,7 +11,7 @@ create table public.companies (
     unique (org_id, external_id)
 );
 comment on table public.companies is 'A customer or business unit of an org.';
-comment on column public.companies.external_id is 'The name that the org''s own systems have for the company; unique in the org.';
+comment on column public.companies.external_id is 'Id of the company in the org''s own systems; unique in the org.';
 
 create index companies_org_id_created_at_idx on public.companies (org_id, created_at desc, id desc);
 
@@ -48,7 +48,9 @@ begin
     );
 end;
 $$;
-comment on function public.list_companies is 'Companies that the caller can see, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
+comment on function public.list_companies is
+    'Companies that the caller can see, newest first. Any caller. '
+    'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_companies to authenticated;
 
 create function public.get_company(p_company_id uuid) returns jsonb
@@ -87,12 +89,15 @@ begin
     on conflict (org_id, external_id) do nothing
     returning * into v_company;
     if not found then
-        perform private.raise_error(409, 'conflict', 'Another company of the org has this external_id. Use that one, or send another external_id.',
+        perform private.raise_error(409, 'conflict',
+            'Another company of the org has this external_id. Use that one, or send another external_id.',
             jsonb_build_object('field', 'external_id'));
     end if;
     return private.remember_result('create_company', p_idempotency_key, to_jsonb(v_company));
 end;
 $$;
 comment on function public.create_company is
-    'Creates a company in the caller''s org. org_admin. Raises 403 forbidden, 409 conflict (external_id is taken), 409 idempotency_key_reused. Safe to repeat with an idempotency key.';
+    'Creates a company in the caller''s org. org_admin. '
+    'Raises 403 forbidden, 409 conflict (external_id is taken), 409 idempotency_key_reused. Safe to repeat with an '
+    'idempotency key.';
 grant execute on function public.create_company to authenticated;

@@ -1,4 +1,4 @@
--- AuthContext: what the API asks first about each credential.
+-- AuthContext: what the API asks first about a credential.
 
 create function public.auth_context() returns jsonb
 language plpgsql volatile set search_path = '' as $$
@@ -15,5 +15,8 @@ begin
     );
 end;
 $$;
-comment on function public.auth_context is 'AuthContext of the caller, the same shape for both credentials. Any caller. Notes the use of an API token (private.note_api_token_use). Raises what private.require_caller raises. Safe to repeat.';
+comment on function public.auth_context is
+    'AuthContext of the caller, the same for both credentials. Any caller. Notes the use of an API token '
+    '(private.note_api_token_use). '
+    'Raises what private.require_caller raises. Safe to repeat.';
 grant execute on function public.auth_context to authenticated;

@@ -1,14 +1,14 @@
--- Invitations: the only way in for people. One names an e-mail, a role and a company; …_identity_admission.sql says
--- how the person behind the e-mail becomes a user by it.
+-- Invitations: how people join an org. An invitation names an e-mail, a role and a company; …_identity_admission.sql
+-- says how the person with that e-mail becomes a user.
 
 create type public.invitation_status as enum ('open', 'accepted', 'revoked', 'expired');
-comment on type public.invitation_status is 'What has become of an invitation; all but open and expired are final.';
+comment on type public.invitation_status is 'State of an invitation. accepted and revoked are final.';
 
 create table public.invitations (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
     company_id uuid,
-    -- ASCII, as Supabase Auth takes it.
+    -- ASCII, as in Supabase Auth.
     email text not null
         check (length(email) <= 320 and email ~ '^[!-?A-~]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$')
         check (email = lower(email)),
@@ -28,18 +28,22 @@ create table public.invitations (
     check ((accepted_at is null) = (accepted_by is null)),
     check (accepted_at is null or revoked_at is null)
 );
-comment on table public.invitations is 'Who may become a user of the org, in which role; taken up once, by the person whose verified e-mail it names.';
+comment on table public.invitations is
+    'An offer to become a user of the org in a role. Accepted once, by the person who has verified its e-mail.';
 comment on column public.invitations.email is 'In lower case.';
-comment on column public.invitations.invited_by is 'Who answers for it: who made or last renewed it. Null: an operator.';
-comment on column public.invitations.sent_at is 'When Supabase Auth last took the e-mail with the sign-in link. Null: never.';
+comment on column public.invitations.invited_by is
+    'The user who made or last renewed it, and answers for it. Null: an operator.';
+comment on column public.invitations.sent_at is
+    'When Supabase Auth last accepted the e-mail with the sign-in link. Null: never.';
 
--- One open invitation of an e-mail in an org.
+-- An e-mail has at most one open invitation in an org.
 create unique index invitations_open_key on public.invitations (org_id, email)
 where accepted_at is null and revoked_at is null;
 create index invitations_open_email_idx on public.invitations (email)
 where accepted_at is null and revoked_at is null;
 create index invitations_org_id_created_at_idx on public.invitations (org_id, created_at desc, id desc);
-create index invitations_org_id_company_id_created_at_idx on public.invitations (org_id, company_id, created_at desc, id desc);
+create index invitations_org_id_company_id_created_at_idx
+on public.invitations (org_id, company_id, created_at desc, id desc);
 create index invitations_org_id_invited_by_idx on public.invitations (org_id, invited_by);
 create index invitations_org_id_accepted_by_idx on public.invitations (org_id, accepted_by);
 
@@ -54,7 +58,7 @@ using (
     )
 );
 
--- Nobody hands out more than they have, and only people do: a token that leaked must not leave successors.
+-- Nobody grants a role above their own. Only people grant roles: a leaked token must not leave successors.
 create policy invitations_insert_admin on public.invitations for insert to authenticated
 with check (
     org_id = (select private.caller_org_id())
@@ -81,7 +85,7 @@ with check (
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
 );
 
--- Accepting is not granted: only the invited person does that, through private.admit_identity. No delete grant: a closed
+-- Accepting is not granted: the invited person accepts through private.admit_identity. No delete grant: a closed
 -- invitation stays on record.
 grant select,
     insert (company_id, email, full_name, role, expires_at),
@@ -128,7 +132,9 @@ begin
 end;
 $$;
 comment on function private.guard_invitation is
-    'Trigger: an invitation lasts 30 days at most; whoever renews it answers for it from then on; it is accepted or revoked once, now. Raises 409 immutable, 422 invalid_request.';
+    'Trigger: an invitation lasts 30 days at most, and is accepted or revoked once. The user who renews it answers for '
+    'it from then on. '
+    'Raises 409 immutable, 422 invalid_request.';
 
 create trigger invitations_guard before insert or update on public.invitations
 for each row execute function private.guard_invitation();

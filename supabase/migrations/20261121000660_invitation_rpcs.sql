@@ -1,4 +1,4 @@
--- What admins call about invitations: create, list, revoke, resend.
+-- RPCs of invitations: create, list, revoke, resend, mark as sent.
 
 create function private.show_invitation(p_invitation public.invitations) returns jsonb
 language sql stable set search_path = '' as $$
@@ -23,7 +23,7 @@ begin
     if not exists (select from public.invitations i where i.id = p_invitation_id) then
         perform private.raise_error(404, 'invitation_not_found', 'No such invitation.');
     end if;
-    -- Locking takes what the policy for updates lets pass.
+    -- A lock needs the policy for updates to pass.
     select i.* into v_invitation from public.invitations i where i.id = p_invitation_id for no key update;
     if not found then
         perform private.raise_error(403, 'forbidden', 'An API token cannot change invitations: sign in to do that.');
@@ -32,10 +32,11 @@ begin
 end;
 $$;
 comment on function private.lock_invitation is
-    'The invitation, locked, that the caller may change. Raises 403 forbidden, 404 invitation_not_found.';
+    'Locks an invitation that the caller may change. '
+    'Raises 403 forbidden, 404 invitation_not_found.';
 grant execute on function private.lock_invitation to authenticated;
 
--- Definer: the user or the expired invitation may be another company's, which the caller cannot see.
+-- Definer: the user or the expired invitation may belong to a company that the caller cannot see.
 create function private.prepare_invitation(p_email text) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -45,7 +46,8 @@ begin
         perform private.raise_error(403, 'forbidden', 'Only signed-in admins invite people.');
     end if;
     if exists (select from public.users u where u.org_id = v_caller.org_id and lower(u.email) = p_email) then
-        perform private.raise_error(409, 'already_registered', 'This e-mail is that of a user of the org. Change or reactivate the user.');
+        perform private.raise_error(409, 'already_registered',
+            'A user of the org has this e-mail. Change or reactivate that user.');
     end if;
     update public.invitations
     set revoked_at = now()
@@ -54,7 +56,9 @@ begin
 end;
 $$;
 comment on function private.prepare_invitation is
-    'Makes way for an invitation of this e-mail to the caller''s org: an open one that has expired is revoked. Admins with a session. Looks at no other org. Raises 403 forbidden, 409 already_registered. Safe to repeat.';
+    'Makes room for an invitation of this e-mail to the caller''s org: revokes an open one that has expired. Looks at '
+    'no other org. Admins with a session. '
+    'Raises 403 forbidden, 409 already_registered. Safe to repeat.';
 grant execute on function private.prepare_invitation to authenticated;
 
 create function public.create_invitation(
@@ -98,8 +102,9 @@ begin
     on conflict (org_id, email) where accepted_at is null and revoked_at is null do nothing
     returning * into v_invitation;
     if not found then
-        -- Of another company it cannot be seen, nor resent.
-        perform private.raise_error(409, 'conflict', 'This e-mail has an open invitation to the org. Resend that one, or have it revoked.',
+        -- An invitation of another company is not shown: the caller cannot see or resend it.
+        perform private.raise_error(409, 'conflict',
+            'This e-mail has an open invitation to the org. Resend that one, or have it revoked.',
             coalesce(
                 (
                     select jsonb_build_object('invitation_id', i.id)
@@ -115,7 +120,11 @@ begin
 end;
 $$;
 comment on function public.create_invitation is
-    'Invites an e-mail into the org, by default for 7 days and into the caller''s company. Admins with a session, up to their own role and company. Raises 403 forbidden, 404 company_not_found, 409 already_registered, 409 conflict (an open invitation, in details if the caller can see it), 409 idempotency_key_reused, 404 invitation_not_found (a repeat that has lost sight of it), 422 invalid_request. With an idempotency key a repeat returns the same invitation as it is now.';
+    'Invites an e-mail into the org, by default for 7 days and into the caller''s company. Admins with a session, up '
+    'to their own role and company. '
+    'Raises 403 forbidden, 404 company_not_found, 409 already_registered, 409 conflict (an open invitation, in details '
+    'if the caller can see it), 409 idempotency_key_reused, 404 invitation_not_found (a repeat by a caller that no '
+    'longer sees it), 422 invalid_request. With an idempotency key a repeat returns the same invitation as it is now.';
 grant execute on function public.create_invitation to authenticated;
 
 create function public.list_invitations(p_limit int default 50, p_cursor text default null) returns jsonb
@@ -141,7 +150,9 @@ begin
 end;
 $$;
 comment on function public.list_invitations is
-    'Invitations that the caller can see, newest first: all of the org for org_admin, of the company for company_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
+    'Invitations that the caller can see, newest first. An org_admin sees those of the org, a company_admin those of '
+    'its company. '
+    'Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_invitations to authenticated;
 
 create function public.revoke_invitation(p_invitation_id uuid) returns jsonb
@@ -159,7 +170,8 @@ begin
 end;
 $$;
 comment on function public.revoke_invitation is
-    'Takes back an invitation that was not accepted. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Repeating it changes nothing.';
+    'Revokes an invitation that was not accepted. Admins with a session, within their reach. '
+    'Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Repeating it changes nothing.';
 grant execute on function public.revoke_invitation to authenticated;
 
 create function public.resend_invitation(p_invitation_id uuid) returns jsonb
@@ -178,7 +190,9 @@ begin
 end;
 $$;
 comment on function public.resend_invitation is
-    'Renews an invitation for 7 days, also an expired one; the caller answers for it from then on. Sending the e-mail is the API''s. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Safe to repeat.';
+    'Renews an invitation for 7 days, even an expired one; the caller answers for it from then on. The API sends the '
+    'e-mail. Admins with a session, within their reach. '
+    'Raises 403 forbidden, 404 invitation_not_found, 409 invalid_transition. Safe to repeat.';
 grant execute on function public.resend_invitation to authenticated;
 
 create function public.mark_invitation_sent(p_invitation_id uuid) returns jsonb
@@ -191,5 +205,7 @@ begin
 end;
 $$;
 comment on function public.mark_invitation_sent is
-    'Records that Supabase Auth took the e-mail, also when the invitation was accepted in between. Admins with a session, within their reach. Raises 403 forbidden, 404 invitation_not_found. Safe to repeat.';
+    'Records that Supabase Auth accepted the e-mail, even if the invitation was accepted meanwhile. Admins with a '
+    'session, within their reach. '
+    'Raises 403 forbidden, 404 invitation_not_found. Safe to repeat.';
 grant execute on function public.mark_invitation_sent to authenticated;

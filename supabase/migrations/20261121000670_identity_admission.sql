@@ -1,14 +1,15 @@
--- Admission: how an identity of Supabase Auth becomes a user. An invitation must match its verified e-mail, by
--- itself when it signs up or confirms the e-mail, or when the person accepts it later.
+-- Admission of identities: how an identity of Supabase Auth becomes a user. An invitation must match its verified
+-- e-mail. The identity is admitted when it signs up or confirms the e-mail, or when the person accepts the invitation
+-- later.
 
 create function private.lock_identity(p_identity_id uuid) returns void
 language sql volatile set search_path = '' as $$
     select pg_advisory_xact_lock(hashtextextended('admission of ' || p_identity_id, 0));
 $$;
 comment on function private.lock_identity is
-    'Until the end of the transaction nobody else admits this identity: who waits here sees then that it is a user. For the functions of this file.';
+    'Keeps others from admitting this identity until the transaction ends. For the functions of this file.';
 
--- Definer: whoever is to be admitted is nobody yet, and sees no invitation.
+-- Definer: the identity is no user yet, so it sees no invitation.
 create function private.acceptable_invitations(p_email text) returns setof public.invitations
 language sql stable security definer set search_path = '' as $$
     select i.*
@@ -28,21 +29,26 @@ language sql stable security definer set search_path = '' as $$
         );
 $$;
 comment on function private.acceptable_invitations is
-    'Invitations that an e-mail can take up now: open, of an enabled org, by somebody who could still issue them. For the functions of this file, which verify the e-mail.';
+    'Invitations that an e-mail can accept now: open, of an enabled org, and from a user who could still issue them. '
+    'For the functions of this file, which verify the e-mail.';
 
--- Definer: whoever is admitted may write nothing yet.
+-- Definer: the identity may write nothing yet.
 create function private.admit_identity(p_identity_id uuid, p_email text, p_invitation_id uuid) returns void
 language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_invitation public.invitations;
 begin
-    -- Whoever revokes it at the same time is waited for.
+    -- Waits for a revocation at the same time.
     select i.* into v_invitation from public.invitations i where i.id = p_invitation_id for update;
     if not exists (select from private.acceptable_invitations(p_email) a where a.id = p_invitation_id) then
-        perform private.raise_error(404, 'invitation_not_found', 'There is no invitation for this e-mail that can be accepted. Ask an admin to invite you.');
+        perform private.raise_error(404, 'invitation_not_found',
+            'There is no invitation for this e-mail that can be accepted. Ask an admin to invite you.');
     end if;
     insert into public.users (id, org_id, company_id, email, full_name, role)
-    values (p_identity_id, v_invitation.org_id, v_invitation.company_id, v_invitation.email, v_invitation.full_name, v_invitation.role)
+    values (
+        p_identity_id, v_invitation.org_id, v_invitation.company_id, v_invitation.email, v_invitation.full_name,
+        v_invitation.role
+    )
     on conflict (id) do nothing;
     if not found then
         perform private.raise_error(409, 'already_registered', 'This identity is a user of an org already.');
@@ -51,7 +57,9 @@ begin
 end;
 $$;
 comment on function private.admit_identity is
-    'Makes the identity a user by the invitation, which is used up. The caller of this has verified the e-mail and locked the admission. Raises 404 invitation_not_found, 409 already_registered.';
+    'Makes the identity a user by an invitation, which is used up. Its caller has verified the e-mail and locked the '
+    'identity. '
+    'Raises 404 invitation_not_found, 409 already_registered.';
 
 -- Definer: it reads auth.users, and the person has no rights yet.
 create function private.accept_invitation(p_invitation_id uuid) returns void
@@ -68,21 +76,24 @@ begin
     end if;
     if pg_input_is_valid(v_claims ->> 'sub', 'uuid') then
         perform private.lock_identity((v_claims ->> 'sub')::uuid);
-        select u.id, u.email, u.email_confirmed_at into v_identity from auth.users u where u.id = (v_claims ->> 'sub')::uuid;
+        select u.id, u.email, u.email_confirmed_at into v_identity
+        from auth.users u
+        where u.id = (v_claims ->> 'sub')::uuid;
     end if;
     v_caller := private.resolve_caller();
     if v_caller.refusal is distinct from 'identity_not_registered' or v_identity is null then
         v_caller := private.require_caller();
     end if;
     if v_caller.user_id is null and (v_identity.email is null or v_identity.email_confirmed_at is null) then
-        perform private.raise_error(403, 'email_not_confirmed', 'Confirm your e-mail first: an invitation is for whoever receives its e-mails.');
+        perform private.raise_error(403, 'email_not_confirmed',
+            'Confirm your e-mail first: an invitation is for the person who receives its e-mails.');
     end if;
 
     v_acceptable := array(
         select a from private.acceptable_invitations(v_identity.email) a order by a.created_at, a.id
     );
     if v_caller.user_id is not null then
-        -- Repeating is fine; taking up another invitation is not.
+        -- A repeat is fine; accepting another invitation is not.
         if not exists (
             select from public.invitations i
             where i.accepted_by = v_caller.user_id and i.org_id = v_caller.org_id
@@ -93,9 +104,12 @@ begin
         return;
     end if;
     if p_invitation_id is null and cardinality(v_acceptable) > 1 then
-        perform private.raise_error(409, 'several_invitations', 'There are several invitations for you. Send the invitation_id of the one to accept.',
+        perform private.raise_error(409, 'several_invitations',
+            'There are several invitations for you. Send the invitation_id of the one to accept.',
             jsonb_build_object('invitations', (
-                select jsonb_agg(jsonb_build_object('invitation_id', a.id, 'org_name', o.name, 'role', a.role) order by a.created_at, a.id)
+                select jsonb_agg(
+                    jsonb_build_object('invitation_id', a.id, 'org_name', o.name, 'role', a.role) order by a.created_at, a.id
+                )
                 from unnest(v_acceptable) a
                 join public.orgs o on o.id = a.org_id
             )));
@@ -104,7 +118,9 @@ begin
 end;
 $$;
 comment on function private.accept_invitation is
-    'What public.accept_invitation does. Takes the e-mail from auth.users, never from the claims. Raises 403 email_not_confirmed, forbidden, 409 already_registered, several_invitations, and what private.admit_identity and private.require_caller raise.';
+    'Accepts an invitation for public.accept_invitation. Reads the e-mail in auth.users, never in the claims. '
+    'Raises 403 email_not_confirmed, forbidden, 409 already_registered, several_invitations, and what '
+    'private.admit_identity and private.require_caller raise.';
 grant execute on function private.accept_invitation to authenticated;
 
 create function public.accept_invitation(p_invitation_id uuid default null) returns jsonb
@@ -115,11 +131,15 @@ begin
 end;
 $$;
 comment on function public.accept_invitation is
-    'Makes the signed-in person a user by the invitation for its verified e-mail, and returns its AuthContext. Any session, of a user or not; no API token. Which invitation must be said only if there are several. Raises 403 email_not_confirmed, forbidden, user_deactivated, org_disabled, 404 invitation_not_found, 409 already_registered, several_invitations. Repeating it changes nothing.';
+    'Makes the signed-in person a user by the invitation of its verified e-mail, and returns its AuthContext. Any '
+    'session, even of an identity that is no user yet; no API token. p_invitation_id is needed only if there are '
+    'several invitations. '
+    'Raises 403 email_not_confirmed, forbidden, user_deactivated, org_disabled, 404 invitation_not_found, 409 '
+    'already_registered, several_invitations. Repeating it changes nothing.';
 grant execute on function public.accept_invitation to authenticated;
 
--- Definer: Supabase Auth's role has no rights on our tables. The lock timeout: an invitation that is held by
--- somebody must not hold up a sign-up.
+-- Definer: Supabase Auth's role has no rights on our tables. The lock timeout keeps a locked invitation from holding up
+-- a sign-up.
 create function private.follow_identity() returns trigger
 language plpgsql security definer set search_path = ''
 set lock_timeout = '2s'
@@ -150,7 +170,8 @@ begin
 end;
 $$;
 comment on function private.follow_identity is
-    'Trigger on auth.users: admits an identity whose confirmed e-mail has exactly one acceptable invitation, and mirrors a changed e-mail. Never fails a sign-up: what goes wrong is a warning in the log.';
+    'Trigger on auth.users: admits an identity whose confirmed e-mail has exactly one acceptable invitation, and '
+    'mirrors a changed e-mail. Never fails a sign-up: an error becomes a warning in the log.';
 
 create trigger data_engine_x_follow_identity after insert or update of email, email_confirmed_at on auth.users
 for each row execute function private.follow_identity();

@@ -1,5 +1,5 @@
--- Secrets: values that a step's config refers to by name, such as the signing secret of a webhook.
--- Written by an org_admin, read by nobody but the step that names them (worker.read_secret).
+-- Secrets: values that a step's config refers to by name, such as the signing secret of a webhook. An org_admin writes
+-- a secret; only a step that names it reads it (worker.read_secret).
 
 create table public.secrets (
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
@@ -9,7 +9,7 @@ create table public.secrets (
     updated_at timestamptz not null default now(),
     primary key (org_id, name)
 );
-comment on table public.secrets is 'Named values of an org for its steps. The value cannot be read back by any client.';
+comment on table public.secrets is 'Named values of an org for its steps. No client can read a value back.';
 
 alter table public.secrets enable row level security;
 
@@ -45,7 +45,9 @@ begin
     );
 end;
 $$;
-comment on function public.set_secret is 'Sets or replaces a secret. org_admin. Raises 403 forbidden, 422 for a malformed name. Safe to repeat.';
+comment on function public.set_secret is
+    'Sets or replaces a secret. org_admin. '
+    'Raises 403 forbidden, 422 for a malformed name. Safe to repeat.';
 grant execute on function public.set_secret to authenticated;
 
 create function public.list_secrets(p_limit int default 50, p_cursor text default null) returns jsonb
@@ -70,7 +72,9 @@ begin
     );
 end;
 $$;
-comment on function public.list_secrets is 'Names of the org''s secrets, never their values. org_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
+comment on function public.list_secrets is
+    'Names of the org''s secrets, never their values. org_admin. '
+    'Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_secrets to authenticated;
 
 create function public.delete_secret(p_name text) returns jsonb
@@ -85,5 +89,7 @@ begin
     return jsonb_build_object('name', p_name);
 end;
 $$;
-comment on function public.delete_secret is 'Deletes a secret; runs that still name it fail. org_admin. Raises 403 forbidden, 404 secret_not_found.';
+comment on function public.delete_secret is
+    'Deletes a secret; runs that still name it fail. org_admin. '
+    'Raises 403 forbidden, 404 secret_not_found.';
 grant execute on function public.delete_secret to authenticated;

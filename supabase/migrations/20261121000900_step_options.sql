@@ -1,9 +1,10 @@
--- Step options: the shapes that a blueprint step's retry may have.
+-- Step options: what blueprint_steps.retry may contain.
 
 create function private.is_backoff(p_backoff jsonb) returns boolean
 language sql immutable set search_path = '' as $$
     select case
-        when jsonb_typeof(p_backoff) <> 'object' or p_backoff - '{initial_seconds,max_seconds,factor}'::text[] <> '{}' then false
+        when jsonb_typeof(p_backoff) <> 'object' then false
+        when p_backoff - '{initial_seconds,max_seconds,factor}'::text[] <> '{}' then false
         when exists (select from jsonb_each(p_backoff) e where jsonb_typeof(e.value) <> 'number') then false
         else coalesce((p_backoff ->> 'initial_seconds')::numeric, 1) between 0.1 and 3600
             and coalesce((p_backoff ->> 'max_seconds')::numeric, 60) between 0.1 and 3600
@@ -11,7 +12,8 @@ language sql immutable set search_path = '' as $$
     end;
 $$;
 comment on function private.is_backoff is
-    'Whether this is {"initial_seconds"?, "max_seconds"?, "factor"?}: seconds from 0.1 to 3600, the factor from 1 to 10.';
+    'Whether this is {"initial_seconds"?, "max_seconds"?, "factor"?}: seconds from 0.1 to 3600, the factor from 1 to '
+    '10.';
 
 create function private.is_list_of_codes(p_codes jsonb) returns boolean
 language sql immutable set search_path = '' as $$

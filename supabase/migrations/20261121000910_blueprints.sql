@@ -1,7 +1,7 @@
 -- Blueprints: what an org does with its records, as an ordered list of steps.
 --
--- A blueprint is edited in place; its version counts the edits, one a transaction, whoever makes them. Runs do
--- not look at it again: they own the snapshot that private.snapshot_blueprint took when they were created.
+-- A blueprint is edited in place. Its version counts the edits of every writer, one a transaction. A run never reads it
+-- again: it owns the snapshot that private.snapshot_blueprint took when the run was created.
 
 create table public.blueprints (
     id uuid primary key default gen_random_uuid(),
@@ -9,7 +9,7 @@ create table public.blueprints (
     name text not null check (length(btrim(name)) between 1 and 200),
     description text check (length(description) <= 2000),
     version int not null default 1 check (version >= 1),
-    -- The transaction that made the present version: edits within it count once.
+    -- The transaction that made this version: its edits count once.
     version_xact xid8 not null default pg_current_xact_id(),
     created_by uuid not null default private.caller_user_id(),
     created_at timestamptz not null default now(),
@@ -39,11 +39,15 @@ create table public.blueprint_steps (
     foreign key (org_id, blueprint_id) references public.blueprints (org_id, id) on delete cascade,
     foreign key (step_slug, step_version) references public.steps (slug, version) on delete restrict
 );
-comment on table public.blueprint_steps is 'A step at a place of a blueprint, pinned to a version, with its config.';
-comment on column public.blueprint_steps.continue_on_error is 'Whether the run goes on without the step when it fails: what went into it passes on.';
-comment on column public.blueprint_steps.timeout_seconds is 'How long one attempt at one chunk may take; null: as long as it needs.';
-comment on column public.blueprint_steps.retry is '{"max_attempts": 1..10, "backoff"?: {"initial_seconds"?, "max_seconds"?, "factor"?}, "on"?: [error codes]}; what is left out is the worker''s default.';
-comment on column public.blueprint_steps.run_if is 'A condition in CEL: of each record if it names record, else of the run.';
+comment on table public.blueprint_steps is 'A step of a blueprint: its position, pinned version and config.';
+comment on column public.blueprint_steps.continue_on_error is
+    'Whether the run goes on when the step fails: the step''s input then passes on to the next step.';
+comment on column public.blueprint_steps.timeout_seconds is 'Limit for one attempt at one chunk; null: no limit.';
+comment on column public.blueprint_steps.retry is
+    '{"max_attempts": 1..10, "backoff"?: {"initial_seconds"?, "max_seconds"?, "factor"?}, "on"?: [error codes]}. '
+    'Missing parts have the worker''s defaults.';
+comment on column public.blueprint_steps.run_if is
+    'A condition in CEL, evaluated for each record if it names record, else once for the run.';
 comment on column public.blueprint_steps.concurrency is 'Chunks that are processed at a time; null: one.';
 
 create index blueprint_steps_org_id_blueprint_id_idx on public.blueprint_steps (org_id, blueprint_id);
@@ -70,7 +74,8 @@ using (org_id = (select private.caller_org_id()) and (select private.caller_is_o
 -- No delete grant on blueprints: submissions refer to them. Steps are replaced, not updated.
 grant select, insert (name, description), update (name, description) on public.blueprints to authenticated;
 grant select, insert (
-    blueprint_id, position, step_slug, step_version, config, continue_on_error, timeout_seconds, retry, run_if, concurrency
+    blueprint_id, position, step_slug, step_version, config,
+    continue_on_error, timeout_seconds, retry, run_if, concurrency
 ), delete
 on public.blueprint_steps to authenticated;
 
@@ -91,12 +96,14 @@ begin
     return new;
 end;
 $$;
-comment on function private.version_blueprint is 'Trigger: the first update of a blueprint in a transaction makes a new version; nobody sets the number by hand. Raises 409 immutable.';
+comment on function private.version_blueprint is
+    'Trigger: the first update of a blueprint in a transaction makes a new version; no writer sets the number. '
+    'Raises 409 immutable.';
 
 create trigger blueprints_version before update on public.blueprints
 for each row execute function private.version_blueprint();
 
--- Definer: whoever may change the steps need not hold a grant on version.
+-- Definer: a writer of the steps needs no grant on the blueprint's version.
 create function private.touch_blueprint() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -109,7 +116,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.touch_blueprint is 'Trigger: a change of a blueprint''s steps is a change of the blueprint.';
+comment on function private.touch_blueprint is 'Trigger: a change of the steps is an edit of the blueprint.';
 
 create trigger blueprint_steps_touch_blueprint after insert or update or delete on public.blueprint_steps
 for each row execute function private.touch_blueprint();

@@ -1,4 +1,4 @@
--- Blueprint snapshots: what a pipeline run keeps of its blueprint.
+-- Blueprint snapshots: the copy of its blueprint that a pipeline run owns.
 
 create function private.step_options_json(p_step public.blueprint_steps) returns jsonb
 language sql stable set search_path = '' as $$
@@ -10,7 +10,8 @@ language sql stable set search_path = '' as $$
         'concurrency', p_step.concurrency
     );
 $$;
-comment on function private.step_options_json is 'How a blueprint wants a step run, as blueprints and snapshots show it beside the config.';
+comment on function private.step_options_json is
+    'The options of a step, as blueprints and snapshots show them beside the config.';
 grant execute on function private.step_options_json to authenticated;
 
 create function private.snapshot_blueprint(p_blueprint_id uuid) returns jsonb
@@ -58,5 +59,6 @@ begin
 end;
 $$;
 comment on function private.snapshot_blueprint is
-    'The blueprint as it is now: name, version and its steps in order, positions counted from 1. Raises 404 blueprint_not_found, 422 invalid_request when it has no steps.';
+    'The blueprint as it is now: name, version and its steps in order, positions counted from 1. '
+    'Raises 404 blueprint_not_found, 422 invalid_request if it has no steps.';
 grant execute on function private.snapshot_blueprint to authenticated;

@@ -1,4 +1,4 @@
--- What clients call about blueprints: get, list, create, update.
+-- RPCs of blueprints: get, list, create, update.
 
 create function private.blueprint_json(p_blueprint public.blueprints) returns jsonb
 language sql stable set search_path = '' as $$
@@ -14,7 +14,7 @@ language sql stable set search_path = '' as $$
         'updated_at', p_blueprint.updated_at
     );
 $$;
-comment on function private.blueprint_json is 'Blueprint as lists show it.';
+comment on function private.blueprint_json is 'A blueprint as lists show it.';
 grant execute on function private.blueprint_json to authenticated;
 
 create function public.get_blueprint(p_blueprint_id uuid) returns jsonb
@@ -44,7 +44,9 @@ begin
     ), '[]'));
 end;
 $$;
-comment on function public.get_blueprint is 'One blueprint with its steps. Any caller of the org. Raises 404 blueprint_not_found.';
+comment on function public.get_blueprint is
+    'One blueprint with its steps. Any caller of the org. '
+    'Raises 404 blueprint_not_found.';
 grant execute on function public.get_blueprint to authenticated;
 
 create function public.list_blueprints(p_limit int default 50, p_cursor text default null) returns jsonb
@@ -66,7 +68,9 @@ begin
     );
 end;
 $$;
-comment on function public.list_blueprints is 'Blueprints of the org, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
+comment on function public.list_blueprints is
+    'Blueprints of the org, newest first. Any caller. '
+    'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_blueprints to authenticated;
 
 create function private.pinned_version(p_slug text, p_version text) returns text
@@ -100,11 +104,14 @@ begin
     if found then
         perform private.raise_error(422, 'unknown_step',
             format('Step %s names a step or version that is not published.', v_unknown.position),
-            jsonb_build_object('position', v_unknown.position, 'slug', v_unknown.step -> 'slug', 'version', v_unknown.step -> 'version'));
+            jsonb_build_object(
+                'position', v_unknown.position, 'slug', v_unknown.step -> 'slug', 'version', v_unknown.step -> 'version'
+            ));
     end if;
-    -- One statement, so that it is one entry of the audit log.
+    -- One statement, so that the audit log gets one entry.
     insert into public.blueprint_steps (
-        blueprint_id, position, step_slug, step_version, config, continue_on_error, timeout_seconds, retry, run_if, concurrency
+        blueprint_id, position, step_slug, step_version, config,
+        continue_on_error, timeout_seconds, retry, run_if, concurrency
     )
     select p_blueprint_id, e.ordinality, e.value ->> 'slug',
         private.pinned_version(e.value ->> 'slug', e.value ->> 'version'),
@@ -115,17 +122,21 @@ begin
 end;
 $$;
 comment on function private.replace_blueprint_steps is
-    'Replaces the steps of a blueprint by [{slug, version?, config?, continue_on_error?, timeout_seconds?, retry?, run_if?, concurrency?}]; without a version the latest is pinned. Raises 422 unknown_step, invalid_request.';
+    'Replaces the steps of a blueprint by [{slug, version?, config?, continue_on_error?, timeout_seconds?, retry?, '
+    'run_if?, concurrency?}]; without a version the latest is pinned. '
+    'Raises 422 unknown_step, invalid_request.';
 grant execute on function private.replace_blueprint_steps to authenticated;
 
 create function private.raise_name_taken() returns void
 language plpgsql immutable set search_path = '' as $$
 begin
-    perform private.raise_error(409, 'conflict', 'Another blueprint of the org has this name. Update that one, or send another name.',
+    perform private.raise_error(409, 'conflict',
+        'Another blueprint of the org has this name. Update that one, or send another name.',
         jsonb_build_object('field', 'name'));
 end;
 $$;
-comment on function private.raise_name_taken is 'Raises 409 conflict: two blueprints of an org never have the same name.';
+comment on function private.raise_name_taken is
+    'Raises 409 conflict: two blueprints of an org never have the same name.';
 grant execute on function private.raise_name_taken to authenticated;
 
 create function public.create_blueprint(
@@ -156,7 +167,10 @@ begin
 end;
 $$;
 comment on function public.create_blueprint is
-    'Creates a blueprint from [{slug, version?, config?, …}], as private.replace_blueprint_steps takes them. org_admin. Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 422 unknown_step, invalid_request. Safe to repeat with an idempotency key.';
+    'Creates a blueprint from [{slug, version?, config?, …}], as private.replace_blueprint_steps takes them. '
+    'org_admin. '
+    'Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 422 unknown_step, invalid_request. '
+    'Safe to repeat with an idempotency key.';
 grant execute on function public.create_blueprint to authenticated;
 
 create function public.update_blueprint(
@@ -198,5 +212,7 @@ begin
 end;
 $$;
 comment on function public.update_blueprint is
-    'Changes what is given and makes a new version; runs that exist keep their snapshot. org_admin. Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 422 unknown_step, invalid_request. With p_expected_version a repeat is refused.';
+    'Changes what is given and makes a new version; existing runs keep their snapshot. org_admin. '
+    'Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 422 '
+    'unknown_step, invalid_request. With p_expected_version a repeat is refused.';
 grant execute on function public.update_blueprint to authenticated;

@@ -1,4 +1,4 @@
--- Records: the shapes of what submissions and steps write, and which numbers survive the way through the worker.
+-- Records: the shape of what submissions and steps write, and the numbers that a record may hold.
 
 create function private.check_records(p_records jsonb) returns void
 language plpgsql immutable set search_path = '' as $$
@@ -21,7 +21,7 @@ $$;
 comment on function private.check_records is 'Checks the shape of a chunk''s records. Raises 422 invalid_records.';
 grant execute on function private.check_records to authenticated;
 
--- The setting: how a double is written out decides whether it is the number.
+-- The setting decides how a double is written, and so whether it equals the number.
 create function private.is_double(p_number numeric) returns boolean
 language sql immutable set search_path = ''
 set extra_float_digits = 1
@@ -29,7 +29,7 @@ as $$
     select case
         when abs(p_number) <= 9007199254740991 then p_number = 0 or abs(p_number) > 2.4703282292062327e-324
         when abs(p_number) > 1.7976931348623157e308 then false
-        -- JavaScript writes one digit less where Postgres keeps off the very edge of what reads as the same double.
+        -- Near the limit of a double's precision, JavaScript writes one digit less than Postgres.
         else (
             select p_number = d.number
                 or length(rtrim(replace(abs(p_number)::text, '.', ''), '0')) < length(rtrim(abs(d.number)::text, '0'))
@@ -38,7 +38,8 @@ as $$
     end;
 $$;
 comment on function private.is_double is
-    'Whether a program that counts in doubles writes the number as it read it. Digits after the point may be too many; beyond 2^53 none may be lost.';
+    'Whether a program that uses doubles writes the number as it read it. Excess digits after the point are fine; '
+    'beyond 2^53 no digit may be lost.';
 grant execute on function private.is_double to authenticated;
 
 create function private.check_numbers(p_records jsonb, p_text text) returns void
@@ -46,7 +47,7 @@ language plpgsql immutable set search_path = '' as $$
 declare
     v_found record;
 begin
-    -- Nearly all chunks end here, after a look that costs them little.
+    -- Nearly all chunks pass this cheap test.
     if not jsonb_path_exists(p_records, 'strict $.** ? (@.abs() > 9007199254740991)')
         and strpos(p_text, '0.' || repeat('0', 300)) = 0
     then
@@ -69,14 +70,17 @@ begin
 end;
 $$;
 comment on function private.check_numbers is
-    'Refuses submitted records, also given as text, with a number that the worker would change silently: it reads them as doubles. Raises 422 invalid_records.';
+    'Refuses records with a number that the worker, which uses doubles, would change silently. p_text: the same '
+    'records as text. '
+    'Raises 422 invalid_records.';
 grant execute on function private.check_numbers to authenticated;
 
 create function private.check_verdicts(p_verdicts jsonb) returns void
 language plpgsql immutable set search_path = '' as $$
 begin
     if jsonb_typeof(p_verdicts) is distinct from 'array' then
-        perform private.raise_error(422, 'invalid_records', 'Verdicts must be an array of {"id", "reason", "message", "details"}.');
+        perform private.raise_error(422, 'invalid_records',
+            'Verdicts must be an array of {"id", "reason", "message", "details"}.');
     end if;
     if exists (
         select from jsonb_array_elements(p_verdicts) v
@@ -93,5 +97,7 @@ begin
     end if;
 end;
 $$;
-comment on function private.check_verdicts is 'Checks the shape of rejected or dropped records. Raises 422 invalid_records.';
+comment on function private.check_verdicts is
+    'Checks the shape of rejected or dropped records. '
+    'Raises 422 invalid_records.';
 grant execute on function private.check_verdicts to authenticated;

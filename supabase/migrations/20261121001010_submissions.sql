@@ -1,7 +1,7 @@
 -- Submissions: batches of records of one company, tied to one blueprint, kept in chunks.
 --
--- A submission is `receiving` while chunks come in and `received` from then on; its chunks never change. The
--- guards hold for every writer: the RPCs, a client at the Data API, the tasks, Studio.
+-- A submission is `receiving` while chunks come in and `received` afterwards; its chunks never change. The guards bind
+-- every writer: RPCs, clients of the Data API, the tasks, Studio.
 
 create type public.submission_source as enum ('json', 'csv', 'ndjson');
 comment on type public.submission_source is 'How the records came in.';
@@ -20,11 +20,11 @@ create table public.submissions (
     record_count int not null default 0,
     rejected_count int not null default 0,
     chunk_count int not null default 0,
-    -- One dimension without nulls, or no client could read the list that it is in.
+    -- One dimension without nulls: clients could not read anything else.
     fields text[] not null default '{}' check (
         cardinality(fields) <= 10000 and coalesce(array_ndims(fields), 1) = 1 and array_position(fields, null) is null
     ),
-    -- A foreign key that …_pipeline_runs.sql adds: the two tables refer to each other.
+    -- …_pipeline_runs.sql adds the foreign key: the two tables refer to each other.
     retry_of_run_id uuid,
     created_by uuid not null default private.caller_user_id(),
     created_at timestamptz not null default now(),
@@ -38,16 +38,19 @@ create table public.submissions (
 comment on table public.submissions is 'A batch of records of one company, tied to one blueprint.';
 comment on column public.submissions.record_count is 'Records in the chunks. Counted by trigger.';
 comment on column public.submissions.rejected_count is 'Rows refused at ingestion. Counted by trigger.';
-comment on column public.submissions.retry_of_run_id is 'The run whose rejected records these are, once more; null when they came from outside, or when that run was purged.';
+comment on column public.submissions.retry_of_run_id is
+    'The run whose rejected records are submitted again here; null for records from outside, or when that run was '
+    'purged.';
 comment on column public.submissions.fields is 'Field names in the order of the source, since jsonb keeps none.';
 
 create index submissions_org_id_created_at_idx on public.submissions (org_id, created_at desc, id desc);
-create index submissions_org_id_company_id_created_at_idx on public.submissions (org_id, company_id, created_at desc, id desc);
+create index submissions_org_id_company_id_created_at_idx
+on public.submissions (org_id, company_id, created_at desc, id desc);
 create index submissions_org_id_blueprint_id_idx on public.submissions (org_id, blueprint_id);
 create index submissions_org_id_created_by_idx on public.submissions (org_id, created_by);
 create index submissions_receiving_idx on public.submissions (created_at) where status = 'receiving';
 
--- A company's rows are all of one org, which the planner would take for independent.
+-- A company's rows are all of one org. Without this the planner takes the two for independent.
 create statistics public.submissions_tenant (dependencies) on org_id, company_id from public.submissions;
 comment on statistics public.submissions_tenant is 'Company decides org.';
 
@@ -84,7 +87,7 @@ on public.submissions to authenticated;
 create function private.guard_submission() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-    -- The run that the records came from is gone, by its foreign key.
+    -- The foreign key clears retry_of_run_id when that run is deleted.
     if new.retry_of_run_id is null and old.retry_of_run_id is not null
         and to_jsonb(new) - 'retry_of_run_id' = to_jsonb(old) - 'retry_of_run_id' then
         return new;
@@ -104,7 +107,9 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_submission is 'Trigger: receiving → received (with at least one record) or expired, both final. Raises 409 immutable, 422 submission_empty.';
+comment on function private.guard_submission is
+    'Trigger: receiving → received (with at least one record) or expired, both final. '
+    'Raises 409 immutable, 422 submission_empty.';
 
 create trigger submissions_guard before update on public.submissions
 for each row execute function private.guard_submission();
@@ -125,13 +130,15 @@ begin
         perform private.raise_error(404, 'submission_not_found', 'No such submission.');
     end if;
     if v_submission.status <> 'receiving' then
-        perform private.raise_error(409, 'submission_not_receiving', format('The submission is %s and takes no more records.', v_submission.status));
+        perform private.raise_error(409, 'submission_not_receiving',
+            format('The submission is %s and takes no more records.', v_submission.status));
     end if;
     return v_submission;
 end;
 $$;
 comment on function private.lock_receiving_submission is
-    'The submission, locked, if it still takes records. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving.';
+    'Locks a submission that still takes records. '
+    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving.';
 grant execute on function private.lock_receiving_submission to authenticated;
 
 create function public.get_submission(p_submission_id uuid) returns jsonb
@@ -147,7 +154,9 @@ begin
     return to_jsonb(v_submission);
 end;
 $$;
-comment on function public.get_submission is 'One submission. Any caller who can see its company. Raises 404 submission_not_found.';
+comment on function public.get_submission is
+    'One submission. Any caller who can see its company. '
+    'Raises 404 submission_not_found.';
 grant execute on function public.get_submission to authenticated;
 
 create function public.list_submissions(
@@ -156,7 +165,7 @@ create function public.list_submissions(
     p_cursor text default null
 ) returns jsonb
 language plpgsql stable set search_path = ''
--- Which index serves the list depends on what it is filtered by.
+-- Planned for the given filters: they decide which index serves.
 set plan_cache_mode = force_custom_plan
 as $$
 declare
@@ -169,7 +178,7 @@ begin
         array(
             select jsonb_build_object('key', jsonb_build_array(s.created_at, s.id), 'item', to_jsonb(s))
             from public.submissions s
-            -- The policy says so as well, but too late for the planner to choose the index by it.
+            -- The policy says this too, but the planner could not choose the index by it.
             where s.org_id = v_caller.org_id
                 and (v_company_id is null or s.company_id = v_company_id)
                 and (s.created_at, s.id) < (v_before.created_at, v_before.id)
@@ -180,5 +189,7 @@ begin
     );
 end;
 $$;
-comment on function public.list_submissions is 'Submissions that the caller can see, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
+comment on function public.list_submissions is
+    'Submissions that the caller can see, newest first. Any caller. '
+    'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_submissions to authenticated;

@@ -1,4 +1,4 @@
--- Submission chunks: the records of a submission, up to 1,000 in each, in the order of their rows.
+-- Submission chunks: the records of a submission in row order, up to 1,000 in each.
 
 create table public.submission_chunks (
     org_id uuid not null,
@@ -13,8 +13,10 @@ create table public.submission_chunks (
     foreign key (org_id, company_id, submission_id)
         references public.submissions (org_id, company_id, id) on delete cascade
 );
-comment on table public.submission_chunks is 'Up to 1,000 records of a submission: [{"id": row, "data": {…}}]. Immutable.';
-comment on column public.submission_chunks.last_row is 'Highest row number so far: row numbers increase from chunk to chunk.';
+comment on table public.submission_chunks is
+    'Up to 1,000 records of a submission: [{"id": row, "data": {…}}]. Immutable.';
+comment on column public.submission_chunks.last_row is
+    'Highest row number so far: row numbers increase from chunk to chunk.';
 
 create index submission_chunks_org_id_company_id_idx on public.submission_chunks (org_id, company_id, submission_id);
 
@@ -31,7 +33,7 @@ with check (
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
 );
 
--- No update or delete grant: chunks are immutable, and history.
+-- No update or delete grant: chunks are immutable history.
 grant select, insert (submission_id, chunk_index, records) on public.submission_chunks to authenticated;
 
 create function private.fill_submission_chunk() returns trigger
@@ -76,7 +78,9 @@ begin
 end;
 $$;
 comment on function private.fill_submission_chunk is
-    'Trigger: checks a new chunk and fills in what it counts. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, conflict (not the next chunk), 413 chunk_too_large, 422 invalid_records.';
+    'Trigger: checks a new chunk, and sets its tenant and counts. '
+    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, conflict (not the next chunk), 413 '
+    'chunk_too_large, 422 invalid_records.';
 
 create trigger submission_chunks_fill before insert on public.submission_chunks
 for each row execute function private.fill_submission_chunk();
@@ -84,7 +88,7 @@ for each row execute function private.fill_submission_chunk();
 create trigger submission_chunks_immutable before update on public.submission_chunks
 for each row execute function private.refuse_change();
 
--- Definer: counts are kept by the database, so nobody is granted to write them.
+-- Definer: only the database counts, so no role may write the counts.
 create function private.count_submission_chunk() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin

@@ -1,7 +1,6 @@
--- Step results: what each step of a run did, in chunks, with a ledger that must balance.
+-- Step results: status, input, counts, error and times of each step of a run.
 --
--- records_in + records_added = records_out + records_rejected + records_dropped, counted from the ids that were
--- written: for every record of an input chunk, the output chunk says where it went.
+-- The counts are the ledger, which must balance: see …_ledger.sql.
 
 create type public.step_result_status as enum ('pending', 'running', 'succeeded', 'failed', 'cancelled', 'skipped');
 comment on type public.step_result_status is 'pending → running → succeeded | failed | cancelled; pending → skipped.';
@@ -44,7 +43,7 @@ create table public.step_results (
     unique (org_id, company_id, id),
     foreign key (org_id, company_id, pipeline_run_id)
         references public.pipeline_runs (org_id, company_id, id) on delete cascade,
-    -- All three point into the same submission, and go with it.
+    -- All three refer to step results of the same submission, and are deleted with it.
     foreign key (org_id, company_id, input_step_result_id)
         references public.step_results (org_id, company_id, id) on delete cascade,
     foreign key (org_id, company_id, reused_from)
@@ -57,20 +56,31 @@ create table public.step_results (
     check (reused_from is null or status = 'succeeded')
 );
 comment on table public.step_results is 'Status, ledger, error and timing of one step in one run.';
-comment on column public.step_results.chunk_count is 'Chunks that the step will have written when it is done: one for each of the submission.';
-comment on column public.step_results.input_step_result_id is 'Whose output chunks are the step''s input, set when it starts; null: the submission''s chunks.';
-comment on column public.step_results.reused_from is 'The step result of an earlier run that did the step: its chunks stand for this one''s own.';
-comment on column public.step_results.resumed_from is 'The step result of an earlier run that had begun the step: this one keeps its input, and begins with a copy of its chunks.';
-comment on column public.step_results.delivery_key is 'What deliveries of the step name themselves by. Retries of the run have the same.';
-comment on column public.step_results.reading_ms is 'Waited for chunks to arrive, as the worker measured that ended the step; null when none did.';
-comment on column public.step_results.processing_ms is 'Spent in the step itself, measured likewise.';
-comment on column public.step_results.writing_ms is 'Waited for written chunks to be acknowledged, measured likewise.';
+comment on column public.step_results.chunk_count is
+    'Chunks that the step has to write: one for each of the submission.';
+comment on column public.step_results.input_step_result_id is
+    'The step result whose output is this one''s input, set when the step starts; null: the submission''s chunks.';
+comment on column public.step_results.reused_from is
+    'The step result of an earlier run that finished the step: its chunks count as this one''s.';
+comment on column public.step_results.resumed_from is
+    'The step result of an earlier run that began the step: this one keeps its input, and starts with a copy of its '
+    'chunks.';
+comment on column public.step_results.delivery_key is
+    'Identifies the deliveries of the step. Retries of the run keep it.';
+comment on column public.step_results.reading_ms is
+    'Time spent waiting for chunks, measured by the worker that ended the step; null if none did.';
+comment on column public.step_results.processing_ms is 'Time spent in the step itself, measured likewise.';
+comment on column public.step_results.writing_ms is
+    'Time spent waiting for writes to be acknowledged, measured likewise.';
 comment on column public.step_results.attempt is 'How often a worker has started the step.';
 
 create index step_results_org_id_company_id_idx on public.step_results (org_id, company_id, pipeline_run_id);
-create index step_results_input_idx on public.step_results (org_id, company_id, input_step_result_id) where input_step_result_id is not null;
-create index step_results_reused_from_idx on public.step_results (org_id, company_id, reused_from) where reused_from is not null;
-create index step_results_resumed_from_idx on public.step_results (org_id, company_id, resumed_from) where resumed_from is not null;
+create index step_results_input_idx on public.step_results (org_id, company_id, input_step_result_id)
+where input_step_result_id is not null;
+create index step_results_reused_from_idx on public.step_results (org_id, company_id, reused_from)
+where reused_from is not null;
+create index step_results_resumed_from_idx on public.step_results (org_id, company_id, resumed_from)
+where resumed_from is not null;
 
 alter table public.step_results enable row level security;
 
@@ -87,20 +97,21 @@ create function private.share_done(p_step_result public.step_results) returns nu
 language sql immutable set search_path = '' as $$
     select case
         when p_step_result.status = 'succeeded' then 1
-        -- The run has gone on without it: nothing of it is left to do.
+        -- The run has gone on without it.
         when p_step_result.skip_reason = 'condition' then 1
         when p_step_result.status = 'failed' and p_step_result.continue_on_error then 1
-        -- Cut off and not rounded: 1 is said of what is done.
+        -- Truncated, not rounded: only a finished step is 1.
         else trunc(p_step_result.chunks_written::numeric / greatest(p_step_result.chunk_count, 1), 4)
     end;
 $$;
-comment on function private.share_done is 'How much of a step is done, 0 to 1, by its chunks; what the run passes over is done.';
+comment on function private.share_done is
+    'The share of a step that is done, 0 to 1, by its chunks. A step that the run passes over is done.';
 grant execute on function private.share_done to authenticated;
 
 create function private.step_result_json(p_step_result public.step_results) returns jsonb
 language plpgsql stable set search_path = '' as $$
 declare
-    -- So far, while it runs. By the clock: in one transaction now() stands still.
+    -- Up to now while it runs. By the clock: now() stands still within a transaction.
     v_seconds numeric := extract(epoch from coalesce(p_step_result.finished_at, clock_timestamp()) - p_step_result.started_at);
 begin
     return to_jsonb(p_step_result) - '{org_id,company_id}'::text[] || jsonb_build_object(
@@ -111,7 +122,7 @@ begin
 end;
 $$;
 comment on function private.step_result_json is
-    'Step result as clients and tasks see it, with how much is done, how long it took and how many records it took in a second, so far.';
+    'A step result as clients and tasks see it, with progress, duration and records per second.';
 grant execute on function private.step_result_json to authenticated;
 
 create function private.input_step_result_id(p_step_result public.step_results) returns uuid
@@ -131,5 +142,6 @@ language sql stable set search_path = '' as $$
     end;
 $$;
 comment on function private.input_step_result_id is
-    'Whose chunks a step that starts now takes: those of the nearest step before it that succeeded, null for the submission''s. A step that an earlier run had begun keeps its input, or it would mix two.';
+    'The step result whose chunks a step takes if it starts now: the nearest one before it that succeeded, null for '
+    'the submission. A step that an earlier run began keeps its input, so that its chunks do not mix two.';
 grant execute on function private.input_step_result_id to authenticated;

@@ -21,10 +21,13 @@ create table public.step_result_chunks (
         references public.step_results (org_id, company_id, id) on delete cascade,
     check (records_in + records_added = records_out + records_rejected + records_dropped)
 );
-comment on table public.step_result_chunks is 'What a step made of one input chunk: records [{"id", "data"}] and dropped [{"id", "reason", "message", "details"}]. Immutable.';
+comment on table public.step_result_chunks is
+    'What a step made of one input chunk: records [{"id", "data"}] and dropped [{"id", "reason", "message", '
+    '"details"}]. Immutable.';
 comment on column public.step_result_chunks.fields is 'Field names that occur in the records, sorted.';
 
-create index step_result_chunks_org_id_company_id_idx on public.step_result_chunks (org_id, company_id, step_result_id);
+create index step_result_chunks_org_id_company_id_idx
+on public.step_result_chunks (org_id, company_id, step_result_id);
 
 alter table public.step_result_chunks enable row level security;
 

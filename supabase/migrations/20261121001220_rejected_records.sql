@@ -18,11 +18,15 @@ create table public.rejected_records (
     foreign key (org_id, company_id, step_result_id)
         references public.step_results (org_id, company_id, id) on delete cascade
 );
-comment on table public.rejected_records is 'A record that was refused, with a machine-readable reason: by a step, or at ingestion (step_result_id is null). Immutable.';
+comment on table public.rejected_records is
+    'A record that a step or ingestion (step_result_id is null) refused, with a machine-readable reason. Immutable.';
 comment on column public.rejected_records.data is 'The record as it came in; null when it could not be read.';
 
-create unique index rejected_records_submission_record_idx on public.rejected_records (submission_id, record_id) where step_result_id is null;
-create unique index rejected_records_step_result_record_idx on public.rejected_records (step_result_id, chunk_index, record_id) where step_result_id is not null;
+create unique index rejected_records_submission_record_idx on public.rejected_records (submission_id, record_id)
+where step_result_id is null;
+create unique index rejected_records_step_result_record_idx
+on public.rejected_records (step_result_id, chunk_index, record_id)
+where step_result_id is not null;
 create index rejected_records_submission_idx on public.rejected_records (org_id, company_id, submission_id, id);
 create index rejected_records_step_result_idx on public.rejected_records (org_id, company_id, step_result_id, id);
 
@@ -33,7 +37,7 @@ using (
     org_id = (select private.caller_org_id())
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
 );
--- Clients report what they refused at ingestion, while the submission takes records.
+-- Clients report the rows that they refused at ingestion, while the submission takes records.
 create policy rejected_records_insert_ingestion on public.rejected_records for insert to authenticated
 with check (
     org_id = (select private.caller_org_id())
@@ -63,7 +67,8 @@ begin
 end;
 $$;
 comment on function private.fill_rejected_record is
-    'Trigger: ingestion rejects come while the submission is receiving, a step''s rejects before their chunk. Raises 404 submission_not_found, 409 submission_not_receiving, immutable.';
+    'Trigger: ingestion rejects records while the submission is receiving, a step before it writes their chunk. '
+    'Raises 404 submission_not_found, 409 submission_not_receiving, immutable.';
 
 create trigger rejected_records_fill before insert on public.rejected_records
 for each row execute function private.fill_rejected_record();
@@ -71,7 +76,7 @@ for each row execute function private.fill_rejected_record();
 create trigger rejected_records_immutable before update on public.rejected_records
 for each row execute function private.refuse_change();
 
--- Definer: counts are kept by the database, so nobody is granted to write them.
+-- Definer: only the database counts, so no role may write the counts.
 create function private.count_rejected_records() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin

@@ -12,7 +12,10 @@ begin
     from public.step_results sr
     join public.pipeline_runs r on r.id = sr.pipeline_run_id
     cross join lateral (
-        select case when sr.started_at is null then private.input_step_result_id(sr) else sr.input_step_result_id end as step_result_id
+        select case
+            when sr.started_at is null then private.input_step_result_id(sr)
+            else sr.input_step_result_id
+        end as step_result_id
     ) taken
     left join public.submission_chunks submitted
         on taken.step_result_id is null
@@ -32,7 +35,9 @@ begin
 end;
 $$;
 comment on function private.input_chunk is
-    'Records of the input chunk of a step whose turn it is, or was: the output of the nearest step before it that succeeded, or the submission''s chunk. Raises 404 chunk_not_found.';
+    'Records of an input chunk of a step, once the steps before it have ended: the output of the nearest one that '
+    'succeeded, or the submission''s chunk. '
+    'Raises 404 chunk_not_found.';
 grant execute on function private.input_chunk to authenticated;
 
 create function private.fill_step_result_chunk() returns trigger
@@ -80,7 +85,8 @@ begin
 
     if v_ledger.missing <> '{}' or v_ledger.repeated <> '{}' or v_ledger.strange <> '{}' then
         perform private.raise_error(422, 'ledger_unbalanced',
-            'Every input record must end in exactly one of records, rejected and dropped; a new record must be named after its parent.',
+            'Every input record must end in exactly one of records, rejected and dropped; '
+            'a new record must be named after its parent.',
             jsonb_build_object('missing', v_ledger.missing, 'repeated', v_ledger.repeated, 'strange', v_ledger.strange));
     end if;
     new.records_in := v_ledger.records_in;
@@ -95,7 +101,8 @@ begin
 end;
 $$;
 comment on function private.fill_step_result_chunk is
-    'Trigger: counts the ledger of a chunk from the ids, and refuses one that loses, repeats or invents a record. Raises 404 chunk_not_found, 409 invalid_transition, 422 invalid_records, ledger_unbalanced.';
+    'Trigger: counts the ledger of a chunk from the ids, and refuses one that loses, repeats or invents a record. '
+    'Raises 404 chunk_not_found, 409 invalid_transition, 422 invalid_records, ledger_unbalanced.';
 
 create trigger step_result_chunks_fill before insert on public.step_result_chunks
 for each row execute function private.fill_step_result_chunk();
@@ -114,7 +121,7 @@ begin
     return null;
 end;
 $$;
-comment on function private.count_step_result_chunk is 'Trigger: keeps the step''s counts moving while it runs.';
+comment on function private.count_step_result_chunk is 'Trigger: adds a chunk to the counts of its step.';
 
 create trigger step_result_chunks_count after insert on public.step_result_chunks
 for each row execute function private.count_step_result_chunk();

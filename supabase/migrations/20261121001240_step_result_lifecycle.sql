@@ -1,10 +1,10 @@
--- The life of a step result: created with its run, moved by the worker, ended with its run at the latest.
+-- The life of a step result: created with its run, moved by the worker, ended at the latest with its run.
 
 create function private.copy_step_results(p_from_run_id uuid, p_to_run_id uuid) returns void
 language sql volatile set search_path = '' as $$
     insert into public.step_results (
-        org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error, delivery_key,
-        status, skip_reason, input_step_result_id, reused_from, resumed_from,
+        org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error,
+        delivery_key, status, skip_reason, input_step_result_id, reused_from, resumed_from,
         chunks_written, records_in, records_added, records_out, records_rejected, records_dropped,
         reading_ms, processing_ms, writing_ms, started_at, finished_at
     )
@@ -30,7 +30,8 @@ language sql volatile set search_path = '' as $$
     where sr.pipeline_run_id = p_from_run_id;
 $$;
 comment on function private.copy_step_results is
-    'The step results of a retry: what had succeeded has, by reference, and what its condition had skipped stays skipped; the rest is pending, and goes on from what was begun.';
+    'Creates the step results of a retry: those that succeeded are reused by reference, those that their condition '
+    'skipped stay skipped, the others are pending and resume what was begun.';
 
 -- Definer: creating a run creates its step results, and no client may write those.
 create function private.create_step_results() returns trigger
@@ -41,7 +42,8 @@ begin
         return null;
     end if;
     insert into public.step_results (
-        id, org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error, delivery_key
+        id, org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count,
+        continue_on_error, delivery_key
     )
     select named.id, new.org_id, new.company_id, new.id, (s ->> 'position')::int, s ->> 'slug', s ->> 'version',
         (s ->> 'execution_mode')::public.execution_mode, new.chunk_count, (s ->> 'continue_on_error')::boolean,
@@ -53,7 +55,7 @@ begin
 end;
 $$;
 comment on function private.create_step_results is
-    'Trigger: one pending step result for each step of the snapshot; those of a retry as private.copy_step_results makes them.';
+    'Trigger: creates a pending step result for each step of the snapshot; for a retry see private.copy_step_results.';
 
 create trigger pipeline_runs_create_step_results after insert on public.pipeline_runs
 for each row execute function private.create_step_results();
@@ -73,7 +75,7 @@ language sql stable set search_path = '' as $$
     where sr.pipeline_run_id = p_pipeline_run_id;
 $$;
 comment on function private.success_of_run is
-    'How a run whose steps are as they are now succeeds: succeeded, succeeded_with_errors, or null when it does not.';
+    'The success that the steps of a run allow now: succeeded, succeeded_with_errors, or null for none.';
 
 -- Definer: ending a run ends its steps, and no client may write those.
 create function private.settle_step_results() returns trigger
@@ -82,7 +84,8 @@ begin
     if new.status in ('succeeded', 'succeeded_with_errors') then
         if new.status is distinct from private.success_of_run(new.id) then
             perform private.raise_error(409, 'invalid_transition',
-                'A run succeeds only when each of its steps has, was skipped by its condition, or may fail; and it succeeds with errors when one did.');
+                'A run succeeds only when each step has succeeded, was skipped by its condition, or failed with '
+                'continue_on_error; it succeeds with errors when one has failed.');
         end if;
         return null;
     end if;
@@ -98,25 +101,31 @@ begin
 end;
 $$;
 comment on function private.settle_step_results is
-    'Trigger, fail-fast and cancellation: when a run ends otherwise than well, what has not started is skipped and what was running shares its fate. Raises 409 invalid_transition for a success with unfinished steps.';
+    'Trigger: when a run fails or is cancelled, its pending steps are skipped, and its running step fails or is '
+    'cancelled with it. '
+    'Raises 409 invalid_transition for a success that the steps do not allow.';
 
 create trigger pipeline_runs_settle_step_results after update of status on public.pipeline_runs
-for each row when (new.status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled') and old.status is distinct from new.status)
+for each row when (
+    new.status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled') and old.status is distinct from new.status
+)
 execute function private.settle_step_results();
 
 create function private.guard_step_result() returns trigger
 language plpgsql set search_path = '' as $$
 declare
     v_mutable constant text[] :=
-        '{status,skip_reason,input_step_result_id,attempt,chunks_written,records_in,records_added,records_out,records_rejected,records_dropped,error,reading_ms,processing_ms,writing_ms,started_at,finished_at}';
+        '{status,skip_reason,input_step_result_id,attempt,chunks_written,records_in,records_added,records_out,'
+        'records_rejected,records_dropped,error,reading_ms,processing_ms,writing_ms,started_at,finished_at}';
     v_written record;
 begin
     if (to_jsonb(new) - v_mutable) is distinct from (to_jsonb(old) - v_mutable) or old.finished_at is not null then
-        perform private.raise_error(409, 'immutable', 'A finished step result, and what any step result belongs to, cannot be changed.');
+        perform private.raise_error(409, 'immutable',
+            'A finished step result cannot be changed, nor what a step result belongs to.');
     end if;
     if new.status is not distinct from old.status then
         if (new.skip_reason, new.input_step_result_id) is distinct from (old.skip_reason, old.input_step_result_id) then
-            perform private.raise_error(409, 'immutable', 'What a step works on is set when it starts.');
+            perform private.raise_error(409, 'immutable', 'The input of a step is set when it starts.');
         end if;
         return new;
     end if;
@@ -124,24 +133,27 @@ begin
         (old.status = 'pending' and new.status in ('running', 'skipped'))
         or (old.status = 'running' and new.status in ('succeeded', 'failed', 'cancelled'))
     ) then
-        perform private.raise_error(409, 'invalid_transition', format('A step result cannot go from %s to %s.', old.status, new.status));
+        perform private.raise_error(409, 'invalid_transition',
+            format('A step result cannot go from %s to %s.', old.status, new.status));
     end if;
     if new.status = 'running' then
         new.started_at := now();
         new.input_step_result_id := private.input_step_result_id(new);
         return new;
     end if;
-    -- Whoever ends the run may have begun before the step, and have waited for it.
+    -- The transaction that ends the run may have begun before the step started.
     new.finished_at := greatest(now(), new.started_at);
     if new.status = 'succeeded' then
         select count(*) as chunks, coalesce(sum(c.records_in), 0) as records_in,
             coalesce(sum(c.records_added), 0) as records_added, coalesce(sum(c.records_out), 0) as records_out,
-            coalesce(sum(c.records_rejected), 0) as records_rejected, coalesce(sum(c.records_dropped), 0) as records_dropped
+            coalesce(sum(c.records_rejected), 0) as records_rejected,
+            coalesce(sum(c.records_dropped), 0) as records_dropped
         into v_written
         from public.step_result_chunks c
         where c.step_result_id = new.id;
         if v_written.chunks <> new.chunk_count then
-            perform private.raise_error(409, 'step_incomplete', format('%s of %s chunks are written.', v_written.chunks, new.chunk_count));
+            perform private.raise_error(409, 'step_incomplete',
+                format('%s of %s chunks are written.', v_written.chunks, new.chunk_count));
         end if;
         new.chunks_written := v_written.chunks;
         new.records_in := v_written.records_in;
@@ -154,7 +166,9 @@ begin
 end;
 $$;
 comment on function private.guard_step_result is
-    'Trigger: transitions as in step_result_status, terminal states final, the input set at the start, and success only with every chunk written and the ledger counted from them. Raises 409 immutable, invalid_transition, step_incomplete.';
+    'Trigger: transitions are those of step_result_status, terminal states are final, the input is set at the start, '
+    'and success needs every chunk; the ledger is counted from them. '
+    'Raises 409 immutable, invalid_transition, step_incomplete.';
 
 create trigger step_results_guard before update on public.step_results
 for each row execute function private.guard_step_result();

@@ -1,7 +1,7 @@
--- How chunks are stored. They are written once, read a few times and hold up to 8 MB of JSON.
+-- How chunks are stored: written once, read a few times, up to 8 MB of JSON each.
 --
--- pglz, which Postgres compresses with unless told otherwise, takes longer than all else that a write does together: 50 ms for a
--- chunk of 1 MB. lz4 takes a few. A server that was built without it (that of the local stack) stores them as they are.
+-- By default Postgres compresses with pglz, which takes longer than the rest of a write: 50 ms for a chunk of 1 MB. lz4
+-- takes a few ms. A server that is built without lz4, such as the local stack's, stores chunks uncompressed.
 do $$
 declare
     v_has_lz4 constant boolean := exists (

@@ -1,8 +1,8 @@
--- History stays whole: chunks, runs, results and rejected records go with their submission, never apart from it.
+-- History stays whole: chunks, runs, results and rejected records are deleted only with their submission.
 --
--- What remained would still say that they were there: the counts of a submission, the ledger of a step, the status of a run.
+-- Otherwise the counts of a submission, the ledger of a step or the status of a run would tell of rows that are gone.
 
--- Definer: whoever deletes may not see the row that this belonged to; nobody is refused for that.
+-- Definer: it finds the parent row even if the deleting role cannot see it.
 create function private.refuse_partial_deletion() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -17,13 +17,15 @@ begin
             v_is_partial := exists (select from old_rows o join public.step_results sr on sr.id = o.step_result_id);
     end case;
     if v_is_partial then
-        perform private.raise_error(409, 'immutable', format('Rows of %s are history and go only with their submission.', tg_table_name));
+        perform private.raise_error(409, 'immutable',
+            format('Rows of %s are history and are deleted only with their submission.', tg_table_name));
     end if;
     return null;
 end;
 $$;
 comment on function private.refuse_partial_deletion is
-    'Trigger: refuses a deletion that leaves the submission, run or step result in place, whoever makes it. Raises 409 immutable.';
+    'Trigger: refuses to delete rows whose submission, run or step result remains. '
+    'Raises 409 immutable.';
 
 create trigger submission_chunks_keep_whole after delete on public.submission_chunks
 referencing old table as old_rows for each statement execute function private.refuse_partial_deletion();
@@ -36,7 +38,7 @@ referencing old table as old_rows for each statement execute function private.re
 create trigger rejected_records_keep_whole after delete on public.rejected_records
 referencing old table as old_rows for each statement execute function private.refuse_partial_deletion();
 
--- Truncating fires no trigger of a row, so it would pass by these and by the audit log.
+-- Truncating fires no row trigger, so it would bypass these and the audit log.
 create trigger submissions_never_truncated before truncate on public.submissions
 for each statement execute function private.refuse_change();
 create trigger submission_chunks_never_truncated before truncate on public.submission_chunks

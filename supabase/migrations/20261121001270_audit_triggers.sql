@@ -1,9 +1,9 @@
--- What is audited: orgs, companies, users, invitations, API tokens, secrets, blueprints with their steps, submissions and runs.
+-- Audit triggers on orgs, companies, users, invitations, API tokens, secrets, blueprints, submissions and runs.
 --
--- What moves many times a minute and says nothing of anybody's doing stays out (leases, heartbeats, counters), and so does
--- what nobody may read (hashes of tokens, values of secrets).
+-- They leave out what changes many times a minute without anybody's decision (leases, heartbeats, counters), and what
+-- nobody may read (token hashes, values of secrets).
 
--- Definer: nobody is granted to write the log.
+-- Definer: no role may write the log.
 create function private.audit_change() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
@@ -16,7 +16,7 @@ declare
     v_after jsonb;
     v_request_id text := private.request_id();
 begin
-    -- A snapshot is not even turned to jsonb: it can be large, and never changes.
+    -- A snapshot can be large and never changes, so it is not even turned into jsonb.
     if tg_op <> 'INSERT' then
         if tg_table_name = 'pipeline_runs' then
             old.blueprint_snapshot := null;
@@ -37,13 +37,15 @@ begin
         if v_new = v_old then
             return null;
         end if;
-        select coalesce(jsonb_object_agg(o.key, o.value), '{}'), coalesce(jsonb_object_agg(o.key, v_after -> o.key), '{}')
+        select coalesce(jsonb_object_agg(o.key, o.value), '{}'),
+            coalesce(jsonb_object_agg(o.key, v_after -> o.key), '{}')
         into v_before, v_after
         from jsonb_each(v_before) o
         where o.value is distinct from v_after -> o.key;
     end if;
 
-    -- A worker acts for whoever created the run, also before it knows that (the claim) and beside the run that it works on.
+    -- A worker acts for the request that created the run, even if its own headers name none yet (the claim) or another
+    -- run's.
     if tg_table_name = 'pipeline_runs' and current_setting('role') = 'service_role' then
         v_request_id := v_row ->> 'request_id';
     end if;
@@ -62,9 +64,10 @@ begin
 end;
 $$;
 comment on function private.audit_change is
-    'Trigger: an audit entry for a changed row. Its first argument names columns that are left out, and whose change alone is no entry; the second those whose change is one, but whose value is never shown.';
+    'Trigger: writes an audit entry for a changed row. Columns in the first argument are left out, and their change '
+    'alone makes no entry. A change of a column in the second argument makes one, without its value.';
 
--- Definer: as audit_change.
+-- Definer: no role may write the log.
 create function private.audit_blueprint_steps() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
@@ -85,7 +88,7 @@ begin
             group by o.org_id, o.blueprint_id
         ) s;
     else
-        -- By blueprint, not by step: an update may move a step, and then its key is another one.
+        -- By blueprint, not by step: an update may change a step's position, which is its key.
         perform private.write_audit(s.org_id, null, 'updated', 'blueprint_steps', s.blueprint_id::text, s.before, s.after)
         from (
             select r.org_id, r.blueprint_id,
@@ -106,7 +109,8 @@ begin
 end;
 $$;
 comment on function private.audit_blueprint_steps is
-    'Trigger: one audit entry for the steps of a blueprint that a statement wrote, as arrays, so that an edit of fifty steps is two entries.';
+    'Trigger: writes one audit entry for the steps of a blueprint that a statement changed, as arrays, so that an edit '
+    'of fifty steps makes two entries.';
 
 create trigger orgs_audit after insert or update or delete on public.orgs
 for each row execute function private.audit_change('{}');
@@ -126,7 +130,7 @@ for each row execute function private.audit_change('{last_used_at}', '{token_has
 create trigger secrets_audit after insert or update or delete on public.secrets
 for each row execute function private.audit_change('{}', '{value}');
 
--- Conditions on old and new cost no call: a change of fifty steps touches its blueprint a hundred times.
+-- The conditions save calls: a change of fifty steps touches its blueprint a hundred times.
 create trigger blueprints_audit after insert or delete on public.blueprints
 for each row execute function private.audit_change('{version_xact,updated_at}');
 create trigger blueprints_audit_update after update on public.blueprints
@@ -143,19 +147,25 @@ create trigger blueprint_steps_audit_delete after delete on public.blueprint_ste
 referencing old table as old_rows
 for each statement execute function private.audit_blueprint_steps();
 
--- Counts move with every chunk; the names of the fields came with the records.
+-- Counts change with every chunk; the names of the fields came with the records.
 create trigger submissions_audit after insert or delete on public.submissions
 for each row execute function private.audit_change('{fields,record_count,rejected_count,chunk_count}');
 create trigger submissions_audit_update after update on public.submissions
 for each row when ((old.status, old.name) is distinct from (new.status, new.name))
 execute function private.audit_change('{fields,record_count,rejected_count,chunk_count}');
 
--- Leases move with every heartbeat and every write of the worker, and the rest while a run waits its turn and its start.
+-- Leases change with every heartbeat and write of the worker, the rest while a run waits for admission and its start.
 create trigger pipeline_runs_audit after insert or delete on public.pipeline_runs
-for each row execute function private.audit_change('{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}');
+for each row execute function private.audit_change(
+    '{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,'
+    'admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}'
+);
 create trigger pipeline_runs_audit_update after update on public.pipeline_runs
 for each row when (
     (old.status, old.error, old.trigger_run_id, old.restart_count)
     is distinct from (new.status, new.error, new.trigger_run_id, new.restart_count)
 )
-execute function private.audit_change('{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}');
+execute function private.audit_change(
+    '{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,'
+    'admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}'
+);

@@ -1,6 +1,6 @@
 -- Pipeline runs as clients see them: with the steps that failed, and why.
 --
--- Views, since security invoker functions cannot read whole rows of a table whose claim_id is not granted.
+-- Views, because RPCs run as the caller, who has no grant on claim_id and so cannot read whole rows.
 
 create function private.failed_step_json(p_step_result public.step_results) returns jsonb
 language sql immutable set search_path = '' as $$
@@ -24,11 +24,12 @@ select
         )
     end as failed_steps,
     r.retry_of, r.record_count, r.chunk_count, r.admitted_at is not null as admitted,
-    r.dispatched_at is not null as dispatched, r.trigger_run_id, r.trace_id, r.request_id, r.created_by, r.created_at, r.admitted_at, r.dispatched_at,
-    r.started_at, r.finished_at, r.blueprint_snapshot
+    r.dispatched_at is not null as dispatched, r.trigger_run_id, r.trace_id, r.request_id, r.created_by, r.created_at,
+    r.admitted_at, r.dispatched_at, r.started_at, r.finished_at, r.blueprint_snapshot
 from public.pipeline_runs r;
 comment on view private.pipeline_runs_with_snapshot is
-    'Runs as clients see one of them, with the snapshot, under the caller''s policies. failed_steps: [{position, slug, code, message}]; a run that cannot have any is not looked at.';
+    'One run as clients see it, with its snapshot, under the caller''s policies. failed_steps is [{position, slug, '
+    'code, message}], looked up only for a run that can have any.';
 grant select on private.pipeline_runs_with_snapshot to authenticated;
 
 create view private.pipeline_runs_readable with (security_invoker = true) as
@@ -38,11 +39,12 @@ select
     r.created_by, r.created_at, r.admitted_at, r.dispatched_at, r.started_at, r.finished_at
 from private.pipeline_runs_with_snapshot r;
 comment on view private.pipeline_runs_readable is
-    'Runs as lists read them, without the snapshot, under the caller''s policies. private.with_failed_steps adds failed_steps.';
+    'Runs as lists read them, without the snapshot, under the caller''s policies. private.with_failed_steps adds '
+    'failed_steps.';
 grant select on private.pipeline_runs_readable to authenticated;
 
--- A statement of its own and not a subquery of the view: a list then plans under the policies of one table, and asks
--- those of the other once, if at all.
+-- A separate statement, not a subquery of the view: a list is then planned under the policies of one table, and asks
+-- those of the other at most once.
 create function private.with_failed_steps(p_page jsonb) returns jsonb
 language plpgsql stable set search_path = '' as $$
 declare
@@ -54,7 +56,7 @@ declare
     v_failed jsonb := '{}';
 begin
     if v_ids <> '{}' then
-        -- Run by run, or the planner takes the org's steps for few and reads them all.
+        -- Run by run: in one join the planner takes an org's steps for few and reads them all.
         select jsonb_object_agg(v.id, failed.steps) into v_failed
         from unnest(v_ids) v (id)
         cross join lateral (
@@ -64,11 +66,13 @@ begin
         ) failed;
     end if;
     return jsonb_set(p_page, '{items}', coalesce((
-        select jsonb_agg(i.item || jsonb_build_object('failed_steps', coalesce(v_failed -> (i.item ->> 'id'), '[]')) order by i.place)
+        select jsonb_agg(
+            i.item || jsonb_build_object('failed_steps', coalesce(v_failed -> (i.item ->> 'id'), '[]')) order by i.place
+        )
         from jsonb_array_elements(p_page -> 'items') with ordinality i (item, place)
     ), '[]'));
 end;
 $$;
 comment on function private.with_failed_steps is
-    'A page of runs, each with its failed_steps as the caller''s policies show them; a run that cannot have any is not looked at.';
+    'Adds failed_steps to the runs of a page, under the caller''s policies. Looks only at runs that can have any.';
 grant execute on function private.with_failed_steps to authenticated;

@@ -1,4 +1,4 @@
--- What clients call about pipeline runs and their steps: list, get, create, mark as dispatched, cancel.
+-- RPCs of pipeline runs and step results: list, get, create, mark as dispatched, cancel.
 
 create function public.list_pipeline_runs(
     p_company_id uuid default null,
@@ -8,7 +8,7 @@ create function public.list_pipeline_runs(
     p_cursor text default null
 ) returns jsonb
 language plpgsql stable set search_path = ''
--- Which index serves the list depends on what it is filtered by.
+-- Planned for the given filters: they decide which index serves.
 set plan_cache_mode = force_custom_plan
 as $$
 declare
@@ -21,7 +21,7 @@ begin
         array(
             select jsonb_build_object('key', jsonb_build_array(r.created_at, r.id), 'item', to_jsonb(r))
             from private.pipeline_runs_readable r
-            -- The policy says so as well, but too late for the planner to choose the index by it.
+            -- The policy says this too, but the planner could not choose the index by it.
             where r.org_id = v_caller.org_id
                 and (v_company_id is null or r.company_id = v_company_id)
                 and (p_submission_id is null or r.submission_id = p_submission_id)
@@ -35,7 +35,8 @@ begin
 end;
 $$;
 comment on function public.list_pipeline_runs is
-    'Runs that the caller can see, newest first, without steps. Any caller. Raises 422 invalid_request, invalid_cursor.';
+    'Runs that the caller can see, newest first, without steps. Any caller. '
+    'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_pipeline_runs to authenticated;
 
 create function public.get_pipeline_run(p_pipeline_run_id uuid) returns jsonb
@@ -66,7 +67,10 @@ begin
     return v_run;
 end;
 $$;
-comment on function public.get_pipeline_run is 'One run with its snapshot, its step results, and how much of it is done, 0 to 1: each step counts alike. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
+comment on function public.get_pipeline_run is
+    'One run with its snapshot, its step results and its progress (0 to 1, the mean of its steps). Any caller who can '
+    'see its company. '
+    'Raises 404 pipeline_run_not_found.';
 grant execute on function public.get_pipeline_run to authenticated;
 
 create function public.create_pipeline_run(
@@ -89,7 +93,10 @@ begin
 end;
 $$;
 comment on function public.create_pipeline_run is
-    'Creates a queued run of a received submission, with a fresh snapshot; it is to be started if it is admitted. Any caller who can see the company. Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
+    'Creates a queued run of a received submission, with a fresh snapshot. It is to be started if it is admitted. Any '
+    'caller who can see the company. '
+    'Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a '
+    'repeat returns the same run as it is now.';
 grant execute on function public.create_pipeline_run to authenticated;
 
 create function public.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text)
@@ -105,7 +112,8 @@ begin
 end;
 $$;
 comment on function public.mark_pipeline_run_dispatched is
-    'Notes that Trigger.dev took an admitted, queued run; one that waits or has started already is left as it is. Its creator and admins. Raises 404 pipeline_run_not_found. Safe to repeat.';
+    'Notes that Trigger.dev took an admitted, queued run; leaves any other run as it is. Its creator and admins. '
+    'Raises 404 pipeline_run_not_found. Safe to repeat.';
 grant execute on function public.mark_pipeline_run_dispatched to authenticated;
 
 create function public.cancel_pipeline_run(p_pipeline_run_id uuid) returns jsonb
@@ -129,7 +137,8 @@ begin
 end;
 $$;
 comment on function public.cancel_pipeline_run is
-    'Cancels a run: what has not started becomes skipped. Its creator and admins. Raises 403 forbidden, 404 pipeline_run_not_found, 409 pipeline_run_finished. Repeating it changes nothing.';
+    'Cancels a run; steps that have not started become skipped. Its creator and admins. '
+    'Raises 403 forbidden, 404 pipeline_run_not_found, 409 pipeline_run_finished. Repeating it changes nothing.';
 grant execute on function public.cancel_pipeline_run to authenticated;
 
 create function public.list_step_results(p_pipeline_run_id uuid, p_limit int default 50, p_cursor text default null)
@@ -155,7 +164,9 @@ begin
     );
 end;
 $$;
-comment on function public.list_step_results is 'Step results of a run, in order. Any caller who can see the run. Raises 404 pipeline_run_not_found, 422 invalid_request, invalid_cursor.';
+comment on function public.list_step_results is
+    'Step results of a run, in order. Any caller who can see the run. '
+    'Raises 404 pipeline_run_not_found, 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_step_results to authenticated;
 
 create function public.get_step_result(p_step_result_id uuid) returns jsonb
@@ -171,5 +182,7 @@ begin
     return private.step_result_json(v_step_result);
 end;
 $$;
-comment on function public.get_step_result is 'One step result. Any caller who can see its run. Raises 404 step_result_not_found.';
+comment on function public.get_step_result is
+    'One step result. Any caller who can see its run. '
+    'Raises 404 step_result_not_found.';
 grant execute on function public.get_step_result to authenticated;

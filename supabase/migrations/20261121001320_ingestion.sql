@@ -16,7 +16,9 @@ begin
     return jsonb_build_object('submission_id', v_submission.id, 'pipeline_run_id', v_run_id);
 end;
 $$;
-comment on function private.receive_submission is 'Closes a submission and creates its first run. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
+comment on function private.receive_submission is
+    'Closes a submission and creates its first run. '
+    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
 grant execute on function private.receive_submission to authenticated;
 
 create function private.received_submission_json(p_ids jsonb) returns jsonb
@@ -26,7 +28,8 @@ language sql stable set search_path = '' as $$
         'pipeline_run', public.get_pipeline_run((p_ids ->> 'pipeline_run_id')::uuid)
     );
 $$;
-comment on function private.received_submission_json is 'A submission and its first run as they are now, from {"submission_id", "pipeline_run_id"}.';
+comment on function private.received_submission_json is
+    'A submission and its first run as they are now, from {"submission_id", "pipeline_run_id"}.';
 grant execute on function private.received_submission_json to authenticated;
 
 create function private.insert_submission(
@@ -39,7 +42,7 @@ begin
     if not exists (select from public.companies c where c.id = p_company_id) then
         perform private.raise_error(404, 'company_not_found', 'No such company.');
     end if;
-    -- Raises when the blueprint is absent or has no steps, before anything is uploaded for it.
+    -- Raises if the blueprint is missing or has no steps, before anything is uploaded.
     perform private.snapshot_blueprint(p_blueprint_id);
     insert into public.submissions (company_id, blueprint_id, name, source, fields)
     values (p_company_id, p_blueprint_id, p_name, p_source, coalesce(p_fields, '{}'))
@@ -48,7 +51,8 @@ begin
 end;
 $$;
 comment on function private.insert_submission is
-    'A new receiving submission. Raises 404 company_not_found, blueprint_not_found, 422 invalid_request.';
+    'Creates a receiving submission. '
+    'Raises 404 company_not_found, blueprint_not_found, 422 invalid_request.';
 grant execute on function private.insert_submission to authenticated;
 
 create function private.insert_submission_chunks(p_submission_id uuid, p_records jsonb) returns void
@@ -86,7 +90,8 @@ begin
 end;
 $$;
 comment on function private.insert_submission_chunks is
-    'Numbers raw records from 1 and writes them in chunks of at most 1,000 or about 1 MB. Raises 413 record_too_large, 422 invalid_records.';
+    'Numbers raw records from 1 and writes them in chunks of at most 1,000 or about 1 MB. '
+    'Raises 413 record_too_large, 422 invalid_records.';
 grant execute on function private.insert_submission_chunks to authenticated;
 
 create function public.create_submission(
@@ -119,7 +124,11 @@ begin
 end;
 $$;
 comment on function public.create_submission is
-    'Takes up to 10,000 raw records and creates submission, chunks and the first run in one transaction. Any caller who can see the company. Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, 413 payload_too_large, record_too_large, 422 invalid_records, invalid_request. With an idempotency key a repeat returns the same submission and run as they are now.';
+    'Takes up to 10,000 raw records and creates submission, chunks and the first run in one transaction. Any caller '
+    'who can see the company. '
+    'Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, 413 payload_too_large, '
+    'record_too_large, 422 invalid_records, invalid_request. With an idempotency key a repeat returns the same '
+    'submission and run as they are now.';
 grant execute on function public.create_submission to authenticated;
 
 create function public.open_submission(
@@ -146,7 +155,7 @@ begin
                 jsonb_build_object('submission_id', v_known -> 'id', 'status', v_submission -> 'status'));
         end if;
         if v_submission ->> 'status' = 'receiving' then
-            -- The upload broke off, or is under way: the same chunks again change nothing, and the rest follows.
+            -- The upload broke off or is under way: repeated chunks change nothing, and the rest follows.
             return jsonb_build_object('submission', v_submission, 'replayed', false, 'pipeline_run', null);
         end if;
         return jsonb_build_object('submission', v_submission, 'replayed', true, 'pipeline_run', (
@@ -161,7 +170,10 @@ begin
 end;
 $$;
 comment on function public.open_submission is
-    'Begins an upload: a submission that takes chunks. Any caller who can see the company. Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, submission_receiving, 422 invalid_request. With an idempotency key a repeat resumes an upload that broke off, and returns the finished submission with its first run otherwise.';
+    'Begins an upload: a submission that takes chunks. Any caller who can see the company. '
+    'Raises 404 company_not_found, blueprint_not_found, 409 idempotency_key_reused, submission_receiving, 422 '
+    'invalid_request. With an idempotency key a repeat resumes an upload that broke off, and returns the finished '
+    'submission with its first run otherwise.';
 grant execute on function public.open_submission to authenticated;
 
 create function public.append_submission_chunk(
@@ -196,7 +208,7 @@ begin
             where r.submission_id = p_submission_id and r.step_result_id is null and r.chunk_index = p_chunk_index
         ) j;
         if (v_written, v_written_rejected) is distinct from (p_records, v_rejected) then
-            perform private.raise_error(409, 'chunk_conflict', 'Another content was written as this chunk before.');
+            perform private.raise_error(409, 'chunk_conflict', 'This chunk was written with other content before.');
         end if;
         return jsonb_build_object('chunk_index', p_chunk_index);
     end if;
@@ -209,19 +221,23 @@ begin
 end;
 $$;
 comment on function public.append_submission_chunk is
-    'Adds the next chunk of an upload, with the rows refused on the way. The submission''s creator and admins. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, chunk_conflict, conflict, 413 chunk_too_large, 422 invalid_records. Repeating the same chunk changes nothing.';
+    'Adds the next chunk of an upload, and the rows that were refused on the way. The submission''s creator and '
+    'admins. '
+    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, chunk_conflict, conflict, 413 '
+    'chunk_too_large, 422 invalid_records. Repeating the same chunk changes nothing.';
 grant execute on function public.append_submission_chunk to authenticated;
 
 create function public.finalize_submission(p_submission_id uuid, p_fields text[] default null) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
-    -- A statement of its own: a stable function does not see what its own statement writes.
+    -- Assigned first: a stable function does not see what its own statement writes.
     v_ids jsonb := private.receive_submission(p_submission_id, p_fields);
 begin
     return private.received_submission_json(v_ids);
 end;
 $$;
 comment on function public.finalize_submission is
-    'Ends an upload and creates the first run. The submission''s creator and admins. Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
+    'Ends an upload and creates the first run. The submission''s creator and admins. '
+    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
 grant execute on function public.finalize_submission to authenticated;

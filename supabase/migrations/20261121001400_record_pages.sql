@@ -1,4 +1,4 @@
--- Results: how clients read what a run and its steps made of the records.
+-- Pages of records: how the records of a run and its steps are read, at most 8 MB at a time.
 
 create type public.record_kind as enum ('input', 'output', 'rejected', 'dropped');
 comment on type public.record_kind is 'Which records of a step or run to list.';
@@ -54,7 +54,7 @@ begin
             limit v_limit + 1 - cardinality(v_entries)
         );
         v_bytes := v_bytes + octet_length(v_chunk.items::text);
-        -- Never with nothing, or the cursor would not move: the chunk that it points into may be read to its end.
+        -- Not with an empty page, or the cursor would not move: all of its chunk may have been shown before.
         v_is_cut := v_bytes > 8388608 and v_entries <> '{}';
         exit when cardinality(v_entries) > v_limit or v_is_cut;
     end loop;
@@ -62,7 +62,9 @@ begin
 end;
 $$;
 comment on function private.page_chunks is
-    'One page of the records (or dropped records) that the given positions of a run wrote, or reuse, in order; position 0 is the submission. A page ends early after the chunk with which 8 MB are read. Raises 422 invalid_request, invalid_cursor.';
+    'A page of the records (or dropped records) that the steps at these positions of a run wrote or reuse, in order; '
+    'position 0 is the submission. A page ends early with the chunk that exceeds 8 MB. '
+    'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function private.page_chunks to authenticated;
 
 create function private.page_rejected_records(
@@ -104,7 +106,9 @@ begin
 end;
 $$;
 comment on function private.page_rejected_records is
-    'One page of what the given positions of a run refused; position 0 is ingestion. A page ends early after 8 MB. Raises 422 invalid_request, invalid_cursor.';
+    'A page of the records that the steps at these positions of a run rejected; position 0 is ingestion. A page ends '
+    'early after 8 MB. '
+    'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function private.page_rejected_records to authenticated;
 
 create function private.output_position(p_pipeline_run_id uuid, p_before int default null) returns int
@@ -115,12 +119,13 @@ language sql stable set search_path = '' as $$
         and (p_before is null or sr.position < p_before);
 $$;
 comment on function private.output_position is
-    'The last step of a run (before a position) that succeeded: whose output is the run''s, or goes into the next step; 0 for the submission.';
+    'Position of the last step of a run that succeeded, before p_before if it is given; 0 for the submission. Its '
+    'output is the run''s, or the input of the step at p_before.';
 grant execute on function private.output_position to authenticated;
 
 create function private.accounting_positions(p_pipeline_run_id uuid) returns int[]
 language sql stable set search_path = '' as $$
-    -- From the step whose output is the run's back to the submission, each time to where its input came from.
+    -- From the step whose output is the run's back to the submission, from each step to its input.
     with recursive through as (
         select sr.position, sr.input_step_result_id
         from public.step_results sr
@@ -143,5 +148,7 @@ language sql stable set search_path = '' as $$
     );
 $$;
 comment on function private.accounting_positions is
-    'The steps whose rejected and dropped records a run has lost: those that its output came through, and what has come after, but for a step that failed and was gone on without. A step that a retry did anew, and whose successor had gone on without it before, has lost nothing: what went into it had passed on.';
+    'Positions of the steps whose rejected and dropped records a run has lost: those that its output passed through, '
+    'and those after it. A step that failed with continue_on_error is not among them, nor one that a retry did again '
+    'after the run had gone on without it: its input had passed on.';
 grant execute on function private.accounting_positions to authenticated;

@@ -1,4 +1,4 @@
--- What clients call to read records: those of a run, those of a step, and the names of their fields.
+-- RPCs of records: those of a run, the names of its fields, and those of a step.
 
 create function public.list_pipeline_run_records(
     p_pipeline_run_id uuid,
@@ -30,14 +30,20 @@ begin
         when 'input' then
             return private.page_chunks(p_pipeline_run_id, array[0], 'output', p_cursor, p_limit);
         when 'dropped' then
-            return private.page_chunks(p_pipeline_run_id, private.accounting_positions(p_pipeline_run_id), 'dropped', p_cursor, p_limit);
+            return private.page_chunks(
+                p_pipeline_run_id, private.accounting_positions(p_pipeline_run_id), 'dropped', p_cursor, p_limit
+            );
         else
-            return private.page_rejected_records(p_pipeline_run_id, 0 || private.accounting_positions(p_pipeline_run_id), p_cursor, p_limit);
+            return private.page_rejected_records(
+                p_pipeline_run_id, 0 || private.accounting_positions(p_pipeline_run_id), p_cursor, p_limit
+            );
     end case;
 end;
 $$;
 comment on function public.list_pipeline_run_records is
-    'Records that came in, that came out at the end, or that were rejected (ingestion included) or dropped on the way; what a step did that failed, and without which the run went on, is left out. Any caller who can see the run. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_succeeded (output), 422 invalid_request, invalid_cursor.';
+    'Records of a run: its input, its output, or those that were rejected (at ingestion too) or dropped on the way. A '
+    'step that failed while the run went on is left out. Any caller who can see the run. '
+    'Raises 404 pipeline_run_not_found, 409 pipeline_run_not_succeeded (output), 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_pipeline_run_records to authenticated;
 
 create function public.list_pipeline_run_fields(p_pipeline_run_id uuid) returns jsonb
@@ -72,7 +78,9 @@ begin
 end;
 $$;
 comment on function public.list_pipeline_run_fields is
-    'Field names of the run''s output: those of the source in its order, then the added ones by name. Any caller who can see the run. Raises 404 pipeline_run_not_found.';
+    'Field names of the run''s output: those of the source in its order, then the added ones by name. Any caller who '
+    'can see the run. '
+    'Raises 404 pipeline_run_not_found.';
 grant execute on function public.list_pipeline_run_fields to authenticated;
 
 create function public.list_step_result_records(
@@ -88,7 +96,7 @@ declare
     v_position int;
     v_input_position int;
 begin
-    -- What a step that has started took is known; of the others, what it would take now.
+    -- The input of a step that has started is known; for another, it is what the step would take now.
     select sr.pipeline_run_id, sr.position, case
             when sr.started_at is null then private.output_position(sr.pipeline_run_id, sr.position)
             else coalesce((
@@ -115,5 +123,6 @@ begin
 end;
 $$;
 comment on function public.list_step_result_records is
-    'Records that a step took, gave, rejected or dropped, as far as written. Any caller who can see the run. Raises 404 step_result_not_found, 422 invalid_request, invalid_cursor.';
+    'Records that a step has taken, given, rejected or dropped so far. Any caller who can see the run. '
+    'Raises 404 step_result_not_found, 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_step_result_records to authenticated;

@@ -1,4 +1,4 @@
--- Retries: what failed is taken up where it failed, and what was rejected is submitted once more.
+-- Retries: a run is continued where it stopped, and rejected records are submitted again.
 
 create function public.retry_pipeline_run(
     p_pipeline_run_id uuid,
@@ -27,7 +27,10 @@ begin
 end;
 $$;
 comment on function public.retry_pipeline_run is
-    'Creates a queued run that takes up a failed, cancelled or partly failed one where it stopped, on the same snapshot. Any caller who can see the company. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
+    'Creates a queued run that continues a failed, cancelled or partly failed one where it stopped, on the same '
+    'snapshot. Any caller who can see the company. '
+    'Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried, idempotency_key_reused. '
+    'With an idempotency key a repeat returns the same run as it is now.';
 grant execute on function public.retry_pipeline_run to authenticated;
 
 create function private.require_rejected_not_retried(p_pipeline_run_id uuid) returns void
@@ -48,22 +51,25 @@ begin
         perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
     end if;
     if v_status in ('queued', 'running') then
-        perform private.raise_error(409, 'pipeline_run_unfinished', format('The run is %s, and may reject more records.', v_status),
+        perform private.raise_error(409, 'pipeline_run_unfinished',
+            format('The run is %s, and may reject more records.', v_status),
             jsonb_build_object('status', v_status));
     end if;
     if v_submission_id is not null then
-        perform private.raise_error(409, 'rejected_records_retried', 'The rejected records of the run were submitted once more already.',
+        perform private.raise_error(409, 'rejected_records_retried',
+            'The rejected records of the run were submitted again already.',
             jsonb_build_object('submission_id', v_submission_id));
     end if;
     if v_retry_id is not null then
         perform private.raise_error(409, 'pipeline_run_retried',
-            'The run was retried, and what it rejected is among what that retry has rejected. Submit those.',
+            'The run was retried, and its retry has rejected these records too. Submit those of the retry.',
             jsonb_build_object('pipeline_run_id', v_retry_id));
     end if;
 end;
 $$;
 comment on function private.require_rejected_not_retried is
-    'Lets pass when the run has ended and nobody has taken up what it rejected. Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, rejected_records_retried, pipeline_run_retried.';
+    'Passes if the run has ended and its rejected records were not submitted again. '
+    'Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, rejected_records_retried, pipeline_run_retried.';
 grant execute on function private.require_rejected_not_retried to authenticated;
 
 create function private.insert_rejected_again(p_pipeline_run_id uuid, p_submission_id uuid) returns void
@@ -75,7 +81,7 @@ declare
     v_chunk_bytes int := 0;
     v_chunk_index int := 0;
 begin
-    -- A child of a fan-out is done again with the row that it came from.
+    -- A child of a fan-out is repeated with the row that it came from.
     select array_agg(distinct split_part(j.record_id, '.', 1)) into v_rows
     from public.pipeline_runs r
     join public.step_results sr on sr.pipeline_run_id = r.id
@@ -109,7 +115,8 @@ begin
 end;
 $$;
 comment on function private.insert_rejected_again is
-    'Writes the original records of what the steps of a run rejected, with their ids, as the chunks of a submission. Raises 409 no_rejected_records.';
+    'Writes the original records that the steps of a run rejected, with their ids, as chunks of a submission. '
+    'Raises 409 no_rejected_records.';
 grant execute on function private.insert_rejected_again to authenticated;
 
 create function public.retry_rejected_records(
@@ -131,7 +138,7 @@ begin
         from public.pipeline_runs r
         join public.submissions s on s.id = r.submission_id
         where r.id = p_pipeline_run_id;
-        -- Raises when the blueprint has no steps any more.
+        -- Raises if the blueprint has no steps left.
         perform private.snapshot_blueprint(v_original.blueprint_id);
         insert into public.submissions (company_id, blueprint_id, name, source, fields, retry_of_run_id)
         values (
@@ -146,5 +153,9 @@ begin
 end;
 $$;
 comment on function public.retry_rejected_records is
-    'Submits the original records that the steps of a finished run rejected once more, with their ids, on the blueprint as it is now. Any caller who can see the company. Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, pipeline_run_retried, rejected_records_retried, no_rejected_records, idempotency_key_reused, 422 invalid_request. With an idempotency key a repeat returns the same submission and run as they are now.';
+    'Submits again, with their ids, the original records that the steps of a finished run rejected, on the blueprint '
+    'as it is now. Any caller who can see the company. '
+    'Raises 404 pipeline_run_not_found, 409 pipeline_run_unfinished, pipeline_run_retried, rejected_records_retried, '
+    'no_rejected_records, idempotency_key_reused, 422 invalid_request. With an idempotency key a repeat returns the '
+    'same submission and run as they are now.';
 grant execute on function public.retry_rejected_records to authenticated;

@@ -1,8 +1,8 @@
--- What the tasks may do. service_role holds no table privilege for it: these functions are definer, so that
--- they are the whole of the service credential's reach. Whatever writes for a run checks its claim and state.
+-- What the tasks may do. service_role has no privilege on any table: the functions of schema worker are definer, and
+-- all that the service credential reaches. A function that writes for a run checks its claim and status.
 --
--- A worker owns a run through a claim, on a lease that its writes and heartbeats renew. A newer claim fences the older
--- one off: its next call is refused with claim_lost, so two workers never both write.
+-- A worker owns a run by a claim with a lease, which its writes and heartbeats renew. A newer claim fences the older
+-- one off: the older worker's next call is refused with claim_lost, so two workers never both write.
 
 create function private.lock_claimed_run(p_pipeline_run_id uuid, p_claim_id uuid) returns public.pipeline_runs
 language plpgsql volatile set search_path = '' as $$
@@ -22,17 +22,18 @@ begin
     if v_run.claim_id is distinct from p_claim_id or v_run.claim_id is null then
         perform private.raise_error(409, 'claim_lost', 'Another worker owns the run now.');
     end if;
-    -- A renewal writes the row anew, so not with each of many calls in a second.
+    -- A renewal rewrites the row, so of many calls in a second only one renews.
     if v_run.lease_expires_at < now() + interval '55 seconds' then
         update public.pipeline_runs set lease_expires_at = now() + interval '60 seconds' where id = v_run.id;
     end if;
-    -- Who the audit log names for what follows in this transaction.
+    -- The audit log names this Trigger.dev run for the rest of the transaction.
     perform set_config('private.trigger_run_id', v_run.trigger_run_id, true);
     return v_run;
 end;
 $$;
 comment on function private.lock_claimed_run is
-    'The run, locked and with 55 seconds of lease at least, if the claim still holds. Raises 404 pipeline_run_not_found, 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+    'Locks a run whose claim still holds, and leaves it a lease of at least 55 seconds. '
+    'Raises 404 pipeline_run_not_found, 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
 
 create function private.lock_claimed_step_result(p_step_result_id uuid, p_claim_id uuid)
 returns public.step_results
@@ -44,13 +45,15 @@ begin
     if not found then
         perform private.raise_error(404, 'step_result_not_found', 'No such step result.');
     end if;
-    -- The run is locked first, always, so that cancelling and writing cannot deadlock.
+    -- The run is always locked first, so that cancelling and writing cannot deadlock.
     perform private.lock_claimed_run(v_step_result.pipeline_run_id, p_claim_id);
     select sr.* into v_step_result from public.step_results sr where sr.id = p_step_result_id for no key update;
     return v_step_result;
 end;
 $$;
-comment on function private.lock_claimed_step_result is 'The step result, locked, if the claim on its run holds. Raises 404 step_result_not_found and what lock_claimed_run raises.';
+comment on function private.lock_claimed_step_result is
+    'Locks a step result if the claim on its run holds. '
+    'Raises 404 step_result_not_found and what lock_claimed_run raises.';
 
 create function private.work_of(p_run public.pipeline_runs) returns jsonb
 language sql stable set search_path = '' as $$
@@ -79,7 +82,7 @@ language sql stable set search_path = '' as $$
     );
 $$;
 comment on function private.work_of is
-    'What whoever executes the run has to know of it: {pipeline_run, steps}, the steps as the snapshot has them, each with the step result that it fills.';
+    'What a worker needs to execute a run: {pipeline_run, steps}, the steps of the snapshot with their step results.';
 
 create function worker.claim_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_contract int default null)
 returns jsonb
@@ -87,7 +90,7 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_run public.pipeline_runs;
 begin
-    -- While it waits it is not locked: whoever admits would pass over it, and it might be the only one.
+    -- A waiting run is not locked: admission would skip it, and it might be the only one.
     select r.* into v_run
     from public.pipeline_runs r
     where r.id = p_pipeline_run_id and (r.admitted_at is not null or r.finished_at is not null)
@@ -119,7 +122,11 @@ begin
 end;
 $$;
 comment on function worker.claim_pipeline_run is
-    'Takes a run for the given Trigger.dev run: outcome claimed (with claim_id and what to do), finished, not_admitted (its turn has not come), or claimed_elsewhere. The worker says in p_contract which contract it was built for; null is for calls by hand. The same Trigger.dev run may claim again at once, another one when the lease has expired. service_role. Raises 404 pipeline_run_not_found, 409 worker_outdated, database_outdated. A repeat fences off the claim before it.';
+    'Claims a run for a Trigger.dev run. Outcome: claimed (with claim_id and work), finished, not_admitted or '
+    'claimed_elsewhere. p_contract is the contract that the worker was built for; null for calls by hand. The same '
+    'Trigger.dev run may claim again at once, another one when the lease has expired. service_role. '
+    'Raises 404 pipeline_run_not_found, 409 worker_outdated, database_outdated. A repeat fences off the claim before '
+    'it.';
 grant execute on function worker.claim_pipeline_run to service_role;
 
 create function worker.heartbeat(p_pipeline_run_id uuid, p_claim_id uuid, p_lease_seconds int default 60)
@@ -137,7 +144,9 @@ begin
 end;
 $$;
 comment on function worker.heartbeat is
-    'Says that the worker is alive, and learns whether to go on. The lease then ends in p_lease_seconds: more than a minute is for a task that is about to sleep while its child task waits and works. service_role. Raises 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost, 422 invalid_request. Safe to repeat.';
+    'Renews the lease for p_lease_seconds, and tells the worker whether to go on. More than a minute is for a task '
+    'that sleeps while its child task waits and works. service_role. '
+    'Raises 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost, 422 invalid_request. Safe to repeat.';
 grant execute on function worker.heartbeat to service_role;
 
 create function worker.finish_pipeline_run(p_pipeline_run_id uuid, p_claim_id uuid) returns jsonb
@@ -146,14 +155,16 @@ declare
     v_status public.pipeline_run_status;
 begin
     perform private.lock_claimed_run(p_pipeline_run_id, p_claim_id);
-    -- Unfinished steps have no success: the trigger refuses this one.
+    -- Null means that steps are unfinished: the trigger then refuses this success.
     v_status := coalesce(private.success_of_run(p_pipeline_run_id), 'succeeded');
     update public.pipeline_runs set status = v_status where id = p_pipeline_run_id;
     return jsonb_build_object('status', v_status);
 end;
 $$;
 comment on function worker.finish_pipeline_run is
-    'Ends a run each of whose steps succeeded, was skipped by its condition, or failed and may; says as succeeded or succeeded_with_errors. service_role. Raises 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+    'Ends a run as succeeded or succeeded_with_errors. Each step must have succeeded, been skipped by its condition, '
+    'or failed with continue_on_error. service_role. '
+    'Raises 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
 grant execute on function worker.finish_pipeline_run to service_role;
 
 create function worker.fail_pipeline_run(p_pipeline_run_id uuid, p_claim_id uuid, p_error jsonb) returns jsonb
@@ -165,5 +176,7 @@ begin
 end;
 $$;
 comment on function worker.fail_pipeline_run is
-    'Fails a run for a reason that is not one step''s: {code, message, details?}. A running step fails with it, the rest is skipped. service_role. Raises 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
+    'Fails a run for a reason that is not a step''s: {code, message, details?}. Its running step fails too, pending '
+    'ones are skipped. service_role. '
+    'Raises 409 pipeline_run_cancelled, pipeline_run_finished, claim_lost.';
 grant execute on function worker.fail_pipeline_run to service_role;

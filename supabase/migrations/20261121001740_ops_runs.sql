@@ -1,4 +1,4 @@
--- What operators do about runs: cancel, start again, retry. Ids come as text, since that is what one pastes: one id, a
+-- Operators' functions for runs: cancel, requeue, retry. Ids come as text, because operators paste them: one id, a
 -- list, or a column of the grid.
 
 create function private.operated_run_ids(p_run_ids text) returns uuid[]
@@ -11,7 +11,8 @@ declare
 begin
     if v_words = '{}' then
         perform private.raise_error(422, 'invalid_request',
-            'Give the id of a run, or several with spaces, commas or line ends between them. Stuck ones: select * from ops.list_stuck_runs();');
+            'Give the id of a run, or several with spaces, commas or line ends between them. '
+            'Stuck ones: select * from ops.list_stuck_runs();');
     end if;
     select w into v_wrong from unnest(v_words) w where not pg_input_is_valid(w, 'uuid') limit 1;
     if found then
@@ -28,7 +29,8 @@ begin
 end;
 $$;
 comment on function private.operated_run_ids is
-    'Ids of existing runs out of what an operator pasted: one, a list, a column of the grid, an array''s text. For schema ops. Raises 404 pipeline_run_not_found, 422 invalid_request.';
+    'The ids of existing runs in a pasted text: one id, a list, a column of the grid, or an array. For schema ops. '
+    'Raises 404 pipeline_run_not_found, 422 invalid_request.';
 
 create function private.audit_run_operation(p_run_ids uuid[], p_function text, dry_run boolean) returns void
 language plpgsql volatile set search_path = '' as $$
@@ -44,7 +46,7 @@ begin
 end;
 $$;
 comment on function private.audit_run_operation is
-    'Notes an operator''s call for each run that it was about, in the audit log of the run''s org; ops.run_timeline reads it. For schema ops.';
+    'Notes an operator''s call in the audit log, one entry for each run; ops.run_timeline reads them. For schema ops.';
 
 create function ops.cancel_runs(p_run_ids text, dry_run boolean default true) returns setof ops.report
 language plpgsql volatile set search_path = '' as $$
@@ -81,7 +83,9 @@ begin
 end;
 $$;
 comment on function ops.cancel_runs is
-    'Cancels queued and running runs; finished ones are left alone. Steps that have not started become skipped. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. Safe to repeat.';
+    'Cancels queued and running runs; finished ones are left alone. Steps that have not started become skipped. '
+    'Operators. '
+    'Raises 404 pipeline_run_not_found, 422 invalid_request. Safe to repeat.';
 
 create function ops.requeue_runs(p_run_ids text, dry_run boolean default true) returns setof ops.report
 language plpgsql volatile set search_path = '' as $$
@@ -91,7 +95,8 @@ declare
 begin
     begin
         for v_run in
-            select r.id, r.status, r.finished_at, r.restart_count, r.lease_expires_at, r.admitted_at, r.dispatched_at, o.slug, c.name as company
+            select r.id, r.status, r.finished_at, r.restart_count, r.lease_expires_at, r.admitted_at, r.dispatched_at,
+                o.slug, c.name as company
             from public.pipeline_runs r
             join public.orgs o on o.id = r.org_id
             join public.companies c on c.org_id = r.org_id and c.id = r.company_id
@@ -104,12 +109,12 @@ begin
                     format('It is %s, which is final. A new run of its submission: ops.retry_runs.', v_run.status))::ops.report;
                 continue;
             end if;
-            -- A queued run is due again as if nobody had been told of it. A running one is taken from its worker: the
-            -- new claim fences it off, so that a worker that is alive after all stops at its next write.
+            -- A queued run is due again as if it had never been dispatched. A running one is taken from its worker: the
+            -- new claim fences the worker off, so that one that is still alive stops at its next write.
             update public.pipeline_runs
             set dispatched_at = case when v_run.status = 'queued' then null else dispatched_at end,
                 start_taken_at = null,
-                -- Under another key: what Trigger.dev holds of it may be dead, and restarts are counted from one again.
+                -- Gives the next start another key: what Trigger.dev holds under the old one may be dead.
                 lost_start_count = lost_start_count + (v_run.dispatched_at is not null)::int,
                 claim_id = case when v_run.status = 'running' then gen_random_uuid() end,
                 lease_expires_at = case when v_run.status = 'running' then now() end,
@@ -123,7 +128,10 @@ begin
                         when v_run.lease_expires_at > now() then 'it was running, and is taken from its worker.'
                         else format('its worker was lost, after %s.', private.counted(v_run.restart_count, 'restart'))
                     end
-                    || case when v_run.admitted_at is null then ' It starts when its turn comes.' else ' It starts within a minute.' end
+                    || case
+                        when v_run.admitted_at is null then ' It starts when its turn comes.'
+                        else ' It starts within a minute.'
+                    end
             )::ops.report;
         end loop;
         perform private.undo_dry_run(dry_run);
@@ -134,7 +142,10 @@ begin
 end;
 $$;
 comment on function ops.requeue_runs is
-    'Has the reconciler start queued and running runs again within a minute, counting restarts anew; a running one is taken from its worker and goes on at the first chunk that is not written. Finished ones are left alone. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. Safe to repeat.';
+    'Has the reconciler start queued and running runs again within a minute, and counts their restarts anew. A running '
+    'run is taken from its worker, and goes on at the first chunk that is not written. Finished ones are left alone. '
+    'Operators. '
+    'Raises 404 pipeline_run_not_found, 422 invalid_request. Safe to repeat.';
 
 create function ops.retry_runs(p_run_ids text, dry_run boolean default true) returns setof ops.report
 language plpgsql volatile set search_path = '' as $$
@@ -163,10 +174,11 @@ begin
                 continue;
             elsif v_run.status = 'succeeded_with_errors' then
                 return next row('left alone', 'run ' || v_run.id,
-                    'It has succeeded with errors: a fresh run would deliver all of it again. Its failed steps alone: pipeline-runs/retry.')::ops.report;
+                    'It has succeeded with errors: a fresh run would deliver all of it again. '
+                    'Its failed steps alone: pipeline-runs/retry.')::ops.report;
                 continue;
             end if;
-            -- The lock under which private.fill_pipeline_run numbers runs: nobody retries the submission meanwhile.
+            -- The lock of private.fill_pipeline_run: nobody creates another run of the submission meanwhile.
             perform pg_advisory_xact_lock(hashtextextended(v_run.submission_id::text, 0));
             select r.run_number, r.status into v_other
             from public.pipeline_runs r
@@ -191,7 +203,8 @@ begin
             return next row(
                 private.report_action('create', 'created', dry_run),
                 'run' || case when dry_run is not distinct from false then ' ' || v_new.id else '' end,
-                format('run %s of the same submission, on the blueprint as it is now. It starts within a minute, or when its turn comes.', v_new.run_number)
+                format('run %s of the same submission, on the blueprint as it is now. '
+                    'It starts within a minute, or when its turn comes.', v_new.run_number)
             )::ops.report;
         end loop;
         perform private.undo_dry_run(dry_run);
@@ -202,4 +215,7 @@ begin
 end;
 $$;
 comment on function ops.retry_runs is
-    'Creates a new run of the submission of each failed or cancelled run, with a fresh snapshot of the blueprint; the reconciler starts it. Others are left alone, those that succeeded with errors too, and so is a run that a later one has replaced. Operators. Raises 404 pipeline_run_not_found, 422 invalid_request. A repeat finds the new run and leaves it alone.';
+    'Creates a new run of the submission of each failed or cancelled run, with a fresh snapshot of the blueprint; the '
+    'reconciler starts it. Leaves other runs alone, also those that succeeded with errors or that a later run has '
+    'replaced. Operators. '
+    'Raises 404 pipeline_run_not_found, 422 invalid_request. A repeat finds the new run and leaves it alone.';

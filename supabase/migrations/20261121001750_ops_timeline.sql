@@ -1,4 +1,4 @@
--- What became of one run, in the order of time.
+-- The timeline of a run.
 
 create function private.describe_ledger(p_step_result public.step_results) returns text
 language sql immutable set search_path = '' as $$
@@ -12,9 +12,7 @@ $$;
 comment on function private.describe_ledger is 'Counts of a step as a timeline prints them. For schema ops.';
 
 create function private.describe_error(p_error jsonb) returns text
-language sql immutable set search_path = '' as $$
-    select concat_ws(': ', p_error ->> 'code', p_error ->> 'message');
-$$;
+language sql immutable set search_path = '' as $$ select concat_ws(': ', p_error ->> 'code', p_error ->> 'message') $$;
 comment on function private.describe_error is 'Code and message of a recorded error, empty for none. For schema ops.';
 
 create view ops.run_timeline with (security_invoker = true) as
@@ -27,8 +25,9 @@ from (
     from public.pipeline_runs r
     left join public.users u on u.org_id = r.org_id and u.id = r.created_by
     union all
-    -- What finds it in the logs, and in whatever collects traces.
-    select r.id, r.created_at, 1, 'traced', format('trace %s; %s', r.trace_id, coalesce('request ' || r.request_id, 'without a request'))
+    -- Finds the run in the logs, and where traces are collected.
+    select r.id, r.created_at, 1, 'traced',
+        format('trace %s; %s', r.trace_id, coalesce('request ' || r.request_id, 'without a request'))
     from public.pipeline_runs r
     union all
     select r.id, r.admitted_at, 2, 'admitted',
@@ -40,8 +39,10 @@ from (
     where r.admitted_at is not null
     union all
     select r.id, r.dispatched_at, 3, 'dispatched',
-        case when r.restart_count > 0 then format('for the last time, after %s; ', private.counted(r.restart_count, 'restart')) else '' end
-            || coalesce('Trigger.dev has it as ' || r.trigger_run_id, 'Trigger.dev was told of it')
+        case
+            when r.restart_count > 0 then format('for the last time, after %s; ', private.counted(r.restart_count, 'restart'))
+            else ''
+        end || coalesce('Trigger.dev has it as ' || r.trigger_run_id, 'Trigger.dev was told of it')
     from public.pipeline_runs r
     where r.dispatched_at is not null
     union all
@@ -71,7 +72,7 @@ from (
     from public.step_results sr
     where sr.finished_at is not null
     union all
-    -- What operators did about it; what a dry run would have done is left out.
+    -- What operators did; dry runs are left out.
     select r.id, a.occurred_at, 900, 'ops.' || a.action, 'by ' || a.actor_name
     from public.pipeline_runs r
     join public.audit_log a on a.org_id = r.org_id and a.entity = 'ops' and a.entity_id = r.id::text
@@ -105,7 +106,9 @@ from (
     from ops.unfinished_runs u
 ) event;
 comment on view ops.run_timeline is
-    'What became of each run: created, under which trace and request, admitted, dispatched, claimed, steps with attempts, counts and errors, what operators did, and how it ended or what happens next. Filter by pipeline_run_id, order by at, place.';
+    'The events of each run: created, with trace and request; admitted, dispatched, claimed; steps with attempts, '
+    'counts and errors; what operators did; and its end, or what happens next. Filter by pipeline_run_id, order by at, '
+    'place.';
 
 create function ops.explain_run(p_run_id uuid) returns table (at timestamptz, event text, detail text)
 language plpgsql volatile set search_path = '' as $$
@@ -121,4 +124,5 @@ begin
 end;
 $$;
 comment on function ops.explain_run is
-    'The timeline of a run. Operators. Raises 404 pipeline_run_not_found. Changes nothing but the audit log.';
+    'The timeline of a run. Operators. '
+    'Raises 404 pipeline_run_not_found. Changes nothing but the audit log.';

@@ -1,4 +1,4 @@
--- What each org has used, by month (UTC), and what it has now.
+-- Usage of each org by month (UTC), and an overview of the orgs.
 
 create function private.usage_of_month(p_org_id uuid, p_month date) returns table (
     submissions bigint,
@@ -22,11 +22,11 @@ language sql stable set search_path = '' as $$
         seen.users, seen.tokens
     from span
     cross join lateral (
-        select count(*) as submissions, coalesce(sum(s.record_count), 0) as records, coalesce(sum(s.rejected_count), 0) as rejected,
-            coalesce(sum(stored.bytes), 0)::bigint as bytes
+        select count(*) as submissions, coalesce(sum(s.record_count), 0) as records,
+            coalesce(sum(s.rejected_count), 0) as rejected, coalesce(sum(stored.bytes), 0)::bigint as bytes
         from public.submissions s
         cross join lateral (
-            -- As it lies on the disk: nothing is decompressed for it.
+            -- Size on disk: nothing is decompressed for it.
             select sum(pg_column_size(c.records)) as bytes from public.submission_chunks c where c.submission_id = s.id
         ) stored
         where s.org_id = p_org_id and s.created_at >= span.since and s.created_at < span.until
@@ -47,7 +47,8 @@ language sql stable set search_path = '' as $$
         where a.org_id = p_org_id and a.occurred_at >= span.since and a.occurred_at < span.until
     ) seen;
 $$;
-comment on function private.usage_of_month is 'Usage of an org in the month that begins on the date, as one row. For schema ops.';
+comment on function private.usage_of_month is
+    'Usage of an org in the month that begins on the date, as one row. For schema ops.';
 
 create view ops.usage_by_month with (security_invoker = true) as
 select m.at::date as month, o.slug as org, u.submissions, u.records_in, u.rejected, u.bytes, u.runs, u.succeeded,
@@ -60,7 +61,9 @@ from generate_series(
 join public.orgs o on o.created_at < (m.at + interval '1 month') at time zone 'UTC'
 cross join lateral private.usage_of_month(o.id, m.at::date) u;
 comment on view ops.usage_by_month is
-    'For each org and month (UTC): submissions with their records, rows refused at ingestion and bytes on disk; runs by outcome, with the records that the succeeded ones gave out; users and API tokens that changed something. Filter by month.';
+    'For each org and month (UTC): submissions with their records, rows refused at ingestion and bytes on disk; runs '
+    'by outcome, with the output records of those that succeeded; users and API tokens that changed something. Filter '
+    'by month.';
 
 create function ops.usage(p_month date default null, p_org_slug text default null)
 returns setof ops.usage_by_month
@@ -87,7 +90,8 @@ begin
 end;
 $$;
 comment on function ops.usage is
-    'Usage in the month of the date (this month by default), of one org or of all. Operators. Raises 404 org_not_found. Changes nothing but the audit log.';
+    'Usage in the month of the date (this month by default), of one org or of all. Operators. '
+    'Raises 404 org_not_found. Changes nothing but the audit log.';
 
 create view ops.org_overview with (security_invoker = true) as
 select
@@ -96,7 +100,10 @@ select
     case when o.disabled_at is null then 'active' else 'disabled' end as status,
     (select count(*) from public.companies c where c.org_id = o.id) as companies,
     (select count(*) from public.users u where u.org_id = o.id and u.deactivated_at is null) as users,
-    (select count(*) from public.users u where u.org_id = o.id and u.deactivated_at is null and u.role = 'org_admin') as admins,
+    (
+        select count(*) from public.users u
+        where u.org_id = o.id and u.deactivated_at is null and u.role = 'org_admin'
+    ) as admins,
     (
         select count(*) from public.invitations i
         where i.org_id = o.id and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()
@@ -112,4 +119,6 @@ select
     date_trunc('second', o.created_at) as created
 from public.orgs o
 order by o.slug;
-comment on view ops.org_overview is 'Each org: its status, companies, active users and admins, open invitations, valid API tokens, unfinished runs, last submission.';
+comment on view ops.org_overview is
+    'Each org: its status, companies, active users and admins, open invitations, valid API tokens, unfinished runs, '
+    'last submission.';

@@ -1,5 +1,5 @@
--- How an org's old data goes, for good: submissions with their chunks, runs, results and rejected records. What the audit
--- log says of them stays.
+-- Purging: deletes an org's old submissions with their chunks, runs, results and rejected records. Their audit entries
+-- stay.
 
 create view private.busy_submissions with (security_invoker = true) as
 select s.org_id, s.id from public.submissions s where s.status = 'receiving'
@@ -25,7 +25,7 @@ begin
         perform private.raise_error(422, 'invalid_request', 'p_batch must be between 1 and 10000 submissions.');
     end if;
 
-    -- With a submission locked nobody can give it another run; one that came just before is seen by the next statement.
+    -- A locked submission gets no new run. The next statement sees one that was created just before.
     v_ids := array(
         select s.id
         from public.submissions s
@@ -63,7 +63,10 @@ begin
             'An upload or a run of theirs is unfinished. Cancel it, or wait.')::ops.report;
     end if;
     return next row('left', private.counted(v_left, 'submission'),
-        case when v_left > 0 then 'Call it again, until 0 are left.' else 'Nothing else was created before the date.' end)::ops.report;
+        case
+            when v_left > 0 then 'Call it again, until 0 are left.'
+            else 'Nothing else was created before the date.'
+        end)::ops.report;
     perform private.audit_operation(array[v_org.id], 'purge_org_data', jsonb_build_object(
         'org_slug', p_org_slug, 'before', p_before, 'batch', p_batch, 'dry_run', dry_run, 'submissions', v_purged.submissions,
         'records', v_purged.records, 'runs', v_purged.runs
@@ -71,4 +74,7 @@ begin
 end;
 $$;
 comment on function ops.purge_org_data is
-    'Deletes an org''s submissions created before a date, oldest first, at most p_batch a call, with all that belongs to them; never one whose upload or run is unfinished. Says how many are left. Operators. Raises 404 org_not_found, 422 invalid_request. Call it until 0 are left; one call is one transaction.';
+    'Deletes an org''s submissions created before a date, with all that belongs to them, oldest first, at most p_batch '
+    'a call. Spares those whose upload or run is unfinished. Says how many are left: call it until there are 0; each '
+    'call is one transaction. Operators. '
+    'Raises 404 org_not_found, 422 invalid_request.';

@@ -58,6 +58,15 @@ def files_begin_with_what_they_are_for(sources: Sources) -> list[str]:
     return [f"{name} has no header" for name, text in sources.items() if not re.match(r"-- [A-Z].+\.", text)]
 
 
+def lines_fit_on_a_screen(sources: Sources) -> list[str]:
+    return [
+        f"{file} has a line of {len(line)} characters: {line.strip()[:40]}"
+        for file, text in sources.items()
+        for line in text.splitlines()
+        if len(line) > 130
+    ]
+
+
 def definer_functions_say_why(sources: Sources) -> list[str]:
     """In the line above, or in the header of a file whose functions are all of that kind."""
     headers = {file: text[: text.find("\n\n")] for file, text in sources.items()}
@@ -122,6 +131,7 @@ def codes_have_one_status(sources: Sources) -> list[str]:
 GUARDS: tuple[Guard, ...] = (
     names_are_a_time_and_a_noun,
     files_begin_with_what_they_are_for,
+    lines_fit_on_a_screen,
     definer_functions_say_why,
     functions_have_a_head_of_one_line,
     definitions_come_before_their_use,

@@ -36,6 +36,11 @@ BREAKS: list[tuple[Guard, dict[str, str], str]] = [
     ),
     (guards.files_begin_with_what_they_are_for, {"a.sql": "create table a ();"}, "a.sql has no header"),
     (
+        guards.lines_fit_on_a_screen,
+        {"a.sql": "-- Fine.\n" + "x" * 130 + "\n  " + "y" * 129},
+        "a.sql has a line of 131 characters: " + "y" * 40,
+    ),
+    (
         guards.definer_functions_say_why,
         _function("stable security definer set search_path = ''"),
         "private.thing is security definer and does not say why",

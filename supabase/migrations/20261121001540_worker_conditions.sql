@@ -1,4 +1,4 @@
--- What the tasks may do about a step's condition. All are definer, as in all of schema worker: see …_worker.sql.
+-- What the tasks may do about a step's condition. All functions of schema worker are definer: see …_worker.sql.
 
 create function worker.read_condition_input(p_step_result_id uuid) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
@@ -33,7 +33,8 @@ begin
 end;
 $$;
 comment on function worker.read_condition_input is
-    'What a step''s condition may know beside a record: the run, and what the steps before came to. service_role. Raises 404 step_result_not_found.';
+    'What a step''s condition can read beside a record: the run, and the counts of the steps before. service_role. '
+    'Raises 404 step_result_not_found.';
 grant execute on function worker.read_condition_input to service_role;
 
 create function worker.skip_step(p_step_result_id uuid, p_claim_id uuid) returns jsonb
@@ -49,7 +50,7 @@ begin
         where r.id = v_step_result.pipeline_run_id and (s ->> 'position')::int = v_step_result.position
             and s ->> 'run_if' is not null
     ) then
-        perform private.raise_error(409, 'invalid_transition', 'The step has no condition to skip it by.');
+        perform private.raise_error(409, 'invalid_transition', 'The step has no condition.');
     end if;
     perform private.require_turn(v_step_result);
     update public.step_results
@@ -60,5 +61,7 @@ begin
 end;
 $$;
 comment on function worker.skip_step is
-    'Skips a step whose turn it is and whose condition is false: its input passes on. service_role. Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, claim_lost. Repeating it changes nothing.';
+    'Skips a step whose turn it is and whose condition is false; its input passes on. service_role. '
+    'Raises 404 step_result_not_found, 409 invalid_transition, pipeline_run_cancelled, pipeline_run_finished, '
+    'claim_lost. Repeating it changes nothing.';
 grant execute on function worker.skip_step to service_role;

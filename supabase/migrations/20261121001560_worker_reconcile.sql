@@ -1,11 +1,10 @@
--- What the reconciler repairs: from the database alone what it can, and what it suspects with what Trigger.dev says. Those in
--- schema worker are definer, as all there: see …_worker.sql. docs/operations.md lists the repairs.
+-- The reconciler: repairs what the database alone can tell, and asks Trigger.dev about the rest. docs/operations.md
+-- lists the repairs. All functions of schema worker are definer: see …_worker.sql.
 
 create function private.most_restarts() returns int
-language sql immutable set search_path = '' as $$
-    select 5;
-$$;
-comment on function private.most_restarts is 'How often a run whose worker was lost is started again, before it fails with worker_lost.';
+language sql immutable set search_path = '' as $$ select 5 $$;
+comment on function private.most_restarts is
+    'How often a run whose worker was lost is started again, before it fails with worker_lost.';
 
 create index pipeline_runs_unsettled_idx on public.pipeline_runs (finished_at)
 where trigger_cancelled_at is null and admitted_at is not null
@@ -18,32 +17,35 @@ begin
         jsonb_build_object('repair', p_repair), p_run.request_id);
 end;
 $$;
-comment on function private.note_repair is 'Notes in the audit log what the reconciler repaired of a run. Each call adds an entry.';
+comment on function private.note_repair is 'Notes a repair of a run in the audit log. Each call adds an entry.';
 
 create function private.is_lost(p_run public.pipeline_runs) returns boolean
 language sql stable set search_path = '' as $$
-    -- Told of a lost run within the last two minutes, Trigger.dev may be about to start it. Not told is not told just now.
+    -- If Trigger.dev was told of the lost run within the last two minutes, it may be about to start it.
     select p_run.status = 'running' and p_run.lease_expires_at < now()
         and (
             p_run.dispatched_at is null or p_run.dispatched_at <= p_run.lease_expires_at
             or p_run.dispatched_at < now() - interval '2 minutes'
         );
 $$;
-comment on function private.is_lost is 'Whether a running run has lost its worker, and nobody was told of it just now.';
+comment on function private.is_lost is
+    'Whether a running run has lost its worker, and Trigger.dev was not told of it just now.';
 
 create function private.is_suspect(p_run public.pipeline_runs) returns boolean
 language sql stable set search_path = '' as $$
     select case p_run.status
         when 'queued' then p_run.dispatched_at < now() - interval '2 minutes'
-        -- Heartbeats leave a minute. More is left by a task that sleeps while a step's own task has the run: does it still?
+        -- Heartbeats leave a lease of a minute. A longer one is left by a task that sleeps while a step task works: is
+        -- that one alive?
         when 'running' then p_run.lease_expires_at > now() + interval '70 seconds'
-        -- Ten seconds are for the API, which tells Trigger.dev itself.
+        -- The API tells Trigger.dev itself, and has ten seconds for it.
         else p_run.finished_at < now() - interval '10 seconds' and p_run.trigger_cancelled_at is null
             and (p_run.status = 'cancelled' or (p_run.status = 'failed' and p_run.error ->> 'code' = 'worker_lost'))
     end;
 $$;
 comment on function private.is_suspect is
-    'Whether only Trigger.dev can tell how an admitted run stands: dispatched two minutes ago and not claimed, left to a step''s own task, or ended here and perhaps alive there.';
+    'Whether Trigger.dev must be asked about an admitted run: it was dispatched two minutes ago and is not claimed, it '
+    'is left to a step task, or it ended here and may be alive there.';
 
 create function worker.reconcile_pipeline_runs(p_limit int default 100) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
@@ -66,7 +68,8 @@ begin
         perform private.note_repair(v_run, 'given_up');
         update public.pipeline_runs
         set status = 'failed',
-            error = jsonb_build_object('code', 'worker_lost', 'message', format('The worker of the run was lost %s times.', v_most_restarts + 1))
+            error = jsonb_build_object('code', 'worker_lost',
+                'message', format('The worker of the run was lost %s times.', v_most_restarts + 1))
         where id = v_run.id;
         v_failed := v_failed + 1;
     end loop;
@@ -76,7 +79,7 @@ begin
     get diagnostics v_expired = row_count;
     delete from private.idempotency_keys where created_at < now() - interval '24 hours';
 
-    -- After all that may wait for another's lock, and before the starts, which it may add to.
+    -- After everything that may wait for a lock, and before the starts, to which it may add.
     v_admitted := private.admit_pipeline_runs();
 
     select coalesce(jsonb_agg(s.start || '{"repair": "not_dispatched"}'), '[]') into v_starts
@@ -112,11 +115,17 @@ begin
         )
     ) s;
 
-    return jsonb_build_object('starts', v_starts, 'suspects', v_suspects, 'admitted', v_admitted, 'failed', v_failed, 'expired_submissions', v_expired);
+    return jsonb_build_object(
+        'starts', v_starts, 'suspects', v_suspects, 'admitted', v_admitted, 'failed', v_failed,
+        'expired_submissions', v_expired
+    );
 end;
 $$;
 comment on function worker.reconcile_pipeline_runs is
-    'What needs a start (admitted runs that nobody dispatched, running ones whose lease has expired), and what Trigger.dev must be asked about before worker.repair_pipeline_run. Admits what has been left waiting, fails with worker_lost those lost more than 5 times, expires uploads and idempotency keys after 24 hours. service_role. Safe to repeat: a start is given once in ten seconds.';
+    'Returns starts (admitted runs that nobody dispatched, running ones whose lease has expired), and suspects, which '
+    'worker.repair_pipeline_run takes after Trigger.dev was asked. Admits waiting runs, fails runs that were lost more '
+    'than 5 times with worker_lost, expires uploads and idempotency keys after 24 hours. service_role. Safe to repeat: '
+    'a start is given once in ten seconds.';
 grant execute on function worker.reconcile_pipeline_runs to service_role;
 
 create function worker.take_starts(p_limit int default 10) returns jsonb
@@ -124,7 +133,8 @@ language sql volatile security definer set search_path = '' as $$
     select jsonb_build_object('starts', private.take_starts(p_limit));
 $$;
 comment on function worker.take_starts is
-    'Admitted runs that nobody has started, for whoever ended one and so made room. service_role. Safe to repeat: each is given once in ten seconds.';
+    'Takes admitted runs that nobody has started, for a worker that has just ended one. service_role. Safe to repeat: '
+    'a start is given once in ten seconds.';
 grant execute on function worker.take_starts to service_role;
 
 create function worker.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text, p_repair text default null)
@@ -143,7 +153,7 @@ begin
     returning * into v_run;
     v_is_marked := v_run.id is not null;
     if p_repair in ('not_dispatched', 'restarted') then
-        -- The start may have been quicker than this, and has the run already.
+        -- The task that was started may have claimed the run before this call.
         if not v_is_marked then
             select r.* into v_run
             from public.pipeline_runs r
@@ -157,7 +167,9 @@ begin
 end;
 $$;
 comment on function worker.mark_pipeline_run_dispatched is
-    'Notes that Trigger.dev took an admitted queued or lost run; a run that waits, is alive or finished is left as it is. p_repair is what the reconciler''s start was for, and leaves an audit entry once that start is marked or has the run. service_role. Safe to repeat, but for that entry.';
+    'Notes that Trigger.dev took an admitted queued or lost run; leaves a run that waits, is alive or has finished as '
+    'it is. p_repair names the repair that the start was for, and adds an audit entry once the start is marked or has '
+    'claimed the run. service_role. Safe to repeat, except for that entry.';
 grant execute on function worker.mark_pipeline_run_dispatched to service_role;
 
 create function worker.repair_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_finding text)
@@ -171,7 +183,7 @@ begin
         perform private.raise_error(422, 'invalid_request', 'p_finding is unknown, ended, stopped or quiet.');
     end if;
     select r.* into v_run from public.pipeline_runs r where r.id = p_pipeline_run_id for no key update;
-    -- What has moved on since it was suspected needs no repair.
+    -- A run that has moved on since needs no repair.
     if v_run.id is null or v_run.admitted_at is null or v_run.trigger_run_id is distinct from p_trigger_run_id
         or private.is_suspect(v_run) is not true or (v_run.finished_at is null) <> (p_finding in ('unknown', 'ended')) then
         return jsonb_build_object('repair', null, 'start', null);
@@ -188,7 +200,7 @@ begin
         where id = v_run.id
         returning * into v_run;
     elsif v_run.status = 'running' then
-        -- Lost from now on. If it was lost too often, the next call fails it.
+        -- The run is lost from now on. If it was lost too often, the next reconciliation fails it.
         update public.pipeline_runs
         set lease_expires_at = now() - interval '1 second'
         where id = v_run.id
@@ -201,12 +213,17 @@ begin
     end if;
     return jsonb_build_object(
         'repair', v_repair,
-        'start', case when v_run.finished_at is null and v_run.restart_count < private.most_restarts() then private.start_of(v_run) end
+        'start', case
+            when v_run.finished_at is null and v_run.restart_count < private.most_restarts() then private.start_of(v_run)
+        end
     );
 end;
 $$;
 comment on function worker.repair_pipeline_run is
-    'What to do about a suspect of reconcile_pipeline_runs, after Trigger.dev was asked about the Trigger.dev run of it: it is unknown there or has ended there while the run goes on here (answers repair and start), or the run has ended here and what was alive there was stopped, or nothing was (quiet). One audit entry a repair. service_role. Raises 422 invalid_request. Repeating it changes nothing.';
+    'Repairs a suspect of worker.reconcile_pipeline_runs by p_finding, what Trigger.dev said of its Trigger.dev run. '
+    'unknown or ended: the run goes on here, but not there; returns repair and start. stopped or quiet: the run has '
+    'ended here, and what was alive there was stopped, or nothing was. One audit entry a repair. service_role. '
+    'Raises 422 invalid_request. Repeating it changes nothing.';
 grant execute on function worker.repair_pipeline_run to service_role;
 
 create function worker.replace_start(p_pipeline_run_id uuid, p_idempotency_key text) returns jsonb
@@ -215,7 +232,8 @@ declare
     v_run public.pipeline_runs;
 begin
     select r.* into v_run from public.pipeline_runs r where r.id = p_pipeline_run_id for no key update;
-    if v_run.id is null or v_run.admitted_at is null or private.start_of(v_run) ->> 'idempotency_key' is distinct from p_idempotency_key
+    if v_run.id is null or v_run.admitted_at is null
+        or private.start_of(v_run) ->> 'idempotency_key' is distinct from p_idempotency_key
         or not (v_run.status = 'queued' or (v_run.status = 'running' and v_run.lease_expires_at < now())) then
         return jsonb_build_object('repair', null, 'start', null);
     end if;
@@ -228,5 +246,6 @@ begin
 end;
 $$;
 comment on function worker.replace_start is
-    'Another start of a run, since Trigger.dev answered to this key with a run that has ended before it began. Null when the run has moved on. One audit entry a start. service_role. Repeating it changes nothing: the key is then another.';
+    'A new start for a run whose key Trigger.dev answered with a run that had already ended. Null if the run has moved '
+    'on. One audit entry a start. service_role. A repeat changes nothing, because the key is then another.';
 grant execute on function worker.replace_start to service_role;
