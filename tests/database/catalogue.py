@@ -1,4 +1,4 @@
-"""What the database says about itself. A guard returns its findings as sentences: none, and all is well."""
+"""The tables that hold rows of orgs, as the catalogue lists them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Table:
 
 
 def tenant_tables(connection: Connection) -> list[Table]:
-    """Every table of an exposed schema whose rows belong to an org, and maybe to a company."""
+    """Every table of an exposed schema whose rows belong to an org, and possibly to a company."""
     found = owner(connection).rows(
         """
         select c.relname::text as name,

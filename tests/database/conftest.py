@@ -1,4 +1,4 @@
-"""One connection a test, in a transaction that never commits."""
+"""Tests share a database. Each runs in a transaction that never commits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.support.tenants import Company, Org, Tenants, create_tenants
 
 @pytest.fixture(scope="package")
 def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """A database of their own: other tests of the session commit what they write."""
+    """A database for these tests alone: other tests of the session commit."""
     with stack_for_tests(tmp_path_factory.mktemp("database"), "supabase") as environment:
         yield environment
 
 
 @pytest.fixture(scope="package")
 def tenants(supabase: StackEnvironment) -> Tenants:
-    """Two orgs that all of these tests share."""
+    """Two orgs that these tests share."""
     with psycopg.connect(supabase.database_url) as connection:
         return create_tenants(connection)
 
@@ -36,16 +36,16 @@ def shared_connection(supabase: StackEnvironment) -> Iterator[Connection]:
 
 @pytest.fixture
 def connection(shared_connection: Connection) -> Iterator[Connection]:
-    """Logged in as postgres; whatever the test does is rolled back."""
+    """A connection as postgres. All that the test does is rolled back."""
     with shared_connection.transaction(force_rollback=True):
-        # As at the end of each request: here none commits.
+        # A commit would check these constraints, and no test commits.
         shared_connection.execute("set constraints all immediate")
         yield shared_connection
 
 
 @pytest.fixture
 def first(supabase: StackEnvironment) -> Iterator[Connection]:
-    """Of two connections that commit; what they commit is for the test to remove."""
+    """The first of two connections that commit. The test removes what it commits."""
     with connect(supabase) as connection:
         yield connection
 
@@ -63,7 +63,7 @@ def postgres(connection: Connection) -> Client:
 
 @pytest.fixture
 def worker(connection: Connection) -> Client:
-    """The tasks' credential, with the steps of `tests.support.pipeline` published."""
+    """The tasks' credential; the steps of `tests.support.pipeline` are published."""
     client = service(connection)
     publish_steps(client)
     return client
@@ -87,11 +87,11 @@ def member(connection: Connection, company: Company) -> Client:
 
 @pytest.fixture
 def blueprint_id(connection: Connection, worker: Client, org: Org) -> str:
-    """Of a blueprint that the org's admin made."""
+    """The id of a blueprint that the org's admin created."""
     return str(create_blueprint(signed_in(connection, org.admin))["id"])
 
 
 @pytest.fixture
 def since(postgres: Client, org: Org) -> Since:
-    """The audit log of `org` from here on."""
+    """The entries that `org`'s audit log gets from here on."""
     return Since(postgres, org.id)

@@ -1,4 +1,4 @@
-"""The migrations as text: what the catalogue does not keep, such as the comment above a function."""
+"""Guards on the text of the migrations, such as the comment above a function."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def files_begin_with_what_they_are_for(sources: Sources) -> list[str]:
 
 
 def definer_functions_say_why(sources: Sources) -> list[str]:
-    """In the line above, or in the header of a file whose functions are all of that kind."""
+    """A definer function says why in the line above, or in the header if all of the file are definers."""
     headers = {file: text[: text.find("\n\n")] for file, text in sources.items()}
     return [
         f"{function.name} is security definer and does not say why"
@@ -74,7 +74,7 @@ def functions_state_security_and_volatility(sources: Sources) -> list[str]:
 
 
 def references_say_what_deleting_does(sources: Sources) -> list[str]:
-    """In words: the catalogue cannot tell `no action` from silence."""
+    """Every reference has an `on delete` clause: the catalogue cannot tell a missing one from `no action`."""
     return [
         f"{file} references {found[1]} without on delete"
         for file, text in sources.items()

@@ -1,4 +1,4 @@
-"""A tenant with something in every table, and a fingerprint that shows whether anything in it changed."""
+"""An org with rows in every table, and a fingerprint of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.tenants import Org, create_token
 
 @dataclass(frozen=True)
 class Target:
-    """What an attacker is after: the rows of one company, or of a whole org, in every table."""
+    """The rows of one company or of a whole org in every table, as a target of attacks."""
 
     connection: Connection
     org_id: str
@@ -25,7 +25,7 @@ class Target:
         return [table for table in tables if self.company_id is None or table.company_column]
 
     def where(self, table: Table) -> sql.Composed:
-        """The condition that picks the target's rows."""
+        """The condition that selects the target's rows."""
         if self.company_id is None:
             return sql.SQL("{} = {}").format(sql.Identifier(table.org_column), sql.Literal(self.org_id))
         assert table.company_column
@@ -42,7 +42,7 @@ class Target:
 
 
 def populate(worker: Client, org: Org) -> Run:
-    """A finished run with rejects and drops, an upload under way, tokens, invitations and a secret."""
+    """Creates a finished run with rejects and drops, an open upload, tokens, invitations and a secret."""
     connection = worker.connection
     create_token(connection, org.admin)
     create_token(connection, org.first.company_admin)

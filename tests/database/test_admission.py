@@ -1,4 +1,4 @@
-"""How an identity becomes a user: by an invitation that its verified e-mail matches, and by nothing else."""
+"""Admission: an identity becomes a user only by an invitation to its verified e-mail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def email() -> str:
 
 
 def invite(client: Client, email: str, **arguments: Any) -> str:  # noqa: ANN401
-    """The id of an invitation, as org_admin unless it is said otherwise."""
+    """Creates an invitation, by default for an org_admin, and returns its id."""
     return str(client.call("create_invitation", **{"email": email, "role": "org_admin"} | arguments)["id"])
 
 
@@ -38,7 +38,7 @@ def accept(connection: Connection, identity: User, **arguments: Any) -> dict[str
 
 
 def membership(postgres: Client, identity: User) -> tuple[str, str | None, str] | None:
-    """Org, company and role of the user that the identity is, if it is one."""
+    """Org, company and role of the identity's user, or None."""
     found = postgres.rows(
         "select org_id::text, company_id::text, role::text from public.users where id = %(id)s",
         {"id": identity.id},
@@ -95,7 +95,7 @@ def test_an_identity_that_was_there_before_accepts(
         "auth_method": "supabase_jwt",
     }
     assert signed_in(connection, identity).call("auth_context") == context
-    # Repeating is fine.
+    # It may be repeated.
     assert accept(connection, identity) == accept(connection, identity, invitation_id=invited) == context
     assert membership(postgres, identity) == (org.id, None, "org_admin")
 
@@ -138,7 +138,7 @@ def test_an_invitation_is_taken_up_once(
 ) -> None:
     invited = invite(signed_in(connection, org.admin), email)
     sign_up(connection, email)
-    # The address goes to somebody else, for instance when the first identity gives it up.
+    # The address now belongs to somebody else, as when the first identity gave it up.
     postgres.change(
         "update auth.users set email = %(new)s where email = %(old)s", {"new": f"x{email}", "old": email}
     )
@@ -167,7 +167,7 @@ def test_an_accepted_invitation_stays_accepted_whoever_writes(
         admin.call("revoke_invitation", invitation_id=ids["id"])
     with refused(409, "invalid_transition"):
         admin.call("resend_invitation", invitation_id=ids["id"])
-    # Only when its e-mail went out may still be noted: the person may have been quicker.
+    # Only the time of its e-mail may still be set: the person may have accepted before.
     assert admin.call("mark_invitation_sent", invitation_id=ids["id"])["status"] == "accepted"
 
 

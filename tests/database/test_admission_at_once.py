@@ -1,6 +1,6 @@
-"""Two at once: of admissions one counts, and two org_admins cannot both be the first to leave.
+"""Two at once: one of two admissions counts, and the last two org_admins cannot both leave.
 
-These tests commit, in an org of their own, and wait for the lock that is to be met.
+These tests commit in an org of their own, and wait for a lock, never for time.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def test_a_sign_up_does_not_wait_long_for_an_invitation_that_somebody_holds(
 ) -> None:
     email = f"{uuid4()}@example.com"
     invited = invite(first, org, email)
-    second.execute("set statement_timeout = '8s'")  # as Supabase Auth would give up, and fail the sign-up
+    second.execute("set statement_timeout = '8s'")  # Supabase Auth would give up and fail the sign-up
     with first.transaction():
         signed_in(first, org.admin).call("mark_invitation_sent", invitation_id=invited)
         identity = create_identity(second, org.id, email=email)

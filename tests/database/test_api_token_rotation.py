@@ -97,7 +97,7 @@ def test_without_a_grace_time_the_old_token_ends_at_once(connection: Connection,
 
 
 def aged_token(postgres: Client, user: User, age: str, expires_at: str) -> str:
-    """The id of a token that was made so long ago."""
+    """The id of a token of the given age."""
     statement = f"""
         insert into public.api_tokens
             (org_id, user_id, name, token_hash, prefix, role, created_at, expires_at)
@@ -250,7 +250,7 @@ def test_nobody_without_an_identity_rotates(connection: Connection, postgres: Cl
         rotate(anonymous(connection), token.id)
     with refused(401, "missing_credential"):
         rotate(Client(connection, "authenticated", "{}"), token.id)
-    create_user(connection, org.id, "org_admin")  # the last one stays
+    create_user(connection, org.id, "org_admin")  # the last one remains
     postgres.change("update public.users set deactivated_at = now() where id = %(id)s", {"id": org.admin.id})
     with refused(403, "user_deactivated"):
         rotate(signed_in(connection, org.admin), token.id)

@@ -1,4 +1,4 @@
-"""When a token was last used: noted by asking who is calling, but not written with every call."""
+"""`last_used_at` of a token: the look-up of the caller sets it, but not on every call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.sql_client import Client, Connection, refused, signed_in, with_token
 from tests.support.tenants import Org, Token, create_token
 
-# Another xmin is another version of the row; xmax would tell of a lock.
+# A new xmin means a new version of the row; xmax also changes with a lock.
 VERSION = "select xmin::text, xmax::text, ctid::text from public.api_tokens where id = %(id)s"
 
 
@@ -19,7 +19,7 @@ def last_used(postgres: Client, token: Token) -> Any:  # noqa: ANN401 (a time or
 
 
 def make_last_used(connection: Connection, postgres: Client, org: Org, ago: str) -> Token:
-    """A token that was used so long ago."""
+    """A token that was last used the given time ago."""
     token = create_token(connection, org.admin)
     postgres.change(
         "update public.api_tokens set last_used_at = now() - %(ago)s::interval where id = %(id)s",

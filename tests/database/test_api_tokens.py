@@ -1,4 +1,4 @@
-"""API tokens: nobody hands out more than they have, and a token can only be ended."""
+"""API tokens: nobody grants more than they have, and a token can only be revoked."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_tables_own_policy_holds_without_the_rpc(connection: Connection, ten
 def test_the_policy_itself_limits_the_role_not_only_the_form_of_a_row(
     connection: Connection, postgres: Client, company: Company
 ) -> None:
-    """Otherwise the limit would hang on org_admin being the one role without a company."""
+    """Otherwise the limit would depend on org_admin being the only role without a company."""
     postgres.change("alter table public.api_tokens drop constraint api_tokens_check")
     with denied():
         signed_in(connection, company.company_admin).change(

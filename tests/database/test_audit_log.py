@@ -1,4 +1,4 @@
-"""The audit log: who is named, and that nobody takes an entry back."""
+"""The audit log names the actor, and nobody can change or delete an entry."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_worker_is_named_by_the_trigger_run_that_shows_its_claim(
     run = create_run(worker, org, company)
     before = last_id(postgres)
     run.take("run_first")
-    # Another request than the claim: nothing of that transaction is left.
+    # A request after the claim: the settings of the claim's transaction are gone.
     postgres.value("select set_config('private.trigger_run_id', '', true)")
     run.on_run("fail_pipeline_run", error={"code": "internal_error", "message": "No."})
     found = entries(postgres, org.id, after_id=before)

@@ -1,4 +1,4 @@
-"""What of submissions and runs is audited: what somebody did, and not the work on the records."""
+"""Audit of submissions and runs: the deeds of people and workers, not the processing of records."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ MUTABLE = {
 
 @pytest.mark.parametrize("table", MUTABLE)
 def test_whatever_may_change_is_audited_or_said_to_be_left_out(connection: Connection, table: str) -> None:
-    """A trigger's condition names columns: one that a later migration lets change must not be forgotten."""
+    """A trigger's condition names columns. A column that a later migration lets change must be in it."""
     guard, with_status = MUTABLE[table]
     postgres = owner(connection)
     body = postgres.value("select prosrc from pg_proc where oid = %(name)s::regproc", {"name": guard})

@@ -1,4 +1,4 @@
-"""What is audited: each kind of change of each table; submissions and runs are in test_audit_runs.py."""
+"""Audit of each kind of change of each table, except submissions and runs (test_audit_runs.py)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_invitation_is_audited_from_issue_to_acceptance(
     assert (created["entity_id"], created["company_id"]) == (invited["id"], org.first.id)
     assert (created["actor_user_id"], created["after"]["email"]) == (org.admin.id, newcomer.email)
 
-    # Who was nobody when the call began is named by what it became.
+    # A caller who becomes a user in the call is named as that user.
     signed_in(connection, newcomer).call("accept_invitation")
     admitted, accepted = since()
     assert told([admitted, accepted]) == [("users", "created"), ("invitations", "updated")]

@@ -1,4 +1,4 @@
-"""Blueprints: edited in place by org_admins, each edit one version; runs that exist do not see it."""
+"""Blueprints: org_admins edit them in place, each edit is a version, and existing runs keep theirs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def version_of(client: Client, blueprint: dict[str, Any]) -> int:
 
 
 def in_an_earlier_transaction(postgres: Client, blueprint: dict[str, Any]) -> None:
-    """Tests run in one transaction, in which all edits count once: lets the next edit look like a new one."""
+    """Edits of one transaction count as one version. This lets the next edit count as a new one."""
     with postgres.connection.transaction():
         postgres.connection.execute("alter table public.blueprints disable trigger blueprints_version")
         postgres.connection.execute(

@@ -1,4 +1,4 @@
-"""Who a credential stands for: both kinds through the same rows, looked at on every request."""
+"""A credential stands for a caller: both kinds read the same rows, on every request."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_anonymous_may_not_even_ask(connection: Connection) -> None:
 
 @pytest.mark.parametrize("token_hash", ["", "0" * 64, "not a hash"])
 def test_a_token_that_does_not_exist_is_unknown(connection: Connection, org: Org, token_hash: str) -> None:
-    # A sub beside it does not help: the token is what was presented.
+    # A `sub` claim beside the token's hash changes nothing.
     claims = json.dumps({"api_token_hash": token_hash, "sub": org.admin.id})
     with refused(401, "api_token_unknown"):
         context(Client(connection, "authenticated", claims))

@@ -1,4 +1,4 @@
-"""Claims: one worker owns a run, on a lease; a newer claim fences the older one off."""
+"""Claims: one worker holds a run, with a lease, and a newer claim fences off the older one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Companies: made by an org_admin, seen by those who belong."""
+"""Companies: an org_admin creates them, and their people see them."""
 
 from __future__ import annotations
 

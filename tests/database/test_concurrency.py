@@ -1,6 +1,6 @@
-"""Two at once: what one connection has not committed yet, another waits for, and then sees.
+"""Two at once: a connection waits for another's uncommitted change, and then sees it.
 
-These tests commit, in an org of their own. They wait for the lock that is to be met, never for time.
+These tests commit in an org of their own, and wait for a lock, never for time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.support.tenants import Org, Token, create_org, create_token
 
 @pytest.fixture(scope="module")
 def org(supabase: StackEnvironment) -> Iterator[Org]:
-    """Leaves no step and no unfinished run, which the reconciler of a full stack would start."""
+    """An org for tests that commit. It leaves no step and no unfinished run."""
     with connect(supabase) as connection:
         publish_steps(service(connection))
         org = create_org(connection, "concurrent")
@@ -51,7 +51,7 @@ def run(first: Connection, org: Org) -> Run:
 
 
 def same_run(connection: Connection, run: Run) -> Run:
-    """The run as the same worker sees it through another connection."""
+    """The same run and worker, through another connection."""
     return Run(service(connection), run.pipeline_run, run.submission, run.claim)
 
 
@@ -185,7 +185,7 @@ def test_a_cancel_that_began_before_the_step_ends_it_no_earlier_than_it_began(
 ) -> None:
     member, other = signed_in(first, org.first.member), same_run(second, run)
     with first.transaction():
-        first.execute("select now()")  # from here on the time of the cancel
+        first.execute("select now()")  # the time of the cancellation from here on
         other.take()
         other.start(1)
         member.call("cancel_pipeline_run", pipeline_run_id=run.id)

@@ -1,4 +1,4 @@
-"""Steps that may fail: their input passes on, and the run says that it succeeded with errors."""
+"""Steps that may fail: their input goes to the next step, and the run succeeds with errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ERROR = {"code": "broken", "message": "It broke."}
 
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
-    """Its second step may fail."""
+    """A run whose second step may fail."""
     steps: list[Json] = [{"slug": INLINE}, {"slug": INLINE, "continue_on_error": True}, {"slug": INLINE}]
     run = create_run(worker, org, company, *steps)
     run.take()
@@ -42,7 +42,7 @@ def test_a_step_that_may_fail_passes_its_input_on(run: Run, worker: Client, memb
     assert [step["status"] for step in now["steps"]] == ["succeeded", "failed", "succeeded"]
     assert now["steps"][1]["error"] == ERROR
     assert now["steps"][2]["input_step_result_id"] == run.step_id(1)
-    # Two in, although the second step had refused one of them.
+    # Two records in, although the second step had rejected one of them.
     assert (now["steps"][2]["records_in"], now["steps"][2]["records_out"]) == (2, 2)
 
 
@@ -89,7 +89,7 @@ def test_output_and_fields_pass_over_what_failed(
         page = member.call("list_pipeline_run_records", pipeline_run_id=run.id, kind=kind)
         return [item["id"] for item in page["items"]]
 
-    # Nothing is lost, and nothing counted as lost that is there.
+    # No record is lost, and no kept record counts as lost.
     assert (listed("output"), listed("rejected"), listed("dropped")) == (["1", "2", "3"], [], [])
     assert member.call("list_pipeline_run_fields", pipeline_run_id=run.id)["fields"] == ["name"]
     of_the_step = member.call("list_step_result_records", step_result_id=run.step_id(1), kind="rejected")

@@ -1,6 +1,6 @@
-"""What a client may write past the RPCs, straight into a table, must not spoil what others read.
+"""A client that writes a table directly, past the RPCs, cannot spoil what others read.
 
-Lists are read by the API into typed models: a value that these cannot hold would close the list to everybody.
+The API reads lists into typed models. A value that these cannot hold would break the list for everybody.
 """
 
 from __future__ import annotations

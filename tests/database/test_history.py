@@ -1,4 +1,4 @@
-"""Chunks, runs, results and rejected records go with their submission, whoever deletes."""
+"""Deleting a submission deletes its chunks, runs, results and rejected records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.pipeline import Run, create_run
 from tests.support.sql_client import Client, refused
 from tests.support.tenants import Org
 
-# Table → its rows that hang off one submission.
+# Table → its rows that belong to one submission.
 HISTORY = {
     "submission_chunks": "submission_id = %(id)s",
     "pipeline_runs": "submission_id = %(id)s",
@@ -24,7 +24,7 @@ HISTORY = {
 
 @pytest.fixture
 def run(worker: Client, org: Org) -> Run:
-    """A finished run of a submission that has something in each table."""
+    """A finished run of a submission that has rows in each table."""
     return populate(worker, org)
 
 

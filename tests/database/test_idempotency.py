@@ -17,9 +17,9 @@ Call = Callable[[Client, dict[str, Any]], Any]
 
 @pytest.fixture
 def calls(connection: Connection, worker: Client, org: Org, company: Company) -> dict[str, Call]:
-    """Every creating RPC that takes a key, with an argument that makes two calls different."""
+    """Every creating RPC that takes a key, with an argument that tells two calls apart."""
     run = create_run(worker, org, company)
-    # A run is retried once, and so is what it rejected: each key gets its own.
+    # A run and its rejected records are retried only once, so each key gets its own run.
     failed = {
         key: fail_after_a_rejection(create_run(worker, org, company)) for key in ("key", "key-1", "key-2")
     }

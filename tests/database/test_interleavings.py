@@ -1,7 +1,7 @@
-"""Whatever workers, clients, operators, the reconciler and accidents do in whatever order, the rules hold.
+"""The rules hold in every order of what workers, clients, operators, the reconciler and accidents do.
 
-Each order is drawn from a seed, which a failure names: INTERLEAVING_SEED=… repeats that one alone, and
-INTERLEAVINGS=… says how many are tried.
+Each order is drawn from a seed, which a failure names. INTERLEAVING_SEED=… repeats one order, INTERLEAVINGS=…
+sets how many are tried.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.tenants import create_org
 
 ORDERS = int(os.environ.get("INTERLEAVINGS", "40"))
 MORE_ORDERS = 110
-# For each fence a seed whose order notices that it is down. Few orders notice some of them.
+# For each fence a seed whose order breaks a rule without it. For some fences few orders do.
 SEEDS_OF_FENCES = Path(__file__).parent / "interleavings" / "fence_seeds.json"
 MOST_ORDERS_OF_A_FENCE = 1_000
 ACTIONS = 25
@@ -49,7 +49,7 @@ def connections(supabase: StackEnvironment) -> Iterator[list[Connection]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def published(connections: list[Connection]) -> Iterator[None]:
-    """Leaves no step, which a full stack would offer."""
+    """Publishes the tests' steps and removes them afterwards."""
     publish_steps(service(connections[0]))
     yield
     postgres = owner(connections[0])
@@ -61,7 +61,7 @@ def published(connections: list[Connection]) -> Iterator[None]:
 
 @pytest.fixture
 def order(connections: list[Connection]) -> Iterator[Callable[[int], Order]]:
-    """In an org with room for two runs, which a test's orders share: each leaves all of its runs finished."""
+    """Makes orders in one org with room for two runs. Each order leaves its runs finished."""
     org = create_org(connections[0], "orders")
     postgres = owner(connections[0])
     postgres.change("update public.orgs set max_runs_in_flight = 2 where id = %(id)s", {"id": org.id})
@@ -101,7 +101,7 @@ def test_the_rules_hold_in_every_order(order: Callable[[int], Order], count: int
         order(seed).play(ACTIONS)
 
 
-# A fence of the database, and what is left when it is taken down.
+# Fence → function, condition, and the condition's replacement when the fence is taken down.
 FENCES = {
     "an older claim writes": (
         "private.lock_claimed_run(uuid,uuid)",
@@ -187,7 +187,7 @@ def taken_down(connection: Connection, fence: str) -> Iterator[None]:
 def test_a_fence_that_is_down_is_noticed(
     connections: list[Connection], order: Callable[[int], Order], fence: str
 ) -> None:
-    """By the kept seed. If it no longer notices, a search for another one follows."""
+    """The kept seed's order breaks a rule. If it no longer does, another seed is searched for."""
     kept = json.loads(SEEDS_OF_FENCES.read_text())[fence]
     with taken_down(connections[0], fence):
         found = noticing_seed(order, [kept, *range(MOST_ORDERS_OF_A_FENCE)])
@@ -202,7 +202,7 @@ def test_a_fence_that_is_down_is_noticed(
 def test_a_search_notices_a_fence_that_is_down(
     connections: list[Connection], order: Callable[[int], Order], fence: str
 ) -> None:
-    """Orders find it without a hint, so they would find one that nobody has thought of."""
+    """Orders break a rule without a hint, so they would also find an unknown gap."""
     with taken_down(connections[0], fence):
         assert noticing_seed(order, range(MOST_ORDERS_OF_A_FENCE)) is not None
 

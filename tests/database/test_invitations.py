@@ -1,4 +1,4 @@
-"""Invitations: nobody hands out more than they have, one is open for an e-mail, and closed ones stay so."""
+"""Invitations: nobody grants more than they have, an e-mail has one open one, closed ones stay closed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def invite(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def expired(postgres: Client, org: Org, company_id: str | None = None, **values: Any) -> str:  # noqa: ANN401
-    """The id of an invitation that was open until yesterday, made by the org's admin."""
+    """The id of an invitation by the org's admin that expired yesterday."""
     role = "member" if company_id else "org_admin"
     return str(
         postgres.value(
@@ -304,7 +304,7 @@ def test_who_may_not_change_an_invitation(connection: Connection, tenants: Tenan
 def test_an_update_without_a_condition_reaches_one_s_own_invitations_only(
     connection: Connection, tenants: Tenants
 ) -> None:
-    """Then no policy for reading stands in the way."""
+    """Such an update passes no policy for reading."""
     for org in tenants:
         admin = signed_in(connection, org.admin)
         invite(admin, email="a@example.com", role="org_admin")

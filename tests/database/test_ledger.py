@@ -1,4 +1,4 @@
-"""The ledger: every record of an input chunk ends in exactly one place, counted from what was written."""
+"""The ledger: each input record is kept, rejected or dropped once, as counted from the written rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COUNTS = ("records_in", "records_added", "records_out", "records_rejected", "rec
 
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
-    """Two inline steps on records 1, 2, 3; the first step has started."""
+    """A run of two inline steps on records 1, 2, 3. The first step has started."""
     run = create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE})
     run.take()
     run.start(1)

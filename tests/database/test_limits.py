@@ -1,4 +1,4 @@
-"""The API and the steps allow what the check constraints allow: no more, no less. SQL is the authority."""
+"""The API's and the steps' limits equal the check constraints."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.sql_client import Client, Connection, owner, refused, signed_
 from tests.support.tenants import Company, Org
 
 DELIVER_WEBHOOK = Path(__file__).parents[2] / "trigger/src/tasks/steps/deliver-webhook.ts"
-# A request model's text fields are columns of the same name of this table.
+# The table whose columns the text fields of a request model are, by name.
 TABLES = {
     "CreateApiToken": "public.api_tokens",
     "CreateBlueprint": "public.blueprints",
@@ -44,7 +44,7 @@ TABLES = {
     "ListAuditLog": "public.audit_log",
 }
 OTHER_TABLES = {("BlueprintStepInput", "run_if"): "public.blueprint_steps"}
-# Stored nowhere: SQL refuses a cursor by what is in it.
+# A cursor is not stored: SQL validates its content.
 NOT_A_COLUMN = {"cursor"}
 
 
@@ -62,7 +62,7 @@ def request_models(model: type[RequestModel] = RequestModel) -> Iterator[type[Re
 
 
 def text_of(schema: dict[str, Any]) -> dict[str, Any] | None:
-    """The part of a field's JSON Schema that describes free text, if the field is such."""
+    """The part of a field's JSON Schema that describes free text, or None."""
     for option in schema.get("anyOf", [schema]):
         is_text = option.get("type") == "string" and not option.keys() & {"enum", "const"}
         if is_text and option.get("format") in {None, "password"}:

@@ -1,4 +1,4 @@
-"""The guards find nothing in the migrations' text; and each finds what it is for, once it is there."""
+"""The guards find nothing in the migrations' text, and each finds a planted defect of its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators and orgs: a new one with its first admin, a company more, and the switch that stops all of it."""
+"""Operators create orgs with a first admin, add companies, and disable an org."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEW = {"name": "New Data", "slug": "new-data", "admin_email": "Ada@New.Example",
 
 
 def sign_up(postgres: Client, email: str) -> User:
-    """Somebody whose e-mail Supabase Auth has confirmed."""
+    """An identity whose e-mail Supabase Auth has confirmed."""
     row = postgres.rows(
         "insert into auth.users (id, email, email_confirmed_at) "
         "values (gen_random_uuid(), %(email)s, now()) returning id::text",

@@ -1,4 +1,4 @@
-"""Operators and runs: what is stuck and why, and what cancelling, requeueing and retrying do to it."""
+"""Operators see which runs are stuck and why, and cancel, requeue or retry them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(worker: Client, org: Org, company: Company) -> Run:
 
 
 def lose(run: Run, *, restarts: int = 0) -> None:
-    """Its worker, after so many restarts."""
+    """Lets the run lose its worker after the given number of restarts."""
     for number in range(restarts + 1):
         run.take(f"run_{number}")
         set_times(run, dispatched_at="2 hours", lease_expires_at="1 hour")
@@ -156,7 +156,7 @@ def test_a_requeued_run_that_its_first_start_claims_after_all_is_lost_when_its_w
 def test_a_requeued_lost_run_is_due_again_and_has_all_of_its_restarts(postgres: Client, run: Run) -> None:
     lose(run, restarts=5)
     operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
-    # The clock of a transaction stands still: let the lease be over.
+    # The clock of a transaction stands still, so the lease is ended by hand.
     set_times(run, lease_expires_at="1 second")
     outcome = reconcile(run)
     assert [start["idempotency_key"] for start in outcome["starts"]] == [f"{run.id}:1:start:1"]

@@ -1,4 +1,4 @@
-"""What operators bill by: counts of an org in a month, by UTC."""
+"""Usage for billing: counts of an org in a month, by UTC."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def usage(postgres: Client, org: Org, month: str | None = MONTH) -> dict[str, An
 
 @pytest.fixture
 def long_standing(connection: Connection, postgres: Client, org: Org) -> Org:
-    """The org, as one that was there before the month."""
+    """The org, as if it was created before the month."""
     postgres.change("update public.orgs set created_at = '2024-04-15' where id = %(id)s", {"id": org.id})
     return org
 
 
 def move(run: Run, time: str) -> None:
-    """Submission and run, to a time. Past the guards, which know no other time than now."""
+    """Moves submission and run to a time, with the guards off."""
     connection = run.worker.connection
     for table, row_id in (("submissions", run.submission["id"]), ("pipeline_runs", run.id)):
         connection.execute(f"alter table public.{table} disable trigger user".encode())

@@ -1,4 +1,4 @@
-"""Lists: walking their pages gives the whole, once and in order, whatever is forged as a cursor."""
+"""Lists: their pages give each row once and in order, and a forged cursor gives nothing more."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LISTS = [
 
 @pytest.fixture
 def run(connection: Connection, worker: Client, org: Org, company: Company) -> Run:
-    """Five of everything; all in one transaction, so that equal times must be told apart by id."""
+    """Five rows of everything, in one transaction: the times are equal, so the ids decide the order."""
     admin = signed_in(connection, org.admin)
     worker.call("worker.publish_steps", steps=[step(f"testing-page-{number}") for number in range(5)])
     for number in range(5):
@@ -218,7 +218,7 @@ def test_rejected_and_dropped_records_are_walked_over_all_steps(
 def test_a_page_ends_early_rather_than_grow_without_bound(
     connection: Connection, worker: Client, org: Org, company: Company
 ) -> None:
-    """Ten records of a megabyte each, in as many chunks: a page takes what comes with the first 8 MB."""
+    """Ten records of a megabyte each, one a chunk: a page takes the first 8 MB."""
     member = signed_in(connection, company.member)
     blueprint = create_blueprint(signed_in(connection, org.admin), {"slug": INLINE})
     submitted = member.call(

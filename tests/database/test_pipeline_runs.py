@@ -1,4 +1,4 @@
-"""Pipeline runs as clients create, see and cancel them."""
+"""Clients create, read and cancel pipeline runs."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_a_list_of_those_that_did_not_succeed_passes_over_those_that_did(
 
 
 def fail_and_let_many_succeed(postgres: Client, run: Run, count: int) -> None:
-    """Past the triggers, which would take a minute."""
+    """With the triggers off, which would take a minute."""
     run.take()
     run.on_run("fail_pipeline_run", error={"code": "broken", "message": "It broke."})
     postgres.change("alter table public.pipeline_runs disable trigger user")

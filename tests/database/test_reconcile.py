@@ -1,4 +1,4 @@
-"""Repair: runs that nobody was told of, that got lost, or that get lost again and again."""
+"""The reconciler repairs runs that were never dispatched, that were lost, or that are lost repeatedly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(worker: Client, org: Org, company: Company) -> Run:
 
 
 def reconcile(run: Run) -> dict[str, Any]:
-    """What the reconciler says about this run; others may be there in a shared database."""
+    """The reconciler's answer for this run alone: a shared database has others."""
     answer: dict[str, Any] = run.worker.call("worker.reconcile_pipeline_runs", limit=None)
     mine = [start for start in answer["starts"] if start["pipeline_run_id"] == run.id]
     return {**answer, "starts": mine}
@@ -31,7 +31,7 @@ def mark(run: Run, trigger_run_id: str) -> bool:
 
 
 def set_times(run: Run, **ago: str) -> None:
-    """Moves times of the run into the past, each by an interval. Past the guard, which knows no past."""
+    """Sets times of the run to the given intervals ago, with the guard off."""
     connection = run.worker.connection
     connection.execute("alter table public.pipeline_runs disable trigger pipeline_runs_guard")
     for column, interval in ago.items():
@@ -43,7 +43,7 @@ def set_times(run: Run, **ago: str) -> None:
 
 
 def let_pass(run: Run, interval: str) -> None:
-    """So long ago is then what was now; a time that the run has not stays away."""
+    """Moves the run's times into the past by the interval, as if that time had passed."""
     run.worker.connection.execute(
         "update public.pipeline_runs set lease_expires_at = lease_expires_at - %(past)s::interval, "
         "dispatched_at = dispatched_at - %(past)s::interval where id = %(id)s",
@@ -52,7 +52,7 @@ def let_pass(run: Run, interval: str) -> None:
 
 
 def start_of(run: Run, key: str | None = None) -> list[dict[str, str]]:
-    """The start of a run that nobody dispatched, or with a key of its own of one that was lost."""
+    """The start of an undispatched run; a lost run's start has its own key."""
     start = {"pipeline_run_id": run.id, "org_id": run.pipeline_run["org_id"]}
     is_lost = key is not None and ":start:" not in key
     return [
@@ -73,7 +73,7 @@ def repair(run: Run, trigger_run_id: str | None, finding: str) -> dict[str, Any]
 
 
 def repairs_of(run: Run) -> list[str]:
-    """Those that the audit log has of the run."""
+    """The run's repairs in the audit log."""
     rows = run.worker.connection.execute(
         "select after ->> 'repair' from public.audit_log "
         "where entity = 'pipeline_runs' and entity_id = %s and action = 'reconciled' order by id",
@@ -89,7 +89,7 @@ def test_a_fresh_run_is_left_to_whoever_created_it(run: Run) -> None:
 def test_a_run_that_nobody_dispatched_is_due_after_ten_seconds(run: Run) -> None:
     set_times(run, start_taken_at="11 seconds")
     assert reconcile(run)["starts"] == start_of(run)
-    # Whoever took it has ten seconds for it.
+    # The process that took the start has ten seconds for it.
     assert reconcile(run)["starts"] == []
     set_times(run, start_taken_at="11 seconds")
     assert reconcile(run)["starts"] == start_of(run)

@@ -1,4 +1,4 @@
-"""Results: what clients read of a run's records, and when."""
+"""Results: which records of a run clients read, and when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.tenants import Company, Org
 
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
-    """Two steps on records 1, 2, 3: the first rejects 2 and drops 3, the second is not done yet."""
+    """A run of two steps on records 1, 2, 3. The first rejects 2 and drops 3, the second is unfinished."""
     run = create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE})
     run.take()
     run.start(1)

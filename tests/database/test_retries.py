@@ -1,4 +1,4 @@
-"""Retries: a run goes on where it failed, and rejected records are submitted anew. Nothing is done twice."""
+"""A retry continues a failed run, or submits its rejected records again. No work is done twice."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COUNT = 1500
 
 @pytest.fixture
 def failed(worker: Client, org: Org, company: Company) -> Run:
-    """The first step dropped a record; the second wrote one chunk of two, rejected a record, and failed."""
+    """A run whose second step wrote one of two chunks, rejected a record and failed."""
     run = create_run(worker, org, company, *THREE, count=COUNT)
     run.take()
     run.start(1)
@@ -112,13 +112,13 @@ def test_a_retry_goes_on_after_the_chunks_that_were_written(failed: Run, member:
     of_step = member.call("list_step_result_records", step_result_id=again.step_id(1), kind="dropped")
     assert [(item["id"], item["data"]) for item in of_step["items"]] == [("1", {"name": "Company 1"})]
     assert member.call("list_pipeline_run_fields", pipeline_run_id=again.id)["fields"] == ["name"]
-    # The failed run stays as it was.
+    # The failed run is unchanged.
     assert failed.statuses(member) == ("failed", ["succeeded", "failed", "skipped"])
 
 
 def test_a_retry_of_a_retry_refers_to_where_the_chunks_are(failed: Run, member: Client) -> None:
     second = retry(member, failed)
-    # Cancelled before it began: what the first had written is not forgotten.
+    # Cancelled before its start: the chunks of the first run still count.
     member.call("cancel_pipeline_run", pipeline_run_id=second.id)
     third = retry(member, second)
     assert column(third, "reused_from") == [failed.step_id(1), None, None]
@@ -177,7 +177,7 @@ def test_of_a_run_that_succeeded_with_errors_only_what_failed_runs_again(
 def test_what_a_repeated_step_rejects_is_not_lost_when_the_next_had_gone_on_without_it(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
-    """Or a record would be both in the output and rejected, and be delivered twice by a retry of those."""
+    """Otherwise a record would be kept and rejected, and a retry of the rejected would deliver it twice."""
     steps = ({"slug": INLINE}, {"slug": OUTSIDE, "continue_on_error": True}, {"slug": OUTSIDE})
     run = create_run(worker, org, company, *steps, count=4)
     run.take()
@@ -204,7 +204,7 @@ def test_what_a_repeated_step_rejects_is_not_lost_when_the_next_had_gone_on_with
 def test_what_was_written_in_hundreds_of_chunks_is_taken_over_in_several_calls(
     worker: Client, org: Org, company: Company, member: Client, postgres: Client
 ) -> None:
-    """Each within the seconds that a call may take, whatever the earlier run had rejected."""
+    """Each call stays within its time limit, however much the earlier run had rejected."""
     run = create_run(worker, org, company, {"slug": INLINE}, count=8_000)
     run.take()
     run.start(1)
@@ -233,7 +233,7 @@ def test_what_was_written_in_hundreds_of_chunks_is_taken_over_in_several_calls(
 def test_a_step_that_was_begun_keeps_its_input(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
-    """Another one would mix two inputs in one step, and deliver other records under the same name."""
+    """Another input would mix two inputs in one step, and deliver other records under the same key."""
     run = create_run(worker, org, company, {"slug": INLINE, "continue_on_error": True}, {"slug": OUTSIDE})
     run.take()
     run.start(1)
@@ -275,7 +275,7 @@ def test_a_run_is_retried_once(failed: Run, member: Client, postgres: Client) ->
         retry(member, failed)
     with refused(409, "pipeline_run_not_retryable", {"status": "queued"}):
         retry(member, again)
-    # Whoever writes past the RPC meets the same.
+    # A write past the RPC meets the same check.
     with refused(409, "pipeline_run_retried"):
         member.change(
             "insert into public.pipeline_runs (submission_id, retry_of) values (%(s)s, %(r)s)",
@@ -352,7 +352,7 @@ def test_rejected_records_are_submitted_once_more_as_they_came(
     assert (submission["status"], submission["record_count"], submission["name"]) == ("received", 1, "Again")
     assert submission["retry_of_run_id"] == failed.id
     assert (submission["source"], submission["company_id"]) == ("json", failed.submission["company_id"])
-    # As the blueprint is now.
+    # The blueprint as it is now.
     assert [step["slug"] for step in run["steps"]] == [OUTSIDE]
     assert (run["retry_of"], run["run_number"]) == (None, 1)
     chunk = "select records from public.submission_chunks where submission_id = %(id)s"
@@ -410,7 +410,7 @@ def test_rejected_records_are_submitted_once_more_only_once(failed: Run, member:
     again = member.call("retry_rejected_records", pipeline_run_id=failed.id)["submission"]
     with refused(409, "rejected_records_retried", {"submission_id": again["id"]}):
         member.call("retry_rejected_records", pipeline_run_id=failed.id)
-    # Whoever writes past the RPC meets the index.
+    # A write past the RPC meets the index.
     with pytest.raises(UniqueViolation):
         member.change(
             "insert into public.submissions (company_id, blueprint_id, source, retry_of_run_id) "

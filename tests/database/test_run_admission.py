@@ -1,4 +1,4 @@
-"""Admission: whose run may start next, within the limits, and who starts it."""
+"""Admission: which run starts next within the limits, and which process starts it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ IN_FLIGHT = "admitted_at is not null and finished_at is null"
 
 @dataclass(frozen=True)
 class Queue:
-    """An org that may have so many runs in flight, with received submissions to run."""
+    """An org with a limit of runs in flight, and received submissions to run."""
 
     postgres: Client
     org: Org
     submissions: dict[str, str]  # by company
 
     def add(self, company: Company, count: int = 1) -> list[str]:
-        """Queued runs, in the order of their turns: of one moment, by id."""
+        """Adds queued runs and returns them in the order of their turns: by time, then by id."""
         rows = self.postgres.rows(
             """
             insert into public.pipeline_runs (submission_id, created_by)
@@ -86,7 +86,7 @@ def set_limit(postgres: Client, org: Org, limit: int) -> None:
 
 
 def limit_all(postgres: Client, limit: int) -> None:
-    """So many runs of all orgs together, beside those that are in flight already."""
+    """Lets all orgs together have this many more runs in flight."""
     postgres.change(
         f"update private.run_limits set max_runs_in_flight = %(n)s + "
         f"(select count(*) from public.pipeline_runs where {IN_FLIGHT})",
@@ -201,7 +201,7 @@ def test_in_any_order_no_limit_is_exceeded_and_each_place_goes_to_whose_turn_it_
                 break
             continue
         queue, run_id = chance.choice(alive)
-        # What ends leaves its place first: as if it had not been there.
+        # An ended run first leaves its place.
         waiting = standing(queues, without=run_id)
         queue.end(run_id)
         ends += 1
@@ -218,7 +218,7 @@ def test_in_any_order_no_limit_is_exceeded_and_each_place_goes_to_whose_turn_it_
 
 
 def standing(queues: list[Queue], without: str | None = None) -> list[dict[str, Any]]:
-    """Companies that have a waiting run, each with what decides whose turn it is."""
+    """The companies with a waiting run, each with the facts that decide the turn."""
     rows = queues[0].postgres.rows(
         """
         with runs as (
@@ -311,7 +311,7 @@ def test_whoever_ends_a_run_is_given_the_next_start_once(worker: Client) -> None
     made_earlier = "update public.pipeline_runs set start_taken_at = null where id = any (%(ids)s::uuid[])"
     queue.end(runs[0])
     queue.end(runs[1])
-    # Admitted by another transaction than the one that created them.
+    # Another transaction admits them than the one that created them.
     queue.postgres.change(made_earlier, {"ids": runs[2:]})
     starts = [worker.call("worker.take_starts", limit=1)["starts"] for _ in range(3)]
     assert [[start["pipeline_run_id"] for start in one] for one in starts] == [[runs[2]], [runs[3]], []]
@@ -366,7 +366,7 @@ def test_the_reconciler_admits_what_was_left_waiting(worker: Client) -> None:
 
 @pytest.fixture
 def committed(supabase: StackEnvironment) -> Iterator[Queue]:
-    """Leaves no step and no unfinished run."""
+    """An org for tests that commit. It leaves no step and no unfinished run."""
     with connect(supabase) as connection:
         publish_steps(service(connection))
         queue = create_queue(service(connection), limit=2, name="at-once")
@@ -436,7 +436,7 @@ def test_runs_that_end_many_at_a_time_on_both_sides_do_not_deadlock(
 
     with first.transaction():
         end(first, runs[:2])
-        # The deferred trigger has not run yet: the other side takes the lock, and is not kept.
+        # The deferred trigger has not run yet, so the other side gets the lock without waiting.
         end(second, runs[2:4])
         assert len(committed.admitted()) == 4
     assert committed.admitted() == runs[4:8]

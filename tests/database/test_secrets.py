@@ -1,4 +1,4 @@
-"""Secrets: set by an org_admin, read by nobody but a running step that names them."""
+"""Secrets: an org_admin sets them, and only a running step that names them reads them."""
 
 from __future__ import annotations
 

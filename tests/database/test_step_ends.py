@@ -1,4 +1,4 @@
-"""The end of a step in one call: its last chunk, its success and the start of the next step."""
+"""One call ends a step: it writes the last chunk, finishes the step and starts the next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.tenants import Tenants
 
 @pytest.fixture
 def run(worker: Client, tenants: Tenants) -> Run:
-    """Three records in one chunk, three steps; the first is started."""
+    """A run of three steps on one chunk of three records. The first step has started."""
     org = tenants.org
     run = create_run(worker, org, org.first, *[{"slug": INLINE} for _ in range(3)])
     run.take()

@@ -1,4 +1,4 @@
-"""How a blueprint wants its steps run: what may be said, and that runs keep it."""
+"""Options of a blueprint's steps: their validation, and that runs keep them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_step_without_a_condition_is_not_skipped(worker: Client, org: Org, com
     run.take()
     with refused(409, "invalid_transition"):
         run.on_step("skip_step", 1)
-    # Nor is one whose turn it is not.
+    # A step out of turn is not skipped either.
     with refused(409, "invalid_transition"):
         run.on_step("skip_step", 2)
 

@@ -1,4 +1,4 @@
-"""The step registry: published by the tasks, read by everybody, immutable in what a version does."""
+"""The step registry: the tasks publish it, everybody reads it, and a version's behaviour is fixed."""
 
 from __future__ import annotations
 

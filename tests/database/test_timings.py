@@ -1,4 +1,4 @@
-"""How much of a run and of its steps is done, how long that took, and what the time went into."""
+"""Progress, durations and timings of runs and steps."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_finished_step_says_what_its_time_went_into(
     assert timings(seen(run, member)["steps"][0]) == NOT_MEASURED
     run.write(1, records(1, 2, 3))
     run.on_step("finish_step", 1, timings=TIMINGS)
-    # Its answer was lost: the repeat measured nothing.
+    # The answer was lost, so the repeat has no timings.
     run.on_step("finish_step", 1, timings={"reading_ms": 1, "processing_ms": 1, "writing_ms": 1})
     assert timings(seen(run, member)["steps"][0]) == TIMINGS
 
@@ -133,7 +133,7 @@ def test_a_step_has_a_duration_and_a_rate_while_it_runs_and_after(
     run.write(1, records(1, 2, 3))
     if ended:
         run.on_step("finish_step", 1)
-    # Ten seconds ago. Only without its guard can that be said.
+    # Ten seconds ago, which the guard forbids.
     connection.execute("alter table public.step_results disable trigger step_results_guard")
     connection.execute(
         "update public.step_results "

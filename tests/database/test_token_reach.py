@@ -1,6 +1,6 @@
-"""A token reaches at most what its creator reaches, at every moment and not only when it is made.
+"""A token never reaches more than its creator does, at any time.
 
-Every narrowing of a token meets everything that can become of its creator; what is left is tried by deeds.
+Every narrowing of a token meets every later change of its creator, and the remaining reach is tried.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INSERT = """
 
 @dataclass(frozen=True)
 class Standing:
-    """A role, and the one company that it is for: `first`, `second`, or None for all."""
+    """A role and its company: `first`, `second`, or None for the whole org."""
 
     role: Role
     company: str | None
@@ -44,12 +44,12 @@ def within(inner: Standing, outer: Standing) -> bool:
     return ROLES.index(inner.role) <= ROLES.index(outer.role) and outer.company in (None, inner.company)
 
 
-# Who made it, narrowed to what; and what has become of its creator since.
+# The creator, the token's narrowing, and the creator's later standing.
 MADE = [(creator, token) for creator, token in product(STANDINGS, STANDINGS) if within(token, creator)]
 
 
 def what_is_left(token: Standing, creator: Standing) -> Standing | None:
-    """The lesser role and the common company; None where there is no common company."""
+    """The lesser role and the common company, or None without a common company."""
     if token.company and creator.company and token.company != creator.company:
         return None
     role = min(token.role, creator.role, key=ROLES.index)
@@ -69,7 +69,7 @@ def put(postgres: Client, org: Org, user: User, standing: Standing) -> None:
 
 @pytest.fixture
 def others(connection: Connection, org: Org) -> dict[str, Token]:
-    """A token of each company, and one of the whole org, to be reached or not."""
+    """A token of each company and one of the whole org, as targets."""
     return {
         "first": create_token(connection, org.first.member),
         "second": create_token(connection, org.second.member),
@@ -78,7 +78,7 @@ def others(connection: Connection, org: Org) -> dict[str, Token]:
 
 
 def reached(client: Client, org: Org, others: dict[str, Token]) -> dict[str, object]:
-    """What the caller sees and gets done; whatever it does is undone."""
+    """The rows that the caller sees and the calls that pass. All of it is undone."""
     ids = {org.first.id: "first", org.second.id: "second"}
     names = {token.id: name for name, token in others.items()}
     return {
@@ -97,7 +97,7 @@ def reached(client: Client, org: Org, others: dict[str, Token]) -> dict[str, obj
 
 
 def done(client: Client, function: str, **arguments: Any) -> bool:  # noqa: ANN401
-    """Whether the call is allowed."""
+    """Returns whether the call is allowed."""
     try:
         with client.connection.transaction(force_rollback=True):
             client.call(function, **arguments)

@@ -1,4 +1,4 @@
-"""One trace and one request id from the request that creates a run to the last change that is made for it."""
+"""A run keeps one trace and one request id, from the creating request to its last change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Trace = tuple[str, bool, str | None]
 
 
 def trace_of(connection: Connection, run_id: str) -> Trace:
-    """As the row has it: trace, whether it is recorded, request."""
+    """The row's trace id, its recorded flag and its request id."""
     (row,) = owner(connection).rows(
         "select trace_id, trace_sampled, request_id from public.pipeline_runs where id = %(id)s",
         {"id": run_id},
@@ -70,7 +70,7 @@ def test_without_a_request_a_run_has_a_trace_of_its_own(
         (f"00-{TRACE}-{PARENT}-00", (TRACE, False)),
         (f"00-{TRACE}-{PARENT}-03", (TRACE, True)),
         (f"00-{TRACE}-{PARENT}-fe", (TRACE, False)),
-        # Of a version to come, with what it may add at its end.
+        # A later version of the header, which may add a part at the end.
         (f"cc-{TRACE}-{PARENT}-01", (TRACE, True)),
         (f"cc-{TRACE}-{PARENT}-01-what-the-future-holds", (TRACE, True)),
         (f"cc-{TRACE}-{PARENT}-01.what", None),
@@ -168,7 +168,7 @@ def test_what_a_worker_changes_of_a_run_is_audited_under_the_request_of_the_run(
     run = run_of(connection, worker, org, company, HEADERS)
     other = run_of(connection, worker, org, company, None)
     since()
-    # The claim comes before the worker knows the request; a start is also made by the worker of another run.
+    # At the claim the worker does not know the request yet, and another run's worker may make the start.
     for headers in (None, OTHER_HEADERS):
         set_headers(connection, headers)
         run.take()

@@ -1,6 +1,6 @@
-"""The state machines of runs and step results: every transition, allowed or forbidden.
+"""The state machines of runs and step results: each transition is allowed or forbidden.
 
-They are tried as postgres, whom neither grants nor policies hold: what is refused here is refused to all.
+The tests act as postgres, past grants and policies: what is refused here is refused to everybody.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def test_the_statuses_are_all_there(postgres: Client) -> None:
 
 
 def bring_to_its_end(run: Run, status: str) -> None:
-    """Brings the steps of a running run to where only its own status is missing."""
+    """Finishes the steps of a running run, so that only its own status is left."""
     run.pass_through(1)
     if status == "succeeded":
         run.pass_through(2)

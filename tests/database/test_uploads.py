@@ -1,4 +1,4 @@
-"""Uploads: submissions that arrive chunk by chunk, with the rows that were refused on the way."""
+"""Uploads: submissions in chunks, with their malformed rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.tenants import Company, Org, Tenants
 
 @pytest.fixture
 def upload(member: Client, company: Company, blueprint_id: str) -> str:
-    """Id of a submission that is receiving chunks."""
+    """The id of a submission that receives chunks."""
     opened = member.call(
         "open_submission", company_id=company.id, blueprint_id=blueprint_id, source="csv", name="Leads"
     )

@@ -1,4 +1,4 @@
-"""Users: who sees whom, who changes whom, and that an org keeps an org_admin."""
+"""Users: who may see and change whom, and an org keeps an org_admin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support.tenants import (
 
 
 def row(connection: Connection, user: User) -> dict[str, Any]:
-    """The user as it really is."""
+    """The user's row, read as its owner."""
     statement = "select to_jsonb(u) from public.users u where id = %(id)s"
     found: dict[str, Any] = owner(connection).value(statement, {"id": user.id})
     return found
@@ -57,7 +57,7 @@ def test_who_sees_which_users(connection: Connection, org: Org) -> None:
     for user in org.first.users:
         assert seen(signed_in(connection, user)) == of_first
     narrowed = create_token(connection, org.admin, role="member", company_id=org.first.id)
-    # The org_admin that it acts for is seen as well.
+    # The token also sees the org_admin who created it.
     assert seen(with_token(connection, narrowed)) == of_first | {org.admin.id}
 
 
@@ -170,7 +170,7 @@ def test_whoever_is_no_caller_changes_nobody(
 
 
 def assign(client: Client, user: User, assignment: str) -> int:
-    """An update past the RPCs; how many rows it changed."""
+    """Updates past the RPCs and returns the number of changed rows."""
     return client.change(f"update public.users set {assignment} where id = %(id)s", {"id": user.id})
 
 
@@ -193,7 +193,7 @@ def test_the_same_holds_straight_at_the_table(connection: Connection, org: Org) 
 
 
 def test_an_update_without_a_condition_reaches_one_s_own_users_only(connection: Connection, org: Org) -> None:
-    """Then no policy for reading stands in the way."""
+    """Such an update passes no policy for reading."""
     company_admin, admin = signed_in(connection, org.first.company_admin), signed_in(connection, org.admin)
     statement = "update public.users set full_name = 'x'"
     assert company_admin.change(statement) == len(org.first.users)

@@ -1,4 +1,4 @@
-"""The same words in SQL, Python and TypeScript."""
+"""SQL, Python and TypeScript use the same words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sql_enums(postgres: Client) -> dict[str, set[str]]:
 
 
 def python_enums() -> Iterator[tuple[str, set[str]]]:
-    """Every StrEnum that a module of the API defines, under its name in snake_case."""
+    """Every StrEnum of the API's modules, by its name in snake_case."""
     for module in pkgutil.walk_packages(api.__path__, "api."):
         for name, value in vars(importlib.import_module(module.name)).items():
             if inspect.isclass(value) and issubclass(value, StrEnum) and value.__module__ == module.name:
@@ -43,7 +43,7 @@ def python_enums() -> Iterator[tuple[str, set[str]]]:
 
 
 def typescript() -> str:
-    """The task sources, tests and generated code left out."""
+    """The sources of the tasks, without tests and generated code."""
     paths = [path for path in TRIGGER.rglob("*.ts") if not path.name.endswith((".test.ts", ".types.ts"))]
     return "\n".join(path.read_text() for path in sorted(paths))
 
@@ -57,7 +57,7 @@ def test_every_enum_of_sql_has_the_same_values_in_python(sql_enums: dict[str, se
 def test_statuses_that_the_tasks_expect_exist(sql_enums: dict[str, set[str]]) -> None:
     expected = set(re.findall(r'\bstatus: z\.literal\("(\w+)"\)', typescript()))
     assert expected
-    # Or what start_step answers beside them.
+    # Or another answer of start_step.
     sql = "\n".join(migration_sources().values())
     answered = set(re.findall(r"jsonb_build_object\('status', '(\w+)'\)", sql))
     assert expected <= sql_enums["step_result_status"] | answered

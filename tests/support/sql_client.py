@@ -1,4 +1,4 @@
-"""Statements as the API roles run them: what PostgREST does for a request, without the HTTP."""
+"""Runs statements as PostgREST does for a request: with the request's role and claims, but without HTTP."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tests.support.tenants import Token, User
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
-_PERMISSION_DENIED = "42501"  # no grant for it, or no policy lets it pass
+_PERMISSION_DENIED = "42501"  # a grant is missing, or no policy lets the row pass
 
 
 def connect(environment: StackEnvironment) -> Connection:
-    """Logged in as postgres. A lock that is never released fails the test that waits for it."""
+    """A connection as postgres. A test that waits for a lock fails after ten seconds."""
     return psycopg.connect(environment.database_url, autocommit=True, options="-c lock_timeout=10s")
 
 
 @dataclass(frozen=True)
 class Client:
-    """Whoever `role` and `claims` say, on a connection; each statement is a transaction or savepoint."""
+    """Acts with `role` and `claims` on a connection; each statement is a transaction or savepoint."""
 
     connection: Connection
     role: str
@@ -77,7 +77,7 @@ class Client:
 
 
 def owner(connection: Connection) -> Client:
-    """postgres: for arranging and for looking at what is really there, never for testing a policy."""
+    """Acts as postgres: arranges data and reads what is really there. It cannot test a policy."""
     return Client(connection, "postgres")
 
 
@@ -90,20 +90,20 @@ def service(connection: Connection) -> Client:
 
 
 def signed_in(connection: Connection, user: User, **claims: Any) -> Client:  # noqa: ANN401
-    """The session of a user, with the claims that Supabase Auth gives it."""
+    """Acts with a user's session: its claims are those of Supabase Auth."""
     session = {"sub": user.id, "role": "authenticated", "aud": "authenticated", "email": user.email}
     return Client(connection, "authenticated", json.dumps(session | claims))
 
 
 def with_token(connection: Connection, token: Token) -> Client:
-    """An API token as the API's context JWT carries it."""
+    """Acts with an API token: its claims are those of the API's context JWT."""
     claims = {"role": "authenticated", "aud": "authenticated", "api_token_hash": token.token_hash}
     return Client(connection, "authenticated", json.dumps(claims))
 
 
 def set_headers(connection: Connection, headers: Mapping[str, str] | None) -> None:
-    """What follows belongs to a request with these headers, as PostgREST tells it; None is SQL by hand."""
-    # A pooled session reads '' where none was set.
+    """Sets the request's headers as PostgREST does; None stands for SQL without a request."""
+    # Once a local setting has ended, a pooled session reads ''.
     value = json.dumps(headers) if headers is not None else ""
     connection.execute("select set_config('request.headers', %s, true)", (value,))
 
@@ -122,7 +122,7 @@ def refused(status: int, code: str, details: Mapping[str, Any] | None = None) ->
 
 @contextmanager
 def denied() -> Iterator[None]:
-    """The block must fail for want of a grant, or because no policy lets the new row pass."""
+    """The block must fail because a grant is missing, or because no policy lets the row pass."""
     with pytest.raises(psycopg.Error) as caught:
         yield
     assert caught.value.sqlstate == _PERMISSION_DENIED, caught.value

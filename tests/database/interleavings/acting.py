@@ -1,4 +1,4 @@
-"""Who acts, what an action is, and what its answer may be as things stand."""
+"""Actors, their actions, and the rules for an answer, given the state of the runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONCLUDING = {"cancel_pipeline_run", "finish_pipeline_run", "fail_pipeline_run"
 
 
 class Session(Client):
-    """Whoever acts for as long as the connection lasts, so that a call is one message and not five."""
+    """Sets role and claims once for the connection, so that a call is one message instead of five."""
 
     @contextmanager
     def _acting(self) -> Iterator[psycopg.Cursor[Row]]:
@@ -30,7 +30,7 @@ class Session(Client):
 
 @dataclass(frozen=True)
 class Seat:
-    """Connections of each who may act. Two seats act at once."""
+    """A connection for each kind of actor. Two seats act at once."""
 
     operator: Client
     worker: Client
@@ -57,7 +57,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Action:
-    """`call` is set for a call of the worker schema, which a claim may entitle to."""
+    """`call` is set for a call of the worker schema, which may need a claim."""
 
     name: str
     who: str
@@ -69,7 +69,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Standing:
-    """By which claim each run may be written for, and which runs have ended."""
+    """Which claim may write for each run, and which runs have ended."""
 
     claims: dict[str, str | None]
     alive_by: dict[str, str]
@@ -79,7 +79,7 @@ class Standing:
     def of(cls, seen: rules.Look) -> Standing:
         return cls(
             {run_id: run["claim_id"] for run_id, run in seen.runs.items()},
-            # The lease is a minute, or was let run out: what happens between two looks decides nothing.
+            # A lease lasts a minute or has been ended by an action, so it does not expire between two looks.
             {
                 run_id: run["trigger_run_id"]
                 for run_id, run in seen.runs.items()
@@ -89,9 +89,9 @@ class Standing:
         )
 
     def after(self, action: Action, answer: Any) -> Standing:  # noqa: ANN401
-        """What the answer has made of it."""
+        """The standing after the answer."""
         if action.call is None and not isinstance(answer, dict):
-            return replace(self, alive_by={})  # leases ran out, perhaps all
+            return replace(self, alive_by={})  # some leases or all of them may have ended
         if isinstance(answer, Exception) or not isinstance(answer, dict):
             return self
         if action.call and answer.get("outcome") == "claimed":
@@ -114,7 +114,7 @@ def broken_answer(
     promises: Mapping[str, str],
     known: Sequence[Claimed],
 ) -> Iterator[str]:
-    """What the answer shows of a rule that does not hold. `known`: what was claimed before."""
+    """The rules that the answer breaks. `known` are the earlier claims."""
     call = action.call
     if isinstance(answer, psycopg.Error):
         code = answer.diag.message_hint
@@ -144,7 +144,7 @@ def _broken_claim(call: Call, answer: Json, standing: Standing, known: Sequence[
 
 
 def promised_refusals(postgres: Client) -> dict[str, str]:
-    """What the comment of each function says that it raises."""
+    """The codes that each function's comment says it raises."""
     rows = postgres.rows(
         """
         select p.proname::text as name, obj_description(p.oid, 'pg_proc') as said

@@ -1,9 +1,7 @@
 """One random order of what workers, clients, operators, the reconciler and accidents do to an org's runs.
 
-Everything is drawn from one seed. Connections commit, and two actions at once overlap as transactions do:
-the second begins while the first is not committed, which is then committed, or lost with its connection.
-
-Longer than most files: an order is one thing, and each action a few lines.
+Everything is drawn from one seed. Connections commit. Of two actions at once, the second begins before the
+first has committed; then the first commits or is lost with its connection.
 """
 
 from __future__ import annotations
@@ -18,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from tests.database.interleavings import rules
+from tests.database.interleavings import actions, rules
 from tests.database.interleavings.acting import Action, Seat, Standing, broken_answer
 from tests.database.interleavings.trigger_dev import TriggerDev, TriggerRun
 from tests.database.interleavings.workers import Call, Claimed, Work, intrusion, work
@@ -26,21 +24,20 @@ from tests.support.pipeline import Json
 from tests.support.sql_client import Client, Connection
 from tests.support.tenants import Org
 
-_LATER = "interval '3 minutes'"
 _ROUNDS_TO_SETTLE = 12
 
 
 class RuleBrokenError(AssertionError):
-    """A rule does not hold; the message says which, and after what."""
+    """A rule does not hold. The message names the rule and the actions before."""
 
 
 class ConnectionLostError(Exception):
-    """The answer of a call never came."""
+    """A call got no answer."""
 
 
 @dataclass
 class Actor:
-    """A worker at work: what it does next, and for which Trigger.dev run."""
+    """A worker with its next call and its Trigger.dev run."""
 
     work: Work
     trigger_run: TriggerRun
@@ -70,11 +67,11 @@ class Order:
         self.since = self.observer.value("select now()")
         self.seen = self._look()
 
-    def play(self, actions: int) -> None:
+    def play(self, count: int) -> None:
         """Raises RuleBrokenError."""
         for _ in range(self.luck.randint(1, 3)):
             self._alone(self._submit())
-        for _ in range(actions):
+        for _ in range(count):
             if self.luck.random() < 0.35:
                 self._at_once(self._draw(), self._draw())
             else:
@@ -82,7 +79,7 @@ class Order:
         self._settle()
 
     def _draw(self) -> Action:
-        """Mostly a worker's next call; now and then something that nobody expected."""
+        """Mostly a worker's next call, sometimes something unexpected."""
         usual: list[tuple[float, Callable[[], Action]]] = [
             (6, self._work),
             (1.2, self._intrude),
@@ -140,10 +137,10 @@ class Order:
         self._hand(second, late)
 
     def _do(self, action: Action, seat: Seat, *, in_transaction: bool = False) -> Any:  # noqa: ANN401
-        """The answer, or the error that came instead of it."""
+        """The answer, or the error instead."""
         client: Client = getattr(seat, action.who)
         try:
-            # A refusal undoes its own statement alone.
+            # A refusal undoes only its own statement.
             with client.connection.transaction() if in_transaction else nullcontext():
                 answer = action.do(client)
         except psycopg.Error as error:
@@ -180,42 +177,18 @@ class Order:
 
     # What there is to do.
 
-    def _nothing(self) -> Action:
-        return Action("nothing", "operator", lambda client: None)
-
-    def _client(self, function: str, pipeline_run_id: str) -> Action:
-        return Action(
-            f"{function} {pipeline_run_id[:8]}",
-            "member",
-            lambda member: member.call(function, pipeline_run_id=pipeline_run_id),
-            answered=self._started_by_the_api,
-        )
-
     def _submit(self) -> Action:
-        arguments = {"company_id": self.org.first.id, "blueprint_id": self.luck.choice(self.blueprint_ids)}
+        blueprint_id = self.luck.choice(self.blueprint_ids)
         sizes = [self.luck.randint(2, 4) for _ in range(self.luck.randint(1, 3))]
-
-        def submit(member: Client) -> Json:
-            opened = member.call("open_submission", source="json", **arguments)["submission"]
-            row = 0
-            for index, size in enumerate(sizes):
-                records = [{"id": str(row + n), "data": {"n": row + n}} for n in range(1, size + 1)]
-                member.call(
-                    "append_submission_chunk", submission_id=opened["id"], chunk_index=index, records=records
-                )
-                row += size
-            finished: Json = member.call("finalize_submission", submission_id=opened["id"])
-            return finished
-
-        return Action(
-            f"submission of {sizes}",
-            "member",
-            submit,
+        return actions.submit(
+            self.org.first.id,
+            blueprint_id,
+            sizes,
             answered=lambda made: self._started_by_the_api(made["pipeline_run"]),
         )
 
     def _started_by_the_api(self, run: Json) -> None:
-        """The API starts what it created, unless it died on the way."""
+        """The API starts the run that it created, unless it was killed before."""
         if not run["admitted"] or run["status"] != "queued" or self.luck.random() < 0.2:
             return
         started = self.trigger.start(run["id"], run["id"])
@@ -238,7 +211,7 @@ class Order:
 
     def _work(self) -> Action:
         if not self.actors:
-            return self._nothing()
+            return actions.nothing()
         return self._next_of(self.luck.choice(self.actors))
 
     def _next_of(self, actor: Actor) -> Action:
@@ -253,7 +226,7 @@ class Order:
 
         def refused(error: Exception) -> None:
             if isinstance(error, ConnectionLostError) and self.luck.random() < 0.5:
-                return  # it tries once more
+                return  # it tries again
             self._end(actor)
 
         return Action(f"{actor.name} {call}", "worker", _as_worker(call), call, answered, refused)
@@ -265,13 +238,13 @@ class Order:
 
     def _intrude(self) -> Action:
         if not self.known:
-            return self._nothing()
+            return actions.nothing()
         call = intrusion(self.luck.choice(self.known), self.luck)
         return Action(f"intruder {call}", "worker", _as_worker(call), call)
 
     def _duplicate(self) -> Action:
-        """A run is started under another key, perhaps before its turn; or has a second attempt at once."""
-        run_id = self.luck.choice(list(self.seen.runs))
+        """Starts a run under another key, perhaps before its turn, or adds a second attempt."""
+        run_id = self._some_run()
         of_run = [run for run in self.trigger.runs.values() if run.pipeline_run_id == run_id]
         if of_run and self.luck.random() < 0.5:
             run = self.luck.choice(of_run)
@@ -279,62 +252,40 @@ class Order:
             run = self.trigger.start(run_id, f"{run_id}:by hand:{len(of_run)}")
         run.alive = True
         self._set_to_work(run)
-        return self._nothing()
+        return actions.nothing()
 
     def _kill(self) -> Action:
         if self.actors:
             actor = self.luck.choice(self.actors)
             self.log.append(f"{actor.name} is killed")
             self._end(actor)
-        return self._nothing()
+        return actions.nothing()
 
     def _forget(self) -> Action:
-        """Its tasks go with it, or work on as orphans."""
+        """Trigger.dev loses its runs. Their tasks end, or continue as orphans."""
         self.log.append("Trigger.dev forgets everything")
         self.trigger.forget_all()
         if self.luck.random() < 0.5:
             self.actors.clear()
-        return self._nothing()
+        return actions.nothing()
 
     def _cancel(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        return self._client("cancel_pipeline_run", run_id)
+        return actions.of_a_client("cancel_pipeline_run", self._some_run(), self._started_by_the_api)
 
     def _retry(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        return self._client("retry_pipeline_run", run_id)
+        return actions.of_a_client("retry_pipeline_run", self._some_run(), self._started_by_the_api)
 
     def _requeue(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        statement = "select ops.requeue_runs(%(id)s, dry_run => false)"
-        return Action(
-            f"requeue_runs {run_id[:8]}",
-            "operator",
-            lambda operator: operator.rows(statement, {"id": run_id}),
-        )
+        return actions.requeue(self._some_run())
 
     def _lose_heartbeat(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        statement = (
-            "update public.pipeline_runs set lease_expires_at = now() - interval '1 second' "
-            "where id = %(id)s and status = 'running'"
-        )
-        return Action(
-            f"heartbeat of {run_id[:8]} lost",
-            "operator",
-            lambda operator: operator.change(statement, {"id": run_id}),
-        )
+        return actions.lose_heartbeat(self._some_run())
 
     def _let_time_pass(self) -> Action:
-        statement = f"""
-            update public.pipeline_runs
-            set lease_expires_at = lease_expires_at - {_LATER}, dispatched_at = dispatched_at - {_LATER},
-                start_taken_at = start_taken_at - {_LATER}
-            where org_id = %(org)s and finished_at is null
-        """
-        return Action(
-            "minutes pass", "operator", lambda operator: operator.change(statement, {"org": self.org.id})
-        )
+        return actions.let_time_pass(self.org.id)
+
+    def _some_run(self) -> str:
+        return self.luck.choice(list(self.seen.runs))
 
     def _reconcile(self) -> Action:
         return Action(
@@ -345,9 +296,9 @@ class Order:
         )
 
     def _act_on(self, answer: Json) -> None:
-        """As the task reconcile-runs does with what it was told."""
+        """Acts on the answer as the task reconcile-runs does."""
         worker = self.seats[0].worker
-        # What came at the same time may not have been seen yet.
+        # A simultaneous change may not have been visible to the first call.
         once = worker.call("worker.reconcile_pipeline_runs")
         before = self._look()
         twice = worker.call("worker.reconcile_pipeline_runs")
@@ -378,7 +329,7 @@ class Order:
             starts += [repaired["start"]] if repaired["start"] else []
         self.seen = self._look()
         for start in starts:
-            # Others work on while it asks Trigger.dev.
+            # Workers go on while the reconciler asks Trigger.dev.
             if self.actors and self.luck.random() < 0.2:
                 self._alone(self._work())
             self._start(worker, start)
@@ -402,7 +353,7 @@ class Order:
     # How it ends.
 
     def _settle(self) -> None:
-        """Nothing goes wrong any more: every run ends, by what the reconciler and the workers do alone."""
+        """From here on nothing goes wrong. The workers and the reconciler alone must end every run."""
         self.fails = 0.0
         self.log.append("from here on nothing goes wrong")
         for _ in range(_ROUNDS_TO_SETTLE):

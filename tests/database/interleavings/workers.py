@@ -1,6 +1,6 @@
-"""What a worker does with a run, one call at a time, so that others can come between any two of its calls.
+"""A worker's calls for a run, one at a time, so that other actions can come between any two of them.
 
-A worker is a generator: it yields calls, and is sent what they answered or thrown why they were refused.
+A worker is a generator. It yields calls; it is sent their answers, or their refusals are thrown into it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Work = Generator["Call", Json, None]
 
 @dataclass(frozen=True)
 class Call:
-    """A function of schema worker, for a run. `claim_id` is the right by which it may write."""
+    """A call of schema worker for a run. `claim_id` is the claim that entitles it to write."""
 
     pipeline_run_id: str
     function: str
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass
 class Claimed:
-    """What a claim told: enough to write by, also for one who has lost it."""
+    """The answer to a claim. It is enough for a write, also after the claim is lost."""
 
     pipeline_run_id: str
     claim_id: str
@@ -55,8 +55,8 @@ class Claimed:
 
 
 def outcome_of(position: int, records: list[Json]) -> Json:
-    """What the step in this position makes of a chunk, the same each time: some are rejected, some dropped,
-    some become two."""
+    """The result of the step at this position for a chunk: it rejects some records, drops some and
+    doubles some, the same each time."""
     kept: list[Json] = []
     rejected: list[Json] = []
     dropped: list[Json] = []
@@ -76,7 +76,7 @@ def outcome_of(position: int, records: list[Json]) -> Json:
 def work(
     pipeline_run_id: str, trigger_run_id: str, luck: random.Random, known: list[Claimed], *, fails: float
 ) -> Work:
-    """As run-pipeline does: claim, each step in order, finish. With probability `fails` a step fails."""
+    """Acts as run-pipeline: claims, executes each step, finishes. A step fails with probability `fails`."""
     arguments = {"pipeline_run_id": pipeline_run_id, "trigger_run_id": trigger_run_id}
     outcome = yield Call(pipeline_run_id, "claim_pipeline_run", arguments)
     if outcome["outcome"] != "claimed":
@@ -97,7 +97,7 @@ def work(
 
 
 def _work_on(claimed: Claimed, step: Json, luck: random.Random, fails: float) -> Generator[Call, Json, bool]:
-    """Whether the run goes on."""
+    """Returns whether the run goes on."""
     started = yield claimed.on_step("start_step", step)
     if started["status"] != "running":
         return started["status"] != "failed" or bool(step["continue_on_error"])
@@ -116,7 +116,7 @@ def _work_on(claimed: Claimed, step: Json, luck: random.Random, fails: float) ->
 
 
 def intrusion(claimed: Claimed, luck: random.Random) -> Call:
-    """Any call at any moment, by a right that may have been lost. It would write what no step makes."""
+    """A call by a claim that may be lost. It writes records that no step makes."""
     step = luck.choice(claimed.steps)
     anything = {"records": [{"id": "1", "data": {"intruded": True}}]}
     return luck.choice(

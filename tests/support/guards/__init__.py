@@ -1,4 +1,4 @@
-"""Rules that the whole catalogue must keep, also what a migration adds later: nothing is listed by hand."""
+"""Rules for everything in the catalogue. Nothing is listed by hand, so they cover new migrations too."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def functions_pin_an_empty_search_path(connection: Connection) -> list[str]:
 
 
 def functions_tell_what_they_raise(connection: Connection) -> list[str]:
-    """The codes that stand in a body are in its comment."""
+    """A function's comment names every code that its body raises."""
     statement = f"""
         with functions as ({FUNCTIONS})
         select name, prosrc as body, coalesce(obj_description(oid, 'pg_proc'), '') as comment
@@ -37,8 +37,7 @@ def functions_tell_what_they_raise(connection: Connection) -> list[str]:
 
 
 def definers_ask_for_the_org(connection: Connection) -> list[str]:
-    """A definer function sees past the policies: where it compares with the caller's user, it says the org
-    too."""
+    """A definer function bypasses the policies, so it compares the org wherever it compares the user."""
     findings = []
     statement = f"""
         with functions as ({FUNCTIONS})
@@ -53,7 +52,7 @@ def definers_ask_for_the_org(connection: Connection) -> list[str]:
 
 
 def settings_are_named_and_the_callers_is_kept_apart(connection: Connection) -> list[str]:
-    """A setting that clients could name would be a way to be somebody else, by `private.caller`."""
+    """A client that could set `private.caller` could pretend to be another caller."""
     statement = f"""
         with functions as ({FUNCTIONS})
         select name, prosrc as body from functions where prosrc ~ '\\mset_config\\M' order by 1

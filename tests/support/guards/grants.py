@@ -1,4 +1,4 @@
-"""Who may execute, read, write and use what."""
+"""Grants: which role may execute, read, write or use an object."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.support.sql_client import Connection
 
 
 def nobody_executes_by_default(connection: Connection) -> list[str]:
-    """Neither PUBLIC nor anon; clients nothing of `worker`, and the service credential nothing else."""
+    """Clients execute functions of `public` and `private`, the service credential those of `worker`."""
     return sentences(
         connection,
         f"""
@@ -27,7 +27,7 @@ def nobody_executes_by_default(connection: Connection) -> list[str]:
 
 
 def operators_keep_their_schema_to_themselves(connection: Connection) -> list[str]:
-    """No API role may use `ops` or anything in it: by no grant, not through PUBLIC, not as a member."""
+    """No API role may use `ops`, whether by a grant, through PUBLIC or by a membership."""
     return sentences(
         connection,
         f"""
@@ -44,7 +44,7 @@ def operators_keep_their_schema_to_themselves(connection: Connection) -> list[st
             where t.nspname = 'ops'
                 and has_table_privilege(role, t.oid, 'select, insert, update, delete, truncate')
             union all
-            -- Not inherited, but a role that it may take on.
+            -- A role that it does not inherit but may switch to.
             select role, 'become', r.rolname from roles, pg_roles r
             where pg_has_role(role, r.oid, 'member') and has_schema_privilege(r.oid, 'ops', 'usage')
         )
@@ -55,7 +55,7 @@ def operators_keep_their_schema_to_themselves(connection: Connection) -> list[st
 
 
 def grants_are_minimal(connection: Connection) -> list[str]:
-    """On tables, columns and sequences: nothing for PUBLIC, anon and service_role; only data for clients."""
+    """Only `authenticated` has grants on tables, columns and sequences, and only on their data."""
     return sentences(
         connection,
         f"""

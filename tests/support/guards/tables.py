@@ -60,7 +60,7 @@ def everything_has_a_comment(connection: Connection) -> list[str]:
 
 
 def foreign_keys_are_indexed(connection: Connection) -> list[str]:
-    """An index whose leading columns are the key's, in any order among themselves."""
+    """Each key has an index that leads with the key's columns, in any order."""
     return sentences(
         connection,
         f"""
@@ -71,7 +71,7 @@ def foreign_keys_are_indexed(connection: Connection) -> list[str]:
         where k.contype = 'f' and not exists (
             select from pg_index i
             where i.indrelid = k.conrelid
-                -- Rows that link to nothing need no entry.
+                -- A row without a link needs no entry.
                 and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = any (array(
                     select format('(%I IS NOT NULL)', a.attname)
                     from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey)
@@ -124,7 +124,7 @@ def links_stay_within_their_tenant(connection: Connection) -> list[str]:
 
 
 def tables_belong_to_an_org(connection: Connection) -> list[str]:
-    """Or say in their comment that they are global, and then no client writes them."""
+    """A table without org_id says in its comment that it is global, and no client writes it."""
     return sentences(
         connection,
         f"""
