@@ -71,7 +71,7 @@ class Order:
         """Plays the actions, then lets every run end. Raises RuleBrokenError."""
         for _ in range(self.luck.randint(1, 3)):
             self._alone(self._submit())
-        for _ in range(count):
+        for _ in range(actions):
             if self.luck.random() < 0.35:
                 self._at_once(self._draw(), self._draw())
             else:
