@@ -49,7 +49,7 @@ def _group(item: pytest.Item) -> str:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`. Services that exist already are one database for all tests, and so for one lane."""
+    """For `-n auto`. Existing services are one database, which two lanes cannot share."""
     return 0 if os.environ.get("TEST_AGAINST_SERVICES") else _LANES
 
 
@@ -62,13 +62,13 @@ def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironm
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """All of it: also the API, the Trigger.dev control plane and the CLI's worker, steps published."""
+    """The whole stack: also the API, the Trigger.dev control plane and the CLI's worker."""
     with stack_for_tests(tmp_path_factory.mktemp("stack"), "all") as environment:
         yield environment
 
 
 @pytest.fixture(scope="session")
 def tenants(supabase: StackEnvironment) -> Tenants:
-    """Two orgs that the whole session shares. A test that changes a user or an org makes its own instead."""
+    """Two orgs that the session shares. A test that changes a user or an org creates its own."""
     with psycopg.connect(supabase.database_url) as connection:
         return create_tenants(connection)

@@ -71,7 +71,7 @@ begin
 end;
 $$;
 comment on function private.guard_user is
-    'Trigger: a user stays in its org, and a deactivation has the time at which it happens. '
+    'Trigger: a user stays in its org, and deactivated_at is the time of the deactivation. '
     'Raises 409 immutable.';
 
 create trigger users_guard before update on public.users for each row execute function private.guard_user();

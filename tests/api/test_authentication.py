@@ -1,4 +1,4 @@
-"""Who may come in, by which credential, and from when on no longer."""
+"""Credentials: which are accepted, and when they stop being accepted."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_nobody_is_let_in_nowhere(nobody: Caller) -> None:
 def test_a_session_of_supabase_auth_itself_is_accepted(
     supabase: StackEnvironment, http: httpx.Client, org: Org, connection: psycopg.Connection
 ) -> None:
-    """Signs up and in through Auth, as a frontend does, instead of signing a token here."""
+    """Signs up and in through Auth, as a frontend does."""
     credentials = {"email": f"ada-{time.time_ns()}@example.com", "password": "a long enough password"}
     auth = f"{supabase.supabase_url}/auth/v1"
     headers = {"apikey": supabase.publishable_key}

@@ -24,7 +24,7 @@ def email() -> str:
 
 @pytest.fixture
 def identity(connection: psycopg.Connection, org: Org, email: str) -> User:
-    """Somebody who can sign in, but has not been invited yet."""
+    """An identity that can sign in and has no invitation yet."""
     return create_identity(connection, org.id, email=email)
 
 
@@ -48,7 +48,7 @@ def test_an_invited_person_gets_in_by_signing_up(
 
 
 def open_invitation(connection: psycopg.Connection, org: Org, email: str) -> str:
-    """Of an operator: no e-mail goes out, which the local Auth would take for a confirmation."""
+    """An invitation by an operator, without the e-mail: the local Auth would take that for a confirmation."""
     row = connection.execute(
         "insert into public.invitations (org_id, company_id, email, role) "
         "values (%s, %s, %s, 'member') returning id::text",

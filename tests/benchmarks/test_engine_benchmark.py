@@ -112,6 +112,7 @@ def test_no_two_copies_of_a_company_share_name_or_website() -> None:
         assert second.isdisjoint(third)
 
 
+@pytest.mark.long
 def test_the_worker_of_the_benchmark_is_the_products_with_one_step_more(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "trigger")
     (step,) = (

@@ -13,7 +13,7 @@ from tests.support.tenants import Company, Org, Tenants, create_identity, create
 
 @pytest.fixture
 def looked_up(connection: Connection) -> Client:
-    """The owner, with a count of look-ups in the sequence `private.look_ups`."""
+    """The owner; the sequence `private.look_ups` counts look-ups."""
     postgres = owner(connection)
     postgres.change("create sequence private.look_ups")
     postgres.change("grant usage on sequence private.look_ups to authenticated")

@@ -1,4 +1,4 @@
-"""The TypeScript types that the tasks compile against are those of the migrated database."""
+"""The tasks' TypeScript types are those of the migrated database."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def test_an_invitation_is_accepted_once(
 ) -> None:
     invited = invite(signed_in(connection, org.admin), email)
     sign_up(connection, email)
-    # The address goes to somebody else, for instance when the first identity gives it up.
+    # The address now belongs to somebody else, as when the first identity gave it up.
     postgres.change(
         "update auth.users set email = %(new)s where email = %(old)s", {"new": f"x{email}", "old": email}
     )
