@@ -69,8 +69,12 @@ def _message(error: ValidationError, rules: dict[str, Any]) -> str:
         closest = max(alternatives, key=lambda inner: len(inner.instance_path))
         return f"{error.message}; closest: {_message(closest, rules)}"[:MAX_MESSAGE_LENGTH]
     # A pattern says little to a person. Its description says what it is for.
-    if error.schema_path[-1] in ("pattern", "not") and (description := _description(error.schema_path, rules)):
-        name = error.message.partition(" does not match ")[0] if "propertyNames" in error.schema_path else MASK
+    if error.schema_path[-1] in ("pattern", "not") and (
+        description := _description(error.schema_path, rules)
+    ):
+        name = (
+            error.message.partition(" does not match ")[0] if "propertyNames" in error.schema_path else MASK
+        )
         return f"{name} is not allowed. {description}"[:MAX_MESSAGE_LENGTH]
     return error.message[:MAX_MESSAGE_LENGTH]
 
