@@ -42,4 +42,4 @@ def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
             )
 
 
-ENCODE_SUBMISSION: Final = Job(encode_submission, inline_bytes=64 * 1024)
+ENCODE_SUBMISSION: Final = Job(encode_submission, inline_bytes=32 * 1024)

@@ -153,6 +153,14 @@ def test_statement_timeout_does_not_invite_to_repeat(client: TestClient, data_ap
     assert "repeat" not in answer.json()["error"]["message"]
 
 
+def test_an_answer_without_bounds_is_a_defect(
+    client: TestClient, data_api: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.http_client.MAX_ANSWER_BYTES", 100_000)
+    data_api.rpc("get_company", Answer(200, b" " * 200_000))
+    assert get_company(client) == (500, "internal_error")
+
+
 def test_unreachable_data_api_is_503(trigger: Loopback) -> None:
     settings = make_settings(closed_port_url(), trigger.url)
     with TestClient(create_app(settings)) as client:

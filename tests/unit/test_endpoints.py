@@ -118,6 +118,14 @@ def test_endpoint_and_its_dependencies_are_async(route: APIRoute) -> None:
         assert inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called), function
 
 
+def test_nothing_uses_the_thread_pool_that_all_requests_share() -> None:
+    """A thread is never cancelled, and there are few: `api.offload` has processes, with a share for each org."""
+    waiting = re.compile(r"\bto_thread\(|run_in_executor\(|run_in_threadpool\(")
+    found = [str(path) for path in Path("api").rglob("*.py") if waiting.search(path.read_text())]
+    # At the end of the process, and uploads.
+    assert set(found) <= {"api/main.py", "api/ingest/upload.py"}
+
+
 def test_auth_context_has_five_fields_and_cannot_be_changed() -> None:
     assert list(AuthContext.model_fields) == ["org_id", "user_id", "company_id", "role", "auth_method"]
     context = AuthContext.model_validate(AUTH_CONTEXT)
