@@ -49,8 +49,9 @@ def check_blueprint(body: bytes, options: Options) -> bytes:
 
 
 def _read(body: bytes, options: Options) -> CreateBlueprint | UpdateBlueprint:
-    model = CreateBlueprint if options["creates"] else UpdateBlueprint
-    return read_body(model, body, BOUNDS)
+    if options["creates"]:
+        return read_body(CreateBlueprint, body, BOUNDS)
+    return read_body(UpdateBlueprint, body, BOUNDS)
 
 
 def _references(steps: Sequence[BlueprintStepInput]) -> list[tuple[str, str | None]]:

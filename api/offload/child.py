@@ -7,7 +7,8 @@ import resource
 import signal
 import socket
 import sys
-from typing import Any, BinaryIO
+from io import BufferedRWPair
+from typing import Any
 
 from api.offload.frames import LENGTHS, encode_frame
 from api.offload.job import JobRefusedError, Work, run_here
@@ -59,7 +60,7 @@ def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def _send(stream: BinaryIO, header: dict[str, Any], body: bytes) -> None:
+def _send(stream: BufferedRWPair, header: dict[str, Any], body: bytes) -> None:
     for part in encode_frame(header, body):
         stream.write(part)
     stream.flush()

@@ -119,7 +119,7 @@ def test_endpoint_and_its_dependencies_are_async(route: APIRoute) -> None:
 
 
 def test_nothing_uses_the_thread_pool_that_all_requests_share() -> None:
-    """A thread is never cancelled, and there are few: `api.offload` has processes, with a share for each org."""
+    """A thread is never cancelled, and there are few. `api.offload` has processes, and shares of them."""
     waiting = re.compile(r"\bto_thread\(|run_in_executor\(|run_in_threadpool\(")
     found = [str(path) for path in Path("api").rglob("*.py") if waiting.search(path.read_text())]
     # At the end of the process, and uploads.

@@ -26,7 +26,7 @@ from tests.support.served_app import served
 from tests.unit.conftest import session_token
 
 CREDENTIAL = Credential(AuthMethod.API_TOKEN, "fingerprint", bearer=lambda: "bearer")
-COMPANIES = {"items": [], "next_cursor": None}
+COMPANIES: dict[str, object] = {"items": [], "next_cursor": None}
 
 
 @dataclass
