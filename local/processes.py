@@ -50,7 +50,7 @@ class Identity:
         """Asks the process to end and waits; kills it when that takes too long."""
         if not self.alive():
             return
-        _end([psutil.Process(self.pid)], seconds=seconds)
+        end_processes([psutil.Process(self.pid)], seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,15 @@ class ManagedProcess:
 
 def marked_processes(directory: Path) -> list[psutil.Process]:
     """Every live process of the stack in `directory`, whoever started it."""
+    return processes_with(_MARK, str(directory))
+
+
+def processes_with(variable: str, value: str) -> list[psutil.Process]:
+    """Every live process that was started with this variable in its environment."""
     found = []
     for process in psutil.process_iter():
         try:
-            marked = process.environ().get(_MARK) == str(directory)
+            marked = process.environ().get(variable) == value
             if marked and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -145,11 +150,11 @@ def marked_processes(directory: Path) -> list[psutil.Process]:
 def sweep(directory: Path, *, seconds: float = 5) -> int:
     """Ends whatever is left of the stack in `directory`; returns how many processes that were."""
     leftovers = marked_processes(directory)
-    _end(leftovers, seconds=seconds)
+    end_processes(leftovers, seconds=seconds)
     return len(leftovers)
 
 
-def _end(processes: Sequence[psutil.Process], *, seconds: float) -> None:
+def end_processes(processes: Sequence[psutil.Process], *, seconds: float) -> None:
     """Asks the processes to end; kills those that have not when the time is up."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
