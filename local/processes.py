@@ -133,7 +133,7 @@ def marked_processes(directory: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            marked = process.environ().get(_MARK) == str(directory)
+            marked = process.environ().get(variable) == value
             if marked and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
