@@ -9,7 +9,7 @@ import { type Backoff, backoffMs, sleep } from "./pipeline/backoff";
 import { type Claim, claimResultSchema } from "./pipeline/claim";
 import type { ConditionInput } from "./pipeline/condition";
 import { workerContract } from "./pipeline/contract";
-import type { ChunkOutcome, PipelineRecord } from "./pipeline/step";
+import type { ChunkOutcome, PipelineRecord } from "./tasks/steps/step";
 import { roundedTimings, type StepTimings } from "./pipeline/timings";
 import { type RunTrace, traceHeaders } from "./pipeline/trace";
 import { refusal } from "./refusal";

@@ -1,5 +1,5 @@
 import { DataApi } from "./data-api";
-import { describeStep, registry } from "./registry";
+import { describeStep, registry } from "./tasks/steps";
 
 try {
   const dataApi = DataApi.fromEnv();

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { defineStep } from "../../pipeline/step";
+import { defineStep } from "../step";
 
 function fibo(n: number): number {
   return n < 2 ? n : fibo(n - 1) + fibo(n - 2);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
-import type { PipelineRecord } from "./pipeline/step";
-import { findStep } from "./registry";
+import { findStep } from "./tasks/steps";
+import type { PipelineRecord } from "./tasks/steps/step";
 import { inChunks, stepContext } from "./testing/step-context";
 
 interface Order {

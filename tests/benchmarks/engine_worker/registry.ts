@@ -1,6 +1,6 @@
-import type { AnyStepDefinition } from "./pipeline/step";
+import { fiboStep } from "./fibo";
 import { findStep as findProductStep, registry as productRegistry } from "./product-registry";
-import { fiboStep } from "./tasks/steps/fibo";
+import type { AnyStepDefinition } from "./step";
 
 export { describeStep } from "./product-registry";
 

@@ -6,7 +6,7 @@ import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 import { ChunkRoom, mostBytes } from "./chunk-room";
 import { readChunks, type StepWork } from "./chunks";
-import type { BatchContext } from "./step";
+import type { BatchContext } from "../tasks/steps/step";
 
 let server: DataApiServer;
 beforeEach(async () => {

@@ -8,7 +8,7 @@ import type { Claim, ClaimedStep } from "./claim";
 import type { Condition, ConditionInput } from "./condition";
 import { logOfStep } from "./log";
 import { putInPlace } from "./place";
-import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
+import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "../tasks/steps/step";
 import { withinTimeout } from "./timeout";
 import type { StepTimings } from "./timings";
 

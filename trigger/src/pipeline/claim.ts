@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import type { PipelineRun } from "./step";
+import type { PipelineRun } from "../tasks/steps/step";
 
 export const pipelineRunSchema: z.ZodType<PipelineRun> = z.object({
   id: z.guid(),

@@ -13,7 +13,7 @@ import {
 } from "@bufbuild/cel";
 
 import { finalError } from "../errors";
-import type { PipelineRecord, Verdict } from "./step";
+import type { PipelineRecord, Verdict } from "../tasks/steps/step";
 import { withinTimeLimit } from "./time-limit";
 
 /** What a condition may know beside a record: the run, and what the steps before its own came to. */

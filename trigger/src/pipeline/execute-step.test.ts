@@ -5,7 +5,7 @@ import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 import { backoffMs, sleep } from "./backoff";
 import { defaultMaxAttempts } from "./execute-step";
-import type { AnyStepDefinition } from "./step";
+import type { AnyStepDefinition } from "../tasks/steps/step";
 import { roundedTimings, type StepTimings } from "./timings";
 
 let server: DataApiServer;

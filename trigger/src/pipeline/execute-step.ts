@@ -8,7 +8,7 @@ import { type Preparation, prepareState, processChunks, processLastChunk, type S
 import type { ClaimedStep } from "./claim";
 import { Condition } from "./condition";
 import { logOfStep } from "./log";
-import type { AnyStepDefinition } from "./step";
+import type { AnyStepDefinition } from "../tasks/steps/step";
 import { roundedTimings } from "./timings";
 
 export const defaultMaxAttempts = 3;

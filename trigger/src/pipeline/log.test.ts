@@ -9,7 +9,7 @@ import { runOn, stepOf } from "../testing/pipeline";
 import type { StepSetup } from "../testing/worker-schema";
 import { describeError } from "./log";
 import { startRuns } from "./starts";
-import type { PipelineRecord, StepContext } from "./step";
+import type { PipelineRecord, StepContext } from "../tasks/steps/step";
 
 const secret = "4711-Grace-Hopper";
 

@@ -1,4 +1,4 @@
-import type { PipelineRecord } from "./step";
+import type { PipelineRecord } from "../tasks/steps/step";
 
 /**
  * What a step made of the records that its condition chose, and those that passed it by, each in the place that its

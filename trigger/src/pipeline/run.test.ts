@@ -5,7 +5,7 @@ import { finalError } from "../errors";
 import { DataApi } from "../data-api";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
-import type { ChunkOutcome } from "./step";
+import type { ChunkOutcome } from "../tasks/steps/step";
 
 let server: DataApiServer;
 beforeEach(async () => {

@@ -13,7 +13,7 @@ import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { queueingLeaseSeconds } from "./limits";
 import { type Log, log, logOfRun, logOfStep, markSpan } from "./log";
-import { type AnyStepDefinition, taskIdOf } from "./step";
+import { type AnyStepDefinition, taskIdOf } from "../tasks/steps/step";
 import { StepTimings } from "./timings";
 
 /** How a step's own task ended. `message` is set when Trigger.dev says that it failed, crashed or expired. */

@@ -8,7 +8,7 @@ import { attempt, importTasks } from "../testing/task-functions";
 import type { StepTaskPayload } from "./claim";
 import { queueingLeaseSeconds } from "./limits";
 import type { PipelineParts, StepTaskResult } from "./run";
-import type { ChunkOutcome, PipelineRecord } from "./step";
+import type { ChunkOutcome, PipelineRecord } from "../tasks/steps/step";
 import { stepTask } from "./step-task";
 
 const keep = (records: PipelineRecord[]): ChunkOutcome => ({ records, rejected: [], dropped: [] });

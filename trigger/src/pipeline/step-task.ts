@@ -7,7 +7,7 @@ import { executeStepOrFail, parseCondition } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { outOfMemory, queueingLeaseSeconds } from "./limits";
 import { logOfStep, markSpan } from "./log";
-import type { StepDefinition } from "./step";
+import type { StepDefinition } from "../tasks/steps/step";
 import { StepTimings } from "./timings";
 
 /**

@@ -4,7 +4,7 @@ import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, stepOf } from "../testing/pipeline";
 import { type StepWork } from "./chunks";
 import { executeStep } from "./execute-step";
-import type { AnyStepDefinition } from "./step";
+import type { AnyStepDefinition } from "../tasks/steps/step";
 import { StepTimings } from "./timings";
 
 // Much longer than what a busy machine adds.

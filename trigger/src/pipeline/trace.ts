@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import type { PipelineRun } from "./step";
+import type { PipelineRun } from "../tasks/steps/step";
 
 /** The trace and the request that a run belongs to: those of the call to the API that created it. */
 export type RunTrace = Pick<PipelineRun, "trace_id" | "trace_sampled" | "request_id">;

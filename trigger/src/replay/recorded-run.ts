@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DataApi, type StartedStep, type StepEnding } from "../data-api";
 import { claimedStepSchema, pipelineRunSchema } from "../pipeline/claim";
 import type { ConditionInput } from "../pipeline/condition";
-import type { ChunkOutcome, PipelineRecord } from "../pipeline/step";
+import type { ChunkOutcome, PipelineRecord } from "../tasks/steps/step";
 
 /** A step of the run, and where what it did is recorded. */
 const recordedStepSchema = claimedStepSchema.extend({

@@ -3,9 +3,9 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { toRecordedError } from "../errors";
 import { executeStep, parseCondition } from "../pipeline/execute-step";
 import { definitionOf } from "../pipeline/run";
-import type { ChunkOutcome } from "../pipeline/step";
+import type { ChunkOutcome } from "../tasks/steps/step";
 import { StepTimings } from "../pipeline/timings";
-import { findStep } from "../registry";
+import { findStep } from "../tasks/steps";
 import { recordedOutside } from "./outside";
 import { RecordedDataApi, type RecordedRun, type RecordedStep } from "./recorded-run";
 

@@ -9,7 +9,7 @@ import { outOfMemory, stepTaskTtlSeconds } from "../pipeline/limits";
 import { runPipeline, type StepTaskResult } from "../pipeline/run";
 import { startNext } from "../pipeline/starts";
 import { isTriggerAway } from "../pipeline/trigger-runs";
-import { findStep } from "../registry";
+import { findStep } from "./steps";
 
 const payloadSchema = z.object({ pipeline_run_id: z.guid() });
 

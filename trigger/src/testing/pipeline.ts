@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import { type PipelineParts, runPipeline } from "../pipeline/run";
-import { type AnyStepDefinition, defineStep, type PipelineRecord, type StepDefinition } from "../pipeline/step";
+import { type AnyStepDefinition, defineStep, type PipelineRecord, type StepDefinition } from "../tasks/steps/step";
 import type { DataApiServer } from "./data-api-server";
 
 /** An inline step of no config that keeps each record, unless the test says otherwise. */

@@ -5,7 +5,7 @@ import type {
   PipelineRun,
   StepContext,
   StepDefinition,
-} from "../pipeline/step";
+} from "../tasks/steps/step";
 
 /** A pipeline run as a step sees it. */
 export const pipelineRun: PipelineRun = {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
 import type { RecordedError } from "../errors";
-import type { ChunkOutcome, PipelineRecord, PipelineRun } from "../pipeline/step";
+import type { ChunkOutcome, PipelineRecord, PipelineRun } from "../tasks/steps/step";
 
 /** A `raise` of the database: PostgREST turns it into this status, with the code in `hint`. */
 export class Refusal extends Error {

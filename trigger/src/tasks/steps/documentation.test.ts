@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
-import { describeStep, registry } from "../../registry";
+import { describeStep, registry } from ".";
 
 const page = readFileSync(new URL("../../../../docs/steps.md", import.meta.url), "utf8");
 

@@ -1,4 +1,4 @@
-import type { BatchContext, PipelineRecord } from "../../../pipeline/step";
+import type { BatchContext, PipelineRecord } from "../step";
 import { DisjointSets } from "./disjoint-sets";
 import { KeyIndex } from "./key-index";
 import { chunkBytes, ChunkPlaces, LendingPlan, type Loan, Loans } from "./loans";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import type { BatchChunk, BatchContext, PipelineRecord } from "../../../pipeline/step";
+import type { BatchChunk, BatchContext, PipelineRecord } from "../step";
 import { asRecords, inChunks, runStep, stepContext } from "../../../testing/step-context";
-import { dedupeRecords } from "../dedupe-records";
+import { dedupeRecords } from ".";
 import { type DedupeRecordsConfig, type Duplicates, findDuplicates } from "./duplicates";
 import { storedBytes } from "./stored-size";
 

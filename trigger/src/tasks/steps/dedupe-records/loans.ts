@@ -1,4 +1,4 @@
-import type { BatchContext, PipelineRecord } from "../../../pipeline/step";
+import type { BatchContext, PipelineRecord } from "../step";
 import { entryBytes, storedBytes } from "./stored-size";
 
 /** Merging makes no chunk larger than one that is submitted may be: the steps to come add to it as well. */

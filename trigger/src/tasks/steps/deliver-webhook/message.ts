@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
 
 import { finalError } from "../../../errors";
-import type { PipelineRecord, PipelineRun } from "../../../pipeline/step";
+import type { PipelineRecord, PipelineRun } from "../step";
 
 /** One signed request: the same bytes and the same id at every try, so that a receiver can drop repeats by id. */
 export interface Message {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { sampleRecords } from "../../../testing/sample-records";
-import { normalizeCompany } from "../normalize-company";
+import { normalizeCompany } from ".";
 import { companyNormalizer } from "./normalizer";
 import { DEFAULT_SOURCE_FIELDS } from "./source-fields";
 

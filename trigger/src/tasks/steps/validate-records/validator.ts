@@ -2,7 +2,7 @@ import type { ErrorObject } from "ajv/dist/2020.js";
 
 import { finalError } from "../../../errors";
 import { withinTimeLimit } from "../../../pipeline/time-limit";
-import type { PipelineRecord, Verdict } from "../../../pipeline/step";
+import type { PipelineRecord, Verdict } from "../step";
 import { compileSchema, type SchemaCheck } from "./schema";
 
 export interface ValidateRecordsConfig {

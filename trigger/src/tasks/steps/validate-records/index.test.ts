@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { asRecords, inChunks, runStep } from "../../testing/step-context";
-import { validateRecords } from "./validate-records";
+import { asRecords, inChunks, runStep } from "../../../testing/step-context";
+import { validateRecords } from ".";
 
 type Row = Record<string, unknown>;
 

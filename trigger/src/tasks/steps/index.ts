@@ -1,12 +1,12 @@
 import { z } from "zod";
 
-import { type AnyStepDefinition, taskIdOf } from "./pipeline/step";
-import { dedupeRecords } from "./tasks/steps/dedupe-records";
-import { deliverWebhook } from "./tasks/steps/deliver-webhook";
-import { normalizeCompany } from "./tasks/steps/normalize-company";
-import { validateRecords } from "./tasks/steps/validate-records";
+import { type AnyStepDefinition, taskIdOf } from "./step";
+import { dedupeRecords } from "./dedupe-records";
+import { deliverWebhook } from "./deliver-webhook";
+import { normalizeCompany } from "./normalize-company";
+import { validateRecords } from "./validate-records";
 
-/** Every step that this worker can run. A new step is one file in tasks/steps/ and one line here. */
+/** Every step that this worker can run. A new step is one folder beside this file and one line here. */
 export const registry: readonly AnyStepDefinition[] = [
   normalizeCompany,
   validateRecords,

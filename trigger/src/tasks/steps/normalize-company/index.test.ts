@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 
-import { asRecords, inChunks, runStep } from "../../testing/step-context";
-import { dedupeRecords } from "./dedupe-records";
-import { normalizeCompany } from "./normalize-company";
+import { asRecords, inChunks, runStep } from "../../../testing/step-context";
+import { dedupeRecords } from "../dedupe-records";
+import { normalizeCompany } from ".";
 
 type Row = Record<string, unknown>;
 

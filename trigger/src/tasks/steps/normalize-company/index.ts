@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-import { defineStep, type ChunkOutcome, type PipelineRecord } from "../../pipeline/step";
-import { companyNormalizer, type NormalizeCompanyConfig } from "./normalize-company/normalizer";
-import { CANONICAL_FIELDS, DEFAULT_SOURCE_FIELDS, type CanonicalField } from "./normalize-company/source-fields";
-import { DEFAULT_BLANK_VALUES } from "./normalize-company/text";
+import { defineStep, type ChunkOutcome, type PipelineRecord } from "../step";
+import { companyNormalizer, type NormalizeCompanyConfig } from "./normalizer";
+import { CANONICAL_FIELDS, DEFAULT_SOURCE_FIELDS, type CanonicalField } from "./source-fields";
+import { DEFAULT_BLANK_VALUES } from "./text";
 
 const DESCRIPTIONS: Readonly<Record<CanonicalField, string>> = {
   name: "Company name.",

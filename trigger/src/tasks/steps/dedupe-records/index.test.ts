@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { asRecords, inChunks, runStep } from "../../testing/step-context";
-import { dedupeRecords } from "./dedupe-records";
+import { asRecords, inChunks, runStep } from "../../../testing/step-context";
+import { dedupeRecords } from ".";
 
 type Row = Record<string, unknown>;
 

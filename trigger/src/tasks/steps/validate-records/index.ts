@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-import { defineStep, type ChunkOutcome } from "../../pipeline/step";
-import { recordValidator, type ValidateRecordsConfig } from "./validate-records/validator";
+import { defineStep, type ChunkOutcome } from "../step";
+import { recordValidator, type ValidateRecordsConfig } from "./validator";
 
 const configSchema: z.ZodType<ValidateRecordsConfig> = z.strictObject({
   schema: z

@@ -1,10 +1,10 @@
 import { z } from "zod";
 
-import { env } from "../../env";
-import { defineStep } from "../../pipeline/step";
-import { stepTask } from "../../pipeline/step-task";
-import { DeliveredMessages, deliverChunk, type DeliverWebhookConfig } from "./deliver-webhook/delivery";
-import { isAllowedHeader } from "./deliver-webhook/headers";
+import { env } from "../../../env";
+import { defineStep } from "../step";
+import { stepTask } from "../../../pipeline/step-task";
+import { DeliveredMessages, deliverChunk, type DeliverWebhookConfig } from "./delivery";
+import { isAllowedHeader } from "./headers";
 
 const configSchema: z.ZodType<DeliverWebhookConfig> = z.strictObject({
   url: z

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-import { defineStep, type ChunkOutcome } from "../../pipeline/step";
-import { fillRecord, findDuplicates, type DedupeRecordsConfig, type Duplicates } from "./dedupe-records/duplicates";
+import { defineStep, type ChunkOutcome } from "../step";
+import { fillRecord, findDuplicates, type DedupeRecordsConfig, type Duplicates } from "./duplicates";
 
 const fieldName = z.string().min(1).max(200);
 

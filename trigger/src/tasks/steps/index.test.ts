@@ -5,15 +5,15 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { describeStep, findStep, registry } from "./registry";
-import { DataApiServer, secretKey } from "./testing/data-api-server";
-import { importTasks } from "./testing/task-functions";
+import { describeStep, findStep, registry } from ".";
+import { DataApiServer, secretKey } from "../../testing/data-api-server";
+import { importTasks } from "../../testing/task-functions";
 
-const folder = fileURLToPath(new URL("..", import.meta.url));
+const folder = fileURLToPath(new URL("../../..", import.meta.url));
 
 describe.each(registry.map((definition) => [definition.slug, definition] as const))("%s", (slug, definition) => {
-  test("lives in the file of its name and is found by it", () => {
-    expect(existsSync(`${folder}/src/tasks/steps/${slug}.ts`)).toBe(true);
+  test("lives in the folder of its name and is found by it", () => {
+    expect(existsSync(`${folder}/src/tasks/steps/${slug}/index.ts`)).toBe(true);
     expect(findStep(slug)).toBe(definition);
   });
 
@@ -27,7 +27,7 @@ describe.each(registry.map((definition) => [definition.slug, definition] as cons
 
   test("has a task of its own exactly when it calls the outside world", async () => {
     await importTasks(async () => {
-      const file = `./tasks/steps/${slug}.ts?own-task`;
+      const file = `./${slug}/index.ts?own-task`;
       await import(/* @vite-ignore */ file);
     });
     expect(resourceCatalog.taskExists(slug)).toBe(definition.executionMode === "task");

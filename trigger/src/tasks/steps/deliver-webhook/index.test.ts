@@ -1,18 +1,18 @@
 import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import type { PipelineRecord, StepContext } from "../../pipeline/step";
-import { asRecords, pipelineRun, stepContext } from "../../testing/step-context";
+import type { PipelineRecord, StepContext } from "../step";
+import { asRecords, pipelineRun, stepContext } from "../../../testing/step-context";
 import {
   answers,
   neverAnswers,
   resetsTheConnection,
   WebhookReceiver,
   type Delivery,
-} from "../../testing/webhook-receiver";
-import { deliverWebhook } from "./deliver-webhook";
-import { deliverChunk, DeliveredMessages, type DeliverWebhookConfig } from "./deliver-webhook/delivery";
-import { composeMessages } from "./deliver-webhook/message";
+} from "../../../testing/webhook-receiver";
+import { deliverWebhook } from ".";
+import { deliverChunk, DeliveredMessages, type DeliverWebhookConfig } from "./delivery";
+import { composeMessages } from "./message";
 
 type Context = StepContext<DeliverWebhookConfig, DeliveredMessages>;
 
