@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules/", ".trigger/", "src/database.types.ts"] },
+  { ignores: ["node_modules/", ".trigger/", "src/worker-api/database.types.ts"] },
   tseslint.configs.recommended,
   {
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ["eslint.config.js"] } } },

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { DataApi } from "../data-api";
+import { DataApi } from "../worker-api/client";
 import { finalError } from "../errors";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";

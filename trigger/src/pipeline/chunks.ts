@@ -1,12 +1,12 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 
-import type { DataApi, InputChunk, RunningStep, WrittenChunk } from "../data-api";
+import type { DataApi, InputChunk, RunningStep, WrittenChunk } from "../worker-api/client";
 import { afterGrace } from "./abort";
 import { garbage } from "./garbage";
 import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-room";
-import type { Claim, ClaimedStep } from "./claim";
+import type { Claim, ClaimedStep } from "../worker-api/claim";
 import type { Condition, ConditionInput } from "./condition";
-import { logOfStep } from "./log";
+import { logOfStep } from "../platform/log";
 import { putInPlace } from "./place";
 import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "../tasks/steps/step";
 import { withinTimeout } from "./timeout";

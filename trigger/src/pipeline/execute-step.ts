@@ -1,13 +1,13 @@
 import { z } from "zod";
 
-import type { StartedStep, StepEnding } from "../data-api";
+import type { StartedStep, StepEnding } from "../worker-api/client";
 import { DataApiUnavailableError, finalError, RunEndedError, StepError, summarize, toRecordedError } from "../errors";
-import { type Backoff, backoffMs, longestRetryAfterMs, sleep } from "./backoff";
+import { type Backoff, backoffMs, longestRetryAfterMs, sleep } from "../worker-api/backoff";
 import { afterGrace } from "./abort";
 import { type Preparation, prepareState, processChunks, processLastChunk, type StepWork } from "./chunks";
-import type { ClaimedStep } from "./claim";
+import type { ClaimedStep } from "../worker-api/claim";
 import { Condition } from "./condition";
-import { logOfStep } from "./log";
+import { logOfStep } from "../platform/log";
 import type { AnyStepDefinition } from "../tasks/steps/step";
 import { roundedTimings } from "./timings";
 

@@ -1,7 +1,7 @@
-import type { DataApi } from "../data-api";
+import type { DataApi } from "../worker-api/client";
 import { RunEndedError } from "../errors";
-import type { Claim } from "./claim";
-import { logOfRun } from "./log";
+import type { Claim } from "../worker-api/claim";
+import { logOfRun } from "../platform/log";
 
 /** So that a task which nobody else tells of a cancellation has stopped within 5 seconds, a slow answer included. */
 const intervalMs = 3_000;

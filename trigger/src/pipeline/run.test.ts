@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 
 import { finalError } from "../errors";
-import { DataApi } from "../data-api";
+import { DataApi } from "../worker-api/client";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
 import type { ChunkOutcome } from "../tasks/steps/step";

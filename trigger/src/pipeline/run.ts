@@ -1,4 +1,4 @@
-import type { DataApi, FinishedRun, StartedStep } from "../data-api";
+import type { DataApi, FinishedRun, StartedStep } from "../worker-api/client";
 import {
   finalError,
   type RecordedError,
@@ -8,11 +8,11 @@ import {
   toRecordedError,
 } from "../errors";
 import type { StepWork } from "./chunks";
-import type { Claim, ClaimedStep, StepTaskPayload } from "./claim";
+import type { Claim, ClaimedStep, StepTaskPayload } from "../worker-api/claim";
 import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
-import { queueingLeaseSeconds } from "./limits";
-import { type Log, log, logOfRun, logOfStep, markSpan } from "./log";
+import { queueingLeaseSeconds } from "../platform/limits";
+import { type Log, log, logOfRun, logOfStep, markSpan } from "../platform/log";
 import { type AnyStepDefinition, taskIdOf } from "../tasks/steps/step";
 import { StepTimings } from "./timings";
 

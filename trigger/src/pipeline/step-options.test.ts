@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { finalError, retryableError } from "../errors";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
-import { backoffMs } from "./backoff";
+import { backoffMs } from "../worker-api/backoff";
 
 let server: DataApiServer;
 beforeEach(async () => {

@@ -1,12 +1,12 @@
 import { AbortTaskRunError, schemaTask } from "@trigger.dev/sdk";
 
-import { DataApi } from "../data-api";
+import { DataApi } from "../worker-api/client";
 import { RunEndedError } from "../errors";
-import { stepTaskPayloadSchema } from "./claim";
+import { stepTaskPayloadSchema } from "../worker-api/claim";
 import { executeStepOrFail, parseCondition } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
-import { outOfMemory, queueingLeaseSeconds } from "./limits";
-import { logOfStep, markSpan } from "./log";
+import { outOfMemory, queueingLeaseSeconds } from "../platform/limits";
+import { logOfStep, markSpan } from "../platform/log";
 import type { StepDefinition } from "../tasks/steps/step";
 import { StepTimings } from "./timings";
 

@@ -1,9 +1,9 @@
 import { schedules } from "@trigger.dev/sdk";
 
-import { DataApi, type Start, type Suspect } from "../data-api";
-import { log } from "../pipeline/log";
-import { startRuns } from "../pipeline/starts";
-import { repairSuspect } from "../pipeline/trigger-runs";
+import { DataApi, type Start, type Suspect } from "../worker-api/client";
+import { log } from "../platform/log";
+import { startRuns } from "../platform/starts";
+import { repairSuspect } from "../platform/trigger-runs";
 
 const mostInAMinute = 100;
 const asksAtOnce = 10;

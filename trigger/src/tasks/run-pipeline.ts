@@ -1,14 +1,14 @@
 import { AbortTaskRunError, idempotencyKeys, schemaTask, tasks } from "@trigger.dev/sdk";
 import { z } from "zod";
 
-import { DataApi } from "../data-api";
+import { DataApi } from "../worker-api/client";
 import { ContractError, DataApiUnavailableError, type RecordedError, toRecordedError } from "../errors";
-import type { StepTaskPayload } from "../pipeline/claim";
-import { checkContract } from "../pipeline/contract";
-import { outOfMemory, stepTaskTtlSeconds } from "../pipeline/limits";
+import type { StepTaskPayload } from "../worker-api/claim";
+import { checkContract } from "../platform/contract";
+import { outOfMemory, stepTaskTtlSeconds } from "../platform/limits";
 import { runPipeline, type StepTaskResult } from "../pipeline/run";
-import { startNext } from "../pipeline/starts";
-import { isTriggerAway } from "../pipeline/trigger-runs";
+import { startNext } from "../platform/starts";
+import { isTriggerAway } from "../platform/trigger-runs";
 import { findStep } from "./steps";
 
 const payloadSchema = z.object({ pipeline_run_id: z.guid() });

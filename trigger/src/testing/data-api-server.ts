@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { DataApi } from "../data-api";
+import { DataApi } from "../worker-api/client";
 import { Refusal, WorkerSchema } from "./worker-schema";
 
 export const secretKey = "sb_secret_for_tests";

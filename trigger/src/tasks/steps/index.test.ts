@@ -46,7 +46,7 @@ describe("npm run publish-registry", () => {
     try {
       const { stdout } = await promisify(execFile)(
         process.execPath,
-        ["--import", "tsx", "src/publish-registry.ts"],
+        ["--import", "tsx", "src/scripts/publish-registry.ts"],
         options,
       );
       return { code: 0, output: stdout };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { finalError, retryableError, type StepError } from "../../../errors";
 import type { ChunkOutcome, PipelineRecord, StepContext } from "../step";
-import { traceparentOf } from "../../../pipeline/trace";
+import { traceparentOf } from "../../../worker-api/trace";
 import { composeMessages, webhookSigner, type Message, type Signer } from "./message";
 import { post, type Answer } from "./post";
 

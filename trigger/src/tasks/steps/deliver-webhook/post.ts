@@ -1,6 +1,6 @@
 import { Agent, request, type Dispatcher } from "undici";
 
-import { longestRetryAfterMs } from "../../../pipeline/backoff";
+import { longestRetryAfterMs } from "../../../worker-api/backoff";
 import { publicLookup, RefusedAddressError, refusePrivateHost } from "./address-guard";
 
 export interface Post {

@@ -182,7 +182,7 @@ test("every line of the worker goes through this log", () => {
     return /\bimport\b[^;]*\blogger\b|\bconsole\.|\bprocess\.std(out|err)\b/.test(source);
   });
   // The others are commands for people, run by hand.
-  expect(logging.sort()).toEqual(["pipeline/log.ts", "publish-registry.ts", "replay-run.ts"]);
+  expect(logging.sort()).toEqual(["platform/log.ts", "scripts/publish-registry.ts", "scripts/replay-run.ts"]);
 });
 
 test("no line's message is put together: what differs stands in attributes of the closed list", () => {

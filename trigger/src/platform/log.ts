@@ -2,7 +2,7 @@ import { trace } from "@opentelemetry/api";
 import { logger } from "@trigger.dev/sdk";
 
 import { ContractError, RunEndedError, StepError } from "../errors";
-import type { ClaimedStep } from "./claim";
+import type { ClaimedStep } from "../worker-api/claim";
 import type { PipelineRun } from "../tasks/steps/step";
 
 /** What a line is about. The names are those of the API's log, so that one search finds both. */

@@ -1,6 +1,6 @@
 import { apiClientManager } from "@trigger.dev/core/v3";
 
-import type { DataApi, Start } from "../data-api";
+import type { DataApi, Start } from "../worker-api/client";
 import { log } from "./log";
 import { aliveStatuses } from "./trigger-runs";
 

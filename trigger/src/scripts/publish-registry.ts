@@ -1,5 +1,5 @@
-import { DataApi } from "./data-api";
-import { describeStep, registry } from "./tasks/steps";
+import { DataApi } from "../worker-api/client";
+import { describeStep, registry } from "../tasks/steps";
 
 try {
   const dataApi = DataApi.fromEnv();

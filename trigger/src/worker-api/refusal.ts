@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { type ContractCode, ContractError, finalError, RunEndedError, type RunEndedCode } from "./errors";
+import { type ContractCode, ContractError, finalError, RunEndedError, type RunEndedCode } from "../errors";
 import type { RpcError } from "./rpc";
 
 const runEndedCodes: readonly string[] = [

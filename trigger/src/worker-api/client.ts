@@ -3,15 +3,15 @@
 import { z } from "zod";
 
 import type { Database, Json } from "./database.types";
-import { env } from "./env";
-import { DataApiUnavailableError, finalError, type RecordedError } from "./errors";
-import { type Backoff, backoffMs, sleep } from "./pipeline/backoff";
-import { type Claim, claimResultSchema } from "./pipeline/claim";
-import type { ConditionInput } from "./pipeline/condition";
-import { workerContract } from "./pipeline/contract";
-import type { ChunkOutcome, PipelineRecord } from "./tasks/steps/step";
-import { roundedTimings, type StepTimings } from "./pipeline/timings";
-import { type RunTrace, traceHeaders } from "./pipeline/trace";
+import { env } from "../env";
+import { DataApiUnavailableError, finalError, type RecordedError } from "../errors";
+import { type Backoff, backoffMs, sleep } from "./backoff";
+import { type Claim, claimResultSchema } from "./claim";
+import type { ConditionInput } from "../pipeline/condition";
+import { workerContract } from "../platform/contract";
+import type { ChunkOutcome, PipelineRecord } from "../tasks/steps/step";
+import { roundedTimings, type StepTimings } from "../pipeline/timings";
+import { type RunTrace, traceHeaders } from "./trace";
 import { refusal } from "./refusal";
 import { callRpc } from "./rpc";
 

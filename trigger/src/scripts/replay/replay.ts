@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { toRecordedError } from "../errors";
-import { executeStep, parseCondition } from "../pipeline/execute-step";
-import { definitionOf } from "../pipeline/run";
-import type { ChunkOutcome } from "../tasks/steps/step";
-import { StepTimings } from "../pipeline/timings";
-import { findStep } from "../tasks/steps";
+import { toRecordedError } from "../../errors";
+import { executeStep, parseCondition } from "../../pipeline/execute-step";
+import { definitionOf } from "../../pipeline/run";
+import type { ChunkOutcome } from "../../tasks/steps/step";
+import { StepTimings } from "../../pipeline/timings";
+import { findStep } from "../../tasks/steps";
 import { recordedOutside } from "./outside";
 import { RecordedDataApi, type RecordedRun, type RecordedStep } from "./recorded-run";
 

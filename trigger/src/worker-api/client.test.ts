@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { DataApi } from "./data-api";
-import { DataApiServer, secretKey } from "./testing/data-api-server";
-import { chunksOf } from "./testing/pipeline";
+import { DataApi } from "./client";
+import { DataApiServer, secretKey } from "../testing/data-api-server";
+import { chunksOf } from "../testing/pipeline";
 
 let server: DataApiServer;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { apiClientManager, ApiError, NotFoundError } from "@trigger.dev/core/v3";
 
-import type { DataApi, Repaired, Suspect } from "../data-api";
+import type { DataApi, Repaired, Suspect } from "../worker-api/client";
 
 /** Of a Trigger.dev run that waits, works or is about to. All others are final. */
 export const aliveStatuses: ReadonlySet<string> = new Set([

@@ -1,7 +1,7 @@
 import { Console } from "node:console";
 import { text } from "node:stream/consumers";
 
-import { env } from "./env";
+import { env } from "../env";
 import { replayRun } from "./replay/replay";
 import { recordedRunSchema } from "./replay/recorded-run";
 

@@ -1,9 +1,9 @@
 import { z } from "zod";
 
-import { DataApi, type StartedStep, type StepEnding } from "../data-api";
-import { claimedStepSchema, pipelineRunSchema } from "../pipeline/claim";
-import type { ConditionInput } from "../pipeline/condition";
-import type { ChunkOutcome, PipelineRecord } from "../tasks/steps/step";
+import { DataApi, type StartedStep, type StepEnding } from "../../worker-api/client";
+import { claimedStepSchema, pipelineRunSchema } from "../../worker-api/claim";
+import type { ConditionInput } from "../../pipeline/condition";
+import type { ChunkOutcome, PipelineRecord } from "../../tasks/steps/step";
 
 /** A step of the run, and where what it did is recorded. */
 const recordedStepSchema = claimedStepSchema.extend({

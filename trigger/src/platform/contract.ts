@@ -1,4 +1,4 @@
-import type { DataApi } from "../data-api";
+import type { DataApi } from "../worker-api/client";
 import { ContractError } from "../errors";
 import { log } from "./log";
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { type Call, DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
 import { attempt, importTasks } from "../testing/task-functions";
-import { stepTask } from "./step-task";
+import { stepTask } from "../pipeline/step-task";
 import { traceparentOf } from "./trace";
 
 const delivers = stepOf("delivers", { executionMode: "task" });
