@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { findStep } from "./tasks/steps";
 import type { PipelineRecord } from "./tasks/steps/step";
-import { inChunks, stepContext } from "./testing/step-context";
+import { inChunks, stepContext } from "./testing/run-step";
 
 interface Order {
   file: string;

@@ -4,7 +4,7 @@ import { DataApi } from "../worker-api/client";
 import { finalError } from "../errors";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
-import { ChunkRoom, mostBytes } from "./chunk-room";
+import { ChunkRoom, mostBytes } from "./chunk-buffer";
 import { readChunks, type StepWork } from "./chunks";
 import type { BatchContext } from "../tasks/steps/step";
 

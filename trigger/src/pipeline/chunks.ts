@@ -1,15 +1,15 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 
 import type { DataApi, InputChunk, RunningStep, WrittenChunk } from "../worker-api/client";
-import { afterGrace } from "./abort";
-import { garbage } from "./garbage";
-import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-room";
+import { afterGrace } from "./write-grace";
+import { garbage } from "./garbage-collection";
+import { ChunkRoom, chunksAhead, chunksBehind, mostBytes } from "./chunk-buffer";
 import type { Claim, ClaimedStep } from "../worker-api/claim";
 import type { Condition, ConditionInput } from "./condition";
 import { logOfStep } from "../platform/log";
-import { putInPlace } from "./place";
+import { putInPlace } from "./row-order";
 import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "../tasks/steps/step";
-import { withinTimeout } from "./timeout";
+import { withinTimeout } from "./chunk-timeout";
 import type { StepTimings } from "./timings";
 
 /** One step of a claimed run with everything that its chunks need. */

@@ -14,7 +14,7 @@ import {
 
 import { finalError } from "../errors";
 import type { PipelineRecord, Verdict } from "../tasks/steps/step";
-import { withinTimeLimit } from "./time-limit";
+import { withinTimeLimit } from "../synchronous-timeout";
 
 /** What a condition may know beside a record: the run, and what the steps before its own came to. */
 export interface ConditionInput {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { StartedStep, StepEnding } from "../worker-api/client";
 import { DataApiUnavailableError, finalError, RunEndedError, StepError, summarize, toRecordedError } from "../errors";
 import { type Backoff, backoffMs, longestRetryAfterMs, sleep } from "../worker-api/backoff";
-import { afterGrace } from "./abort";
+import { afterGrace } from "./write-grace";
 import { type Preparation, prepareState, processChunks, processLastChunk, type StepWork } from "./chunks";
 import type { ClaimedStep } from "../worker-api/claim";
 import { Condition } from "./condition";

@@ -1,9 +1,9 @@
 import type { BatchContext, PipelineRecord } from "../step";
 import { DisjointSets } from "./disjoint-sets";
 import { KeyIndex } from "./key-index";
-import { chunkBytes, ChunkPlaces, LendingPlan, type Loan, Loans } from "./loans";
+import { chunkBytes, ChunkPlaces, LendingPlan, type Loan, Loans } from "./fill-missing";
 import type { Comparison } from "./match-key";
-import { isFilled, PresenceIndex } from "./presence";
+import { isFilled, PresenceIndex } from "./filled-fields";
 import { orderOfIds } from "./record-order";
 
 export interface DedupeRecordsConfig {

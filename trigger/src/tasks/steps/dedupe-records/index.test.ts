@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { asRecords, inChunks, runStep } from "../../../testing/step-context";
+import { asRecords, inChunks, runStep } from "../../../testing/run-step";
 import { dedupeRecords } from ".";
 
 type Row = Record<string, unknown>;

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import type { PipelineRecord, StepContext } from "../step";
-import { asRecords, pipelineRun, stepContext } from "../../../testing/step-context";
+import { asRecords, pipelineRun, stepContext } from "../../../testing/run-step";
 import {
   answers,
   neverAnswers,

@@ -4,7 +4,7 @@ import { env } from "../../../env";
 import { defineStep } from "../step";
 import { stepTask } from "../../../pipeline/step-task";
 import { DeliveredMessages, deliverChunk, type DeliverWebhookConfig } from "./delivery";
-import { isAllowedHeader } from "./headers";
+import { isAllowedHeader } from "./reserved-headers";
 
 const configSchema: z.ZodType<DeliverWebhookConfig> = z.strictObject({
   url: z

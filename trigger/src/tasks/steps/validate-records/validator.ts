@@ -1,9 +1,9 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 
 import { finalError } from "../../../errors";
-import { withinTimeLimit } from "../../../pipeline/time-limit";
+import { withinTimeLimit } from "../../../synchronous-timeout";
 import type { PipelineRecord, Verdict } from "../step";
-import { compileSchema, type SchemaCheck } from "./schema";
+import { compileSchema, type SchemaCheck } from "./compile-schema";
 
 export interface ValidateRecordsConfig {
   schema: Record<string, unknown>;

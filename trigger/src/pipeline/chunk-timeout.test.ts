@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
-import { withinTimeout } from "./timeout";
+import { withinTimeout } from "./chunk-timeout";
 
 let server: DataApiServer;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, it } from "vitest";
 
-import { compileSchema } from "./schema";
+import { compileSchema } from "./compile-schema";
 
 type Schema = Record<string, unknown>;
 

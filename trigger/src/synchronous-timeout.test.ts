@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { finalError } from "../errors";
-import { withinTimeLimit } from "./time-limit";
+import { finalError } from "./errors";
+import { withinTimeLimit } from "./synchronous-timeout";
 
 const exceeded = () => finalError("too_slow", "It takes too long.");
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { collectAll, Garbage } from "./garbage";
+import { collectAll, Garbage } from "./garbage-collection";
 
 const heapUsed = () => process.memoryUsage().heapUsed;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { BatchChunk, BatchContext, PipelineRecord } from "../step";
-import { asRecords, inChunks, runStep, stepContext } from "../../../testing/step-context";
+import { asRecords, inChunks, runStep, stepContext } from "../../../testing/run-step";
 import { dedupeRecords } from ".";
 import { type DedupeRecordsConfig, type Duplicates, findDuplicates } from "./duplicates";
 import { storedBytes } from "./stored-size";

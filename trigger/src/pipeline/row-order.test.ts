@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { putInPlace } from "./place";
+import { putInPlace } from "./row-order";
 
 const of = (...ids: string[]) => ids.map((id) => ({ id, data: {} }));
 const idsOf = (records: { id: string }[]) => records.map(({ id }) => id).join(" ");
