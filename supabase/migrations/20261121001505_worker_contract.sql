@@ -1,7 +1,7 @@
 -- The contract between the database and the workers: which functions of schema worker there are, what they take and answer.
 --
 -- Database and tasks are deployed one after the other, so each must know what it meets. A worker names the version that
--- it was built for (workerContract in trigger/src/platform/contract.ts) when it claims a run.
+-- it was built for (workerContract in trigger/src/worker-api/contract.ts) when it claims a run.
 
 create function private.contract_version()
 returns int

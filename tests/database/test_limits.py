@@ -25,7 +25,7 @@ from tests.database.client import Client, Connection, owner, refused, signed_in,
 from tests.database.pipeline import INLINE, create_blueprint, submit
 from tests.tenants import Company, Org
 
-DELIVER_WEBHOOK = Path(__file__).parents[2] / "trigger/src/tasks/steps/deliver-webhook/index.ts"
+DELIVER_WEBHOOK = Path(__file__).parents[2] / "trigger/src/tasks/steps/deliver-webhook/config.ts"
 # A request model's text fields are columns of the same name of this table.
 TABLES = {
     "CreateApiToken": "public.api_tokens",

@@ -120,7 +120,7 @@ def test_the_worker_of_the_benchmark_is_the_products_with_one_step_more(tmp_path
         for path in (project / steps).rglob("*.ts")
         if not (TRIGGER_FOLDER / path.relative_to(project)).exists()
     }
-    assert added == {"fibo/index.ts", "product-registry.ts"}
+    assert added == {"fibo/index.ts"}
     assert "fibo" not in (TRIGGER_FOLDER / steps / "index.ts").read_text()
     checked = subprocess.run(
         ["node_modules/.bin/tsc", "--noEmit"], cwd=project, capture_output=True, text=True, check=False

@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 
 import { finalError } from "./errors";
-import { withinTimeLimit } from "./synchronous-timeout";
+import { withSynchronousTimeout } from "./synchronous-timeout";
 
 const exceeded = () => finalError("too_slow", "It takes too long.");
 
 describe("the time limit of work that does not yield", () => {
   it("returns what the work returns", () => {
-    expect(withinTimeLimit(() => [1, 2], 1_000, exceeded)).toEqual([1, 2]);
+    expect(withSynchronousTimeout(() => [1, 2], 1_000, exceeded)).toEqual([1, 2]);
   });
 
   it("passes the work's own error on", () => {
     expect(() =>
-      withinTimeLimit(
+      withSynchronousTimeout(
         () => {
           throw new RangeError("too deep");
         },
@@ -27,7 +27,7 @@ describe("the time limit of work that does not yield", () => {
     const endless = () => {
       while (turns >= 0) turns++;
     };
-    expect(() => withinTimeLimit(endless, 50, exceeded)).toThrow(
+    expect(() => withSynchronousTimeout(endless, 50, exceeded)).toThrow(
       expect.objectContaining({ code: "too_slow", retryable: false }),
     );
     expect(turns).toBeGreaterThan(0);

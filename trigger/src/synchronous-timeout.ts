@@ -1,12 +1,16 @@
 import { runInNewContext } from "node:vm";
 
-/** The only way to stop JavaScript that does not yield: V8 ends the call, whatever it is in. */
-export function withinTimeLimit<Result>(work: () => Result, milliseconds: number, exceeded: () => Error): Result {
+/** Stops work that does not yield. Only V8 can do that, and only for a script that it runs with a timeout. */
+export function withSynchronousTimeout<Result>(
+  work: () => Result,
+  milliseconds: number,
+  timeoutError: () => Error,
+): Result {
   try {
     return runInNewContext("work()", { work }, { timeout: milliseconds }) as Result;
   } catch (error) {
     if (!isTimeout(error)) throw error;
-    throw exceeded();
+    throw timeoutError();
   }
 }
 

@@ -1,36 +1,36 @@
-/** Of one step, beside those that are processed: read ahead of their turn, and processed but not acknowledged as written. */
+/** Chunks that a step holds beyond those in process: read ahead, or written but not yet acknowledged. */
 export const chunksAhead = 2;
 export const chunksBehind = 2;
-/** Beyond this no chunk is let in beside another, whatever the blueprint's concurrency. */
-export const mostBytes = 16_000_000;
+/** Together the chunks take no more than this, whatever the blueprint's concurrency. */
+export const maxBytes = 16_000_000;
 
 /**
- * The chunks that a step holds in memory: each from the beginning of its reading until its writing is acknowledged. How
- * large one is shows when it is here; until then it counts as much as the largest so far.
+ * The chunks that a step holds in memory, each from the start of its read until its write is acknowledged. A chunk's size
+ * is unknown until it has arrived; until then it counts as much as the largest chunk so far.
  */
-export class ChunkRoom {
+export class ChunkBuffer {
   readonly #bytes = new Map<number, number>();
   readonly #waiting: (() => void)[] = [];
   #largest = 0;
   #closed = false;
 
   constructor(
-    readonly mostChunks: number,
-    readonly mostBytes: number,
+    readonly maxChunks: number,
+    readonly maxBytes: number,
   ) {}
 
-  /** An empty room takes any chunk: none has more than 8 MB. */
+  /** An empty buffer takes a chunk of any size; none has more than 8 MB. */
   get isFull(): boolean {
     if (this.#bytes.size === 0) return false;
     const held = [...this.#bytes.values()].reduce((sum, bytes) => sum + bytes, 0);
-    return this.#bytes.size >= this.mostChunks || held + this.#largest > this.mostBytes;
+    return this.#bytes.size >= this.maxChunks || held + this.#largest > this.maxBytes;
   }
 
-  take(chunkIndex: number): void {
+  reserve(chunkIndex: number): void {
     this.#bytes.set(chunkIndex, this.#largest);
   }
 
-  weigh(chunkIndex: number, content: object): void {
+  measure(chunkIndex: number, content: object): void {
     const bytes = bytesOf(content);
     this.#largest = Math.max(this.#largest, bytes);
     this.#bytes.set(chunkIndex, bytes);
@@ -41,7 +41,7 @@ export class ChunkRoom {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Nothing more is to be read: whoever waits for a release need not any longer. */
+  /** Ends reading: nothing waits for a release any longer. */
   close(): void {
     this.#closed = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
@@ -57,7 +57,7 @@ export class ChunkRoom {
   }
 }
 
-/** About as many as its JSON has: to write it out would take the memory that is to be saved. */
+/** Estimates the length of the JSON text. Writing the text would take the very memory that is to be saved. */
 function bytesOf(value: unknown): number {
   if (typeof value === "string") return value.length + 3;
   if (typeof value !== "object" || value === null) return 8;

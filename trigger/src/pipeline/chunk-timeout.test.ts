@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
-import { withinTimeout } from "./chunk-timeout";
+import { withChunkTimeout } from "./chunk-timeout";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -14,7 +14,7 @@ const never = new AbortController().signal;
 const timedOut = expect.objectContaining({ code: "step_timeout", retryable: true }) as Error;
 
 test("work within its time is left alone", async () => {
-  await expect(withinTimeout((signal) => Promise.resolve(signal.aborted), never, 5)).resolves.toBe(false);
+  await expect(withChunkTimeout((signal) => Promise.resolve(signal.aborted), never, 5)).resolves.toBe(false);
 });
 
 test("work that heeds its signal is aborted, and fails as step_timeout", async () => {
@@ -26,12 +26,12 @@ test("work that heeds its signal is aborted, and fails as step_timeout", async (
         reject(new DOMException("aborted", "AbortError"));
       });
     });
-  await expect(withinTimeout(heeds, never, 0.02)).rejects.toEqual(timedOut);
+  await expect(withChunkTimeout(heeds, never, 0.02)).rejects.toEqual(timedOut);
   expect(aborted).toBe(true);
 });
 
 test("work that does not heed its signal is not waited for", async () => {
-  await expect(withinTimeout(() => new Promise(() => undefined), never, 0.02)).rejects.toEqual(timedOut);
+  await expect(withChunkTimeout(() => new Promise(() => undefined), never, 0.02)).rejects.toEqual(timedOut);
 });
 
 test("work that never yields fails when it is through", async () => {
@@ -40,7 +40,7 @@ test("work that never yields fails when it is through", async () => {
     while (performance.now() < until);
     return "done";
   };
-  await expect(withinTimeout(busy, never, 0.02)).rejects.toEqual(timedOut);
+  await expect(withChunkTimeout(busy, never, 0.02)).rejects.toEqual(timedOut);
 });
 
 test("a run that ends meanwhile ends the work by its own reason", async () => {
@@ -48,7 +48,7 @@ test("a run that ends meanwhile ends the work by its own reason", async () => {
   const ended = new Error("cancelled");
   const waits = (signal: AbortSignal) =>
     new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))));
-  const result = withinTimeout(waits, run.signal, 60);
+  const result = withChunkTimeout(waits, run.signal, 60);
   run.abort(ended);
   await expect(result).rejects.toBe(ended);
 });

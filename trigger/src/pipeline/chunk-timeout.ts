@@ -1,11 +1,11 @@
 import { retryableError, type StepError } from "../errors";
 
 /**
- * One attempt at one chunk, for at most the step's `timeout_seconds`. When they are over, the signal aborts and the
- * attempt fails with `step_timeout`, whether or not the work heeds the signal. What does not yield cannot be
- * interrupted: it is timed, and fails when it is through.
+ * Runs one attempt at one chunk for at most the step's `timeout_seconds`. Then its signal aborts and the attempt fails
+ * with `step_timeout`, whether or not the work heeds the signal. Work that never yields cannot be interrupted, so it
+ * fails once it is done.
  */
-export async function withinTimeout<Result>(
+export async function withChunkTimeout<Result>(
   work: (signal: AbortSignal) => Promise<Result> | Result,
   signal: AbortSignal,
   timeoutSeconds: number | null,
@@ -15,7 +15,7 @@ export async function withinTimeout<Result>(
   const expired = new Promise<never>((_resolve, reject) => {
     timeout.signal.addEventListener("abort", () => reject(timeout.signal.reason as StepError), { once: true });
   });
-  // Nobody awaits it when the work is done first.
+  // Nothing awaits this promise when the work finishes first.
   expired.catch(() => undefined);
   const timer = setTimeout(() => timeout.abort(timeoutError(timeoutSeconds)), timeoutSeconds * 1_000);
   const started = performance.now();
@@ -25,7 +25,7 @@ export async function withinTimeout<Result>(
     return result;
   } catch (error) {
     signal.throwIfAborted();
-    // The work's own way of failing when it is aborted says less.
+    // The timeout says more than the error with which the work reacted to its abort.
     timeout.signal.throwIfAborted();
     throw error;
   } finally {
@@ -33,12 +33,12 @@ export async function withinTimeout<Result>(
   }
 }
 
-function timeoutError(timeoutSeconds: number): StepError {
+function timeoutError(seconds: number): StepError {
   return retryableError(
     "step_timeout",
-    `A chunk took longer than the ${timeoutSeconds} seconds that the blueprint gives it.`,
+    `A chunk took longer than the ${seconds} seconds that the blueprint gives it.`,
     {
-      details: { timeout_seconds: timeoutSeconds },
+      details: { timeout_seconds: seconds },
     },
   );
 }

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { DataApi } from "../worker-api/client";
 import { finalError } from "../errors";
+import type { BatchContext } from "../tasks/steps/step";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
-import { ChunkRoom, mostBytes } from "./chunk-buffer";
+import { DataApi } from "../worker-api/client";
+import { ChunkBuffer, maxBytes } from "./chunk-buffer";
 import { readChunks, type StepWork } from "./chunks";
-import type { BatchContext } from "../tasks/steps/step";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -179,7 +179,7 @@ describe("overlap", () => {
 });
 
 describe("a failure", () => {
-  test("is not waited for by those that have no room", async () => {
+  test("is not waited for by those that have no buffer", async () => {
     const chunks = chunksOf(4, 1).map((chunk) =>
       chunk.map(({ id }) => ({ id, data: { text: "x".repeat(9_000_000) } })),
     );
@@ -318,10 +318,10 @@ test("before each chunk the event loop turns, however fast chunks come, and an a
   } as unknown as StepWork;
   const turnsAtChunk: number[] = [];
   const reading = async () => {
-    const room = new ChunkRoom(3, mostBytes);
-    for await (const { chunkIndex } of readChunks(work, [0, 1, 2, 3, 4, 5, 6], room)) {
+    const buffer = new ChunkBuffer(3, maxBytes);
+    for await (const { chunkIndex } of readChunks(work, [0, 1, 2, 3, 4, 5, 6], buffer)) {
       turnsAtChunk.push(turns);
-      room.release(chunkIndex);
+      buffer.release(chunkIndex);
     }
   };
   await expect(reading()).rejects.toThrow("enough");

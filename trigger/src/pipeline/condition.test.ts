@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
-import { Condition, type ConditionInput } from "./condition";
+import type { ConditionInput } from "../worker-api/answers";
+import { Condition } from "./condition";
 
 interface Shared {
   record: Record<string, unknown>;

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { finalError, retryableError } from "../errors";
+import type { AnyStepDefinition } from "../tasks/steps/step";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
 import { backoffMs, sleep } from "../worker-api/backoff";
 import { defaultMaxAttempts } from "./execute-step";
-import type { AnyStepDefinition } from "../tasks/steps/step";
 import { roundedTimings, type StepTimings } from "./timings";
 
 let server: DataApiServer;

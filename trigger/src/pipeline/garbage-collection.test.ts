@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { collectAll, Garbage } from "./garbage-collection";
+import { collectAll, GarbageCollector } from "./garbage-collection";
 
 const heapUsed = () => process.memoryUsage().heapUsed;
 
@@ -10,7 +10,7 @@ function records(count: number): object[] {
 }
 
 test("what was dropped is collected when enough has come in", () => {
-  const garbage = new Garbage(collectAll);
+  const garbage = new GarbageCollector(collectAll);
   collectAll();
   const before = heapUsed();
   const comeAndGo = () => {
@@ -24,7 +24,7 @@ test("what was dropped is collected when enough has come in", () => {
 
 test("what is held is not collected over and over", () => {
   let collections = 0;
-  const garbage = new Garbage(() => collections++);
+  const garbage = new GarbageCollector(() => collections++);
   const held = records(1_500_000);
   for (let chunk = 0; chunk < 100; chunk++) garbage.collectIfGrown();
   expect(collections).toBe(1);

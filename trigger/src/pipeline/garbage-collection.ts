@@ -1,31 +1,30 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** How many bytes more than after the last collection may be in use before the next one. */
-const mostGrowth = 48_000_000;
+/** How many bytes memory may grow after a collection before the next one. */
+const growthBytes = 48_000_000;
 
 /**
- * Keeps a worker's memory near what it holds. Left alone V8 lets garbage grow to hundreds of megabytes before it collects
- * what has outlived a few chunks, since it sees the whole machine's memory: a run of 100,000 records took 450 MB, of
- * which it held a tenth.
+ * Keeps a worker's memory near what it holds. V8 looks at the whole machine's memory, and lets chunks that are no longer
+ * used pile up to hundreds of megabytes: without this, a run of 100,000 records took 450 MB and held a tenth of it.
  */
-export class Garbage {
-  #left = 0;
+export class GarbageCollector {
+  #bytesAfterLast = 0;
 
   constructor(readonly collect: () => void) {}
 
-  /** Costs microseconds, and now and then the tens of milliseconds that a collection takes. */
+  /** Takes microseconds, and now and then tens of milliseconds for a collection. */
   collectIfGrown(): void {
-    if (bytesInUse() - this.#left < mostGrowth) return;
+    if (bytesInUse() - this.#bytesAfterLast < growthBytes) return;
     this.collect();
-    this.#left = bytesInUse();
+    this.#bytesAfterLast = bytesInUse();
   }
 }
 
 let gc: (() => void) | undefined;
 
 export function collectAll(): void {
-  // Node gives the function only to contexts that are made after the flag was set.
+  // Node exposes the function only in contexts that are created after the flag is set.
   if (gc === undefined) {
     setFlagsFromString("--expose-gc");
     gc = runInNewContext("gc") as () => void;
@@ -33,8 +32,8 @@ export function collectAll(): void {
   gc();
 }
 
-/** Of the process, which all its runs share. */
-export const garbage = new Garbage(collectAll);
+/** All runs of the process share it. */
+export const garbageCollector = new GarbageCollector(collectAll);
 
 function bytesInUse(): number {
   const { heapUsed, external } = process.memoryUsage();

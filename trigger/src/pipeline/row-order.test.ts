@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { putInPlace } from "./row-order";
+import { mergeInRowOrder } from "./row-order";
 
 const of = (...ids: string[]) => ids.map((id) => ({ id, data: {} }));
 const idsOf = (records: { id: string }[]) => records.map(({ id }) => id).join(" ");
@@ -14,5 +14,5 @@ test.each([
   ["a step that was asked of all has the last word", "1 2 3", "3 1", "", "3 1"],
 ])("%s", (_, input, made, passing, placed) => {
   const list = (ids: string) => of(...ids.split(" ").filter((id) => id !== ""));
-  expect(idsOf(putInPlace(list(input), list(made), list(passing)))).toBe(placed);
+  expect(idsOf(mergeInRowOrder(list(input), list(made), list(passing)))).toBe(placed);
 });

@@ -1,33 +1,33 @@
-import type { PipelineRecord } from "../tasks/steps/step";
+import type { PipelineRecord } from "../worker-api/records";
 
 /**
- * What a step made of the records that its condition chose, and those that passed it by, each in the place that its
- * row had: a child of a fan-out in that of its parent. The step's own order stays, wherever it changed that.
+ * Merges a step's output with the records that its condition let pass. Each record takes the place of its row in the
+ * input, and a child of a fan-out that of its parent. If the step changed the order of its records, that order stays.
  */
-export function putInPlace(
+export function mergeInRowOrder(
   input: readonly PipelineRecord[],
-  made: readonly PipelineRecord[],
+  output: readonly PipelineRecord[],
   passing: readonly PipelineRecord[],
 ): PipelineRecord[] {
-  if (passing.length === 0) return [...made];
+  if (passing.length === 0) return [...output];
   const places = new Map(input.map(({ id }, place) => [id, place]));
-  const placed: PipelineRecord[] = [];
+  const merged: PipelineRecord[] = [];
   let next = 0;
   const passUntil = (place: number) => {
     for (let record = passing[next]; record && (places.get(record.id) ?? 0) < place; record = passing[next]) {
-      placed.push(record);
+      merged.push(record);
       next++;
     }
   };
-  for (const record of made) {
+  for (const record of output) {
     passUntil(placeOf(record.id, places));
-    placed.push(record);
+    merged.push(record);
   }
   passUntil(input.length);
-  return placed;
+  return merged;
 }
 
-/** That of the nearest record of the input that the id descends from. An id that is nobody's is refused when it is written. */
+/** The place of the nearest ancestor in the input. The database refuses an id that has none. */
 function placeOf(id: string, places: ReadonlyMap<string, number>): number {
   for (let name = id; ; name = name.slice(0, name.lastIndexOf("."))) {
     const place = places.get(name);

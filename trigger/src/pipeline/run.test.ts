@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 
 import { finalError } from "../errors";
-import { DataApi } from "../worker-api/client";
+import type { ChunkOutcome } from "../tasks/steps/step";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
-import type { ChunkOutcome } from "../tasks/steps/step";
+import { DataApi } from "../worker-api/client";
 
 let server: DataApiServer;
 beforeEach(async () => {

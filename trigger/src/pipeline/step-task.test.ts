@@ -2,13 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { z } from "zod";
 
 import { finalError } from "../errors";
+import { queueingLeaseSeconds } from "../platform/limits";
+import type { ChunkOutcome, PipelineRecord } from "../tasks/steps/step";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
 import { attempt, importTasks } from "../testing/task-functions";
 import type { StepTaskPayload } from "../worker-api/claim";
-import { queueingLeaseSeconds } from "../platform/limits";
 import type { PipelineParts, StepTaskResult } from "./run";
-import type { ChunkOutcome, PipelineRecord } from "../tasks/steps/step";
 import { stepTask } from "./step-task";
 
 const keep = (records: PipelineRecord[]): ChunkOutcome => ({ records, rejected: [], dropped: [] });
@@ -126,7 +126,7 @@ describe("a step in its own task", () => {
       const api = server.client();
       await api.startStep(step.step_result_id, claim_id);
       const records = await api.readChunk(step.step_result_id, 0);
-      await api.writeChunk(step.step_result_id, claim_id, 0, keep(records));
+      await api.writeChunk(step.step_result_id, claim_id, { chunkIndex: 0, outcome: keep(records) });
       return { ok: false, message: "The process exited with code 137." };
     });
     expect(outcome).toEqual({ status: "succeeded" });
@@ -153,7 +153,7 @@ describe("a step in its own task", () => {
       const api = server.client();
       const started = await api.startStep(step.step_result_id, claim_id);
       const records = await api.readChunk(step.step_result_id, starts);
-      await api.writeChunk(step.step_result_id, claim_id, starts++, keep(records));
+      await api.writeChunk(step.step_result_id, claim_id, { chunkIndex: starts++, outcome: keep(records) });
       if (started.status === "running" && starts === 7) {
         await api.endStep(step.step_result_id, claim_id, {});
         return { ok: true };
@@ -172,7 +172,8 @@ describe("a step in its own task", () => {
       if (starts++ === 0) {
         const api = server.client();
         await api.startStep(step.step_result_id, claim_id);
-        await api.writeChunk(step.step_result_id, claim_id, 0, keep(await api.readChunk(step.step_result_id, 0)));
+        const records = await api.readChunk(step.step_result_id, 0);
+        await api.writeChunk(step.step_result_id, claim_id, { chunkIndex: 0, outcome: keep(records) });
       }
       return { ok: false, message: "The process exited with code 137." };
     });

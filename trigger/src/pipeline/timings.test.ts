@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import type { AnyStepDefinition } from "../tasks/steps/step";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, stepOf } from "../testing/pipeline";
 import { type StepWork } from "./chunks";
 import { executeStep } from "./execute-step";
-import type { AnyStepDefinition } from "../tasks/steps/step";
 import { StepTimings } from "./timings";
 
 // Much longer than what a busy machine adds.

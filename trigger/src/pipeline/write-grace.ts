@@ -1,7 +1,7 @@
-/** How long a write may take when its run has ended. Nothing is lost if it does not get there: the chunk is done again. */
+/** How long a write may still take after its run has ended. A chunk that is not written in time is processed again. */
 const graceMs = 4_000;
 
-/** Aborts as `signal` does, for the same reason, but only when the grace is over. */
+/** Aborts with the reason of `signal`, once the grace period after its abort is over. */
 export function afterGrace(signal: AbortSignal): AbortSignal {
   const controller = new AbortController();
   const abort = () => {

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { DataApiUnavailableError, finalError, retryableError, RunEndedError } from "../errors";
+import type { PipelineRecord, StepContext } from "../tasks/steps/step";
 import { DataApiServer } from "../testing/data-api-server";
 import { runOn, stepOf } from "../testing/pipeline";
 import type { StepSetup } from "../testing/worker-schema";
 import { describeError } from "./log";
 import { startRuns } from "./starts";
-import type { PipelineRecord, StepContext } from "../tasks/steps/step";
 
 const secret = "4711-Grace-Hopper";
 

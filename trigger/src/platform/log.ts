@@ -2,10 +2,9 @@ import { trace } from "@opentelemetry/api";
 import { logger } from "@trigger.dev/sdk";
 
 import { ContractError, RunEndedError, StepError } from "../errors";
-import type { ClaimedStep } from "../worker-api/claim";
-import type { PipelineRun } from "../tasks/steps/step";
+import type { ClaimedStep, PipelineRun } from "../worker-api/claim";
 
-/** What a line is about. The names are those of the API's log, so that one search finds both. */
+/** What a line is about. The names equal those of the API's log, so that one search finds both. */
 export interface Subject {
   request_id?: string | null;
   trace_id?: string;
@@ -14,11 +13,11 @@ export interface Subject {
   slug?: string;
   position?: number;
   chunk_index?: number;
-  /** How often a worker has started the step. */
+  /** How many times a worker has started the step. */
   attempt?: number;
 }
 
-/** What else a line may tell: a closed list, so that no record, config or secret gets into one. */
+/** What else a line may tell: a closed list, so that no record, config or secret gets into the log. */
 export interface Facts {
   code?: string;
   status?: string;
@@ -44,7 +43,7 @@ export interface Facts {
 
 /**
  * The worker's log: one JSON object a line, through Trigger.dev, which adds time, level and its own ids. Messages are
- * fixed sentences; what differs stands in the attributes.
+ * fixed sentences; everything that varies is an attribute.
  */
 export class Log {
   constructor(private readonly subject: Subject) {}
@@ -74,7 +73,7 @@ export class Log {
   }
 }
 
-/** For what is not of one run. */
+/** The log for lines that belong to no run. */
 export const log = new Log({});
 
 export function logOfRun({ id, org_id, trace_id, request_id }: PipelineRun): Log {
@@ -86,7 +85,7 @@ export function logOfStep(work: { claim: { pipeline_run: PipelineRun }; step: Cl
   return logOfRun(work.claim.pipeline_run).about({ slug, position });
 }
 
-/** Trigger.dev's span of this attempt says which run it works on, so that whoever collects its traces can join both. */
+/** Names the run on Trigger.dev's span of this attempt, so that its traces can be joined with those of the API. */
 export function markSpan({ id, org_id, trace_id, request_id }: PipelineRun): void {
   const attributes = { trace_id, org_id, pipeline_run_id: id, ...(request_id !== null && { request_id }) };
   trace.getActiveSpan()?.setAttributes(attributes);
@@ -103,8 +102,8 @@ interface DescribedError {
 const mostFrames = 12;
 
 /**
- * An error without what it may quote. Only our own sentences are repeated: the text of any other error holds whatever it
- * was about, a record or a secret included. Where it was thrown says enough to find it.
+ * Describes an error without quoting it. Only our own sentences are repeated: the text of any other error may hold a
+ * record or a secret. The stack frames are enough to find the place.
  */
 export function describeError(error: unknown, depth = 0): DescribedError {
   const code = wordOf((error as { code?: unknown } | null)?.code);
@@ -120,7 +119,7 @@ export function describeError(error: unknown, depth = 0): DescribedError {
 }
 
 function framesOf({ stack = "", message }: Error): string[] {
-  // What follows the text, which can have lines that look like frames.
+  // The frames follow the message, which may itself have lines that look like frames.
   const frames = message === "" ? stack : stack.slice(stack.lastIndexOf(message) + message.length);
   return frames
     .split("\n")
@@ -129,7 +128,7 @@ function framesOf({ stack = "", message }: Error): string[] {
     .map((line) => line.trim());
 }
 
-/** A name or code as programs give them; anything longer or freer may be a text. */
+/** A name or code as programs write them; anything longer may be a text that holds data. */
 function wordOf(value: unknown): string | undefined {
   return typeof value === "string" && /^[A-Za-z][A-Za-z0-9_]{0,60}$|^[0-9A-Z]{5}$/.test(value) ? value : undefined;
 }

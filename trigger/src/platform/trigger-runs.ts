@@ -1,8 +1,9 @@
 import { apiClientManager, ApiError, NotFoundError } from "@trigger.dev/core/v3";
 
-import type { DataApi, Repaired, Suspect } from "../worker-api/client";
+import type { Repaired, Suspect } from "../worker-api/answers";
+import type { DataApi } from "../worker-api/client";
 
-/** Of a Trigger.dev run that waits, works or is about to. All others are final. */
+/** The statuses of a Trigger.dev run that waits, works or is about to work. All others are final. */
 export const aliveStatuses: ReadonlySet<string> = new Set([
   "PENDING_VERSION",
   "QUEUED",
@@ -12,14 +13,14 @@ export const aliveStatuses: ReadonlySet<string> = new Set([
   "DELAYED",
 ]);
 
-/** Whether a call of the SDK failed since Trigger.dev could not be reached, or asks to be left alone for now. */
+/** Whether a call of the SDK failed because Trigger.dev could not be reached or is overloaded. */
 export function isTriggerAway(error: unknown): boolean {
   if (!(error instanceof ApiError)) return false;
   const status = error.status as number | undefined;
   return status === undefined || status === 408 || status === 429 || status >= 500;
 }
 
-/** Asks Trigger.dev how a run stands that the database has doubts about, and has the database draw the conclusion. */
+/** Asks Trigger.dev about a run that the database suspects to be lost, and lets the database decide what follows. */
 export async function repairSuspect(dataApi: DataApi, suspect: Suspect): Promise<Repaired> {
   const nothing = { repair: null, start: null };
   if (suspect.ended) {
@@ -30,7 +31,7 @@ export async function repairSuspect(dataApi: DataApi, suspect: Suspect): Promise
   return finding === "alive" ? nothing : dataApi.repairPipelineRun(suspect, finding);
 }
 
-/** The recorded id may have been written by a client of the Data API, so the Trigger.dev run must carry the run's tag. */
+/** A client of the Data API may have written the recorded id, so the Trigger.dev run must carry the pipeline run's tag. */
 async function lookUp({ pipeline_run_id, trigger_run_id }: Suspect): Promise<"alive" | "ended" | "unknown"> {
   if (trigger_run_id === null || !/^run_[A-Za-z0-9]{1,64}$/.test(trigger_run_id)) return "unknown";
   try {
@@ -43,7 +44,7 @@ async function lookUp({ pipeline_run_id, trigger_run_id }: Suspect): Promise<"al
   }
 }
 
-/** Cancels all that is alive of a pipeline run: its task, one that was started twice, and tasks of its steps. Returns how many. */
+/** Cancels every live Trigger.dev run of a pipeline run: its task, duplicates of it, and its steps' tasks. Returns how many. */
 async function stopAll(pipelineRunId: string): Promise<number> {
   const client = apiClientManager.clientOrThrow();
   const alive: string[] = [];

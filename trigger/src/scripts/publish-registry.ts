@@ -1,9 +1,10 @@
+import { registry } from "../tasks/steps/registry";
+import { describeStep } from "../tasks/steps/step";
 import { DataApi } from "../worker-api/client";
-import { describeStep, registry } from "../tasks/steps";
 
 try {
   const dataApi = DataApi.fromEnv();
-  // Steps of a release that the database does not fit would be in blueprints before a worker could execute them.
+  // Otherwise blueprints could contain steps that no worker can execute with this database.
   await dataApi.checkContract();
   const { published, unchanged } = await dataApi.publishSteps(registry.map(describeStep));
   console.log(`published ${published} steps, ${unchanged} unchanged`);

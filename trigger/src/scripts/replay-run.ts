@@ -2,10 +2,10 @@ import { Console } from "node:console";
 import { text } from "node:stream/consumers";
 
 import { env } from "../env";
-import { replayRun } from "./replay/replay";
 import { recordedRunSchema } from "./replay/recorded-run";
+import { replayRun } from "./replay/replay";
 
-// What is printed beside the events (the steps' own log lines) must not be among them.
+// Standard output carries the events alone; the steps' own log lines go to standard error.
 globalThis.console = new Console(process.stderr);
 
 const run = recordedRunSchema.parse(JSON.parse(await text(process.stdin)));

@@ -6,15 +6,13 @@ import type { DataApiServer } from "./data-api-server";
 
 /** An inline step of no config that keeps each record, unless the test says otherwise. */
 export function stepOf(slug: string, overrides: Partial<StepDefinition<unknown, unknown>> = {}): AnyStepDefinition {
-  return defineStep<unknown, unknown>({
+  return defineStep<unknown, unknown, unknown>({
     slug,
     version: "1.2.0",
     title: slug,
     description: `The ${slug} step of a test.`,
-    executionMode: "inline",
     configSchema: z.object({}),
-    inputSchema: z.object({}),
-    outputSchema: z.object({}),
+    example: { config: {}, records: [] },
     processChunk: (records) => ({ records, rejected: [], dropped: [] }),
     ...overrides,
   });

@@ -6,6 +6,7 @@ import type {
   StepContext,
   StepDefinition,
 } from "../tasks/steps/step";
+import { traceparentOf } from "../worker-api/trace";
 
 /** A pipeline run as a step sees it. */
 export const pipelineRun: PipelineRun = {
@@ -38,6 +39,7 @@ export function stepContext<Config, State>(
     deliveryKey: "0d6c2f0e6f3c4f3e9a511f1f1d6b8a06",
     chunkIndex: 0,
     readSecret: (name) => Promise.reject(new Error(`no secret ${name}`)),
+    traceparent: () => traceparentOf(rest.pipelineRun ?? pipelineRun),
     ...rest,
   };
 }

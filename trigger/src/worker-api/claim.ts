@@ -1,8 +1,6 @@
 import { z } from "zod";
 
-import type { PipelineRun } from "../tasks/steps/step";
-
-export const pipelineRunSchema: z.ZodType<PipelineRun> = z.object({
+export const pipelineRunSchema = z.object({
   id: z.guid(),
   org_id: z.guid(),
   company_id: z.guid(),
@@ -12,13 +10,15 @@ export const pipelineRunSchema: z.ZodType<PipelineRun> = z.object({
   blueprint_version: z.int(),
   chunk_count: z.int(),
   record_count: z.int(),
+  /** The trace of the request that created the run, and whether its callers record it. */
   trace_id: z.string().regex(/^[0-9a-f]{32}$/),
   trace_sampled: z.boolean(),
+  /** The id of that request; null when an operator created the run by hand. */
   request_id: z.string().nullable(),
   created_at: z.string(),
 });
 
-/** `on`: the codes that are tried again; without it, whatever the step calls retryable. */
+/** `on`: the error codes that are retried; without it, every error that the step calls retryable. */
 const retrySchema = z.object({
   max_attempts: z.int().min(1).optional(),
   backoff: z
@@ -45,10 +45,10 @@ export const claimedStepSchema = z.object({
   retry: retrySchema.nullable(),
   run_if: z.string().nullable(),
   concurrency: z.int().min(1).nullable(),
-  /** What its deliveries name themselves by: that of the run which this one retries, if it does. */
+  /** Names the step's deliveries. A retry keeps the key of the run that it retries. */
   delivery_key: z.string(),
   status: z.string(),
-  /** Whether this run, or the one that it retries, has started it before: its condition was asked then. */
+  /** Whether this run, or the one that it retries, has started the step: its condition is decided already. */
   begun: z.boolean(),
 });
 
@@ -64,15 +64,17 @@ export const claimResultSchema = z.discriminatedUnion("outcome", [
   z.object({ outcome: z.literal("not_admitted") }),
 ]);
 
-/** What the pipeline task hands to the task of a step: the claim travels along, so the child is fenced with its parent. */
+/** What the pipeline task passes to a step's own task. The child works under its parent's claim and loses it with it. */
 export const stepTaskPayloadSchema = z.object({
   pipeline_run: pipelineRunSchema,
   claim_id: z.guid(),
   step: claimedStepSchema,
 });
 
+/** What a step may know of the pipeline run that it works for. */
+export type PipelineRun = z.infer<typeof pipelineRunSchema>;
 export type ClaimedStep = z.infer<typeof claimedStepSchema>;
 export type StepTaskPayload = z.infer<typeof stepTaskPayloadSchema>;
 
-/** The right to write for one run. A later claim of the same run makes every write under this one fail with claim_lost. */
+/** The right to write for one run. After a later claim of the same run, every write under this one fails with claim_lost. */
 export type Claim = Pick<StepTaskPayload, "pipeline_run" | "claim_id">;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { DataApi } from "./client";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf } from "../testing/pipeline";
+import { DataApi } from "./client";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -117,7 +117,7 @@ describe("a Data API that is away for a moment", () => {
     const { added, claim, stepResultId } = await claimedRun();
     server.failNext("write_chunk", "lost");
     const outcome = { records: chunksOf(1)[0] ?? [], rejected: [], dropped: [] };
-    await server.client().writeChunk(stepResultId, claim.claim_id, 0, outcome);
+    await server.client().writeChunk(stepResultId, claim.claim_id, { chunkIndex: 0, outcome });
     expect(server.callsOf("write_chunk")).toHaveLength(2);
     expect(added.steps[0]?.written.size).toBe(1);
   });

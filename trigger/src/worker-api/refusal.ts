@@ -8,22 +8,13 @@ const runEndedCodes: readonly string[] = [
   "pipeline_run_cancelled",
   "pipeline_run_finished",
 ] satisfies RunEndedCode[];
-
-function isRunEndedCode(code: string): code is RunEndedCode {
-  return runEndedCodes.includes(code);
-}
-
 const contractCodes: readonly string[] = ["worker_outdated", "database_outdated"] satisfies ContractCode[];
 
-function isContractCode(code: string): code is ContractCode {
-  return contractCodes.includes(code);
-}
-
-/** PT4xx errors carry a stable code in `hint`; anything else is a defect whose database text stays out of the run. */
+/** PT4xx errors carry a stable code in `hint`. Any other error is a defect, and the run does not repeat its text. */
 export function refusal(name: string, status: number, error: RpcError): Error {
   if (/^PT\d{3}$/.test(error.code) && error.hint) {
-    if (isRunEndedCode(error.hint)) return new RunEndedError(error.hint, error.message);
-    if (isContractCode(error.hint)) return new ContractError(error.hint, error.message);
+    if (runEndedCodes.includes(error.hint)) return new RunEndedError(error.hint as RunEndedCode, error.message);
+    if (contractCodes.includes(error.hint)) return new ContractError(error.hint as ContractCode, error.message);
     return finalError(error.hint, error.message, { details: parseDetails(error.details), cause: error });
   }
   if (status === 401 || status === 403) {

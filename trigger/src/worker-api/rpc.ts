@@ -8,10 +8,10 @@ const rpcErrorSchema = z.object({
   details: z.string().nullable().default(null),
 });
 
-/** What PostgREST says of a refused call. */
+/** PostgREST's description of a refused call. */
 export type RpcError = z.infer<typeof rpcErrorSchema>;
 
-/** `unavailable`: there was no answer that says anything about the call, which may or may not have been executed. */
+/** `unavailable`: no answer tells whether the call was executed. */
 export type RpcAnswer =
   | { kind: "answered"; data: unknown }
   | { kind: "refused"; status: number; error: RpcError }
@@ -24,17 +24,17 @@ export interface RpcOptions {
 }
 
 /**
- * Refusals that say nothing of the call: the database accepts no writes since another server is to take over (25006), or
- * PostgREST does not know the function, since it has not yet read the schema anew after migrations (PGRST202).
+ * Refusals that pass: the database accepts no writes before a failover (25006), or PostgREST does not know the function
+ * because it has not reloaded its schema after a migration (PGRST202).
  */
 const passingCodes: ReadonlySet<string> = new Set(["25006", "PGRST202"]);
 
-// Of its own, so that nothing else waits behind large chunks; the connections are shared by all runs of the process.
+// A pool of its own, so that no other request waits behind large chunks. All runs of the process share it.
 const agent = new Agent();
 
 /**
- * One call of a function over PostgREST. Not with postgrest-js: there neither the timeout nor an abort reaches the body of
- * the answer, and each value of a chunk that is sent goes through a function. Rejects only when `signal` aborts.
+ * Calls a function over PostgREST. postgrest-js does not fit: neither its timeout nor an abort reaches the body of the
+ * answer, and it passes each value of a chunk through a function. Rejects only when `signal` aborts.
  */
 export async function callRpc(
   url: string,
@@ -67,13 +67,13 @@ export async function callRpc(
   }
 }
 
-/** Whoever refuses without PostgREST's words (a proxy, for instance) leaves no code. */
+/** A refusal that does not come from PostgREST, but from a proxy for instance, has no code. */
 function errorOf(text: string): RpcError {
   try {
     const parsed = rpcErrorSchema.safeParse(JSON.parse(text));
     if (parsed.success) return parsed.data;
   } catch {
-    // Not JSON.
+    // The text is not JSON.
   }
   return { code: "", message: text.slice(0, 500), hint: null, details: null };
 }

@@ -1,10 +1,10 @@
 import { trace as tracing } from "@opentelemetry/api";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
+import { stepTask } from "../pipeline/step-task";
 import { type Call, DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
 import { attempt, importTasks } from "../testing/task-functions";
-import { stepTask } from "../pipeline/step-task";
 import { traceparentOf } from "./trace";
 
 const delivers = stepOf("delivers", { executionMode: "task" });

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
-import { describeStep, registry } from ".";
+import { registry } from "./registry";
+import { describeStep } from "./step";
 
 const page = readFileSync(new URL("../../../../docs/steps.md", import.meta.url), "utf8");
 

@@ -1,4 +1,4 @@
-/** Union-find over rows 0, 1, 2 …: near-linear, two numbers per row. */
+/** Union-find over the rows 0, 1, 2 …: nearly linear in time, two numbers a row. */
 export class DisjointSets {
   private readonly parents: number[] = [];
   private readonly sizes: number[] = [];
@@ -16,7 +16,7 @@ export class DisjointSets {
     this.sizes[large] = this.size(large) + this.size(small);
   }
 
-  /** The sets of two and more rows, rows ascending, sets by their first row. */
+  /** The sets of two or more rows, ordered by their first row; the rows of a set ascend. */
   groups(): number[][] {
     const members = new Map<number, number[]>();
     for (let row = 0; row < this.parents.length; row++) {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 
-import type { BatchChunk, BatchContext, PipelineRecord } from "../step";
 import { asRecords, inChunks, runStep, stepContext } from "../../../testing/run-step";
+import type { BatchChunk, BatchContext, PipelineRecord } from "../step";
 import { dedupeRecords } from ".";
-import { type DedupeRecordsConfig, type Duplicates, findDuplicates } from "./duplicates";
+import type { DedupeRecordsConfig } from "./config";
+import { type Duplicates, findDuplicates } from "./duplicates";
 import { storedBytes } from "./stored-size";
 
 const config = dedupeRecords.configSchema.parse({ match_on: [["domain"]], merge: "fill_missing" });

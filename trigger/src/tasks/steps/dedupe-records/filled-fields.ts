@@ -1,4 +1,4 @@
-/** Null, blank text, and empty lists and objects are nothing; `0` and `false` are values. */
+/** False for null, blank text, empty lists and empty objects; `0` and `false` are values. */
 export function isFilled(value: unknown): boolean {
   if (value === null || value === undefined) return false;
   if (typeof value === "string") return value.trim() !== "";
@@ -7,10 +7,10 @@ export function isFilled(value: unknown): boolean {
 }
 
 /**
- * Which fields of which row are filled. Rows of a batch share few combinations, so each combination is stored once
- * and a row costs one number. Fields that start with `_` are notes of earlier steps and do not count.
+ * Which fields of each row are filled. Rows of a batch share few combinations of fields, so each combination is stored
+ * once and a row takes one number. Fields that start with `_` are notes of earlier steps and do not count.
  */
-export class PresenceIndex {
+export class FilledFieldsIndex {
   private readonly combinations: string[][] = [];
   private readonly numbers = new Map<string, number>();
   private readonly rows: number[] = [];

@@ -1,67 +1,37 @@
-import { z } from "zod";
+import { defineStep, drop, eachRecord, keep } from "../step";
+import { configSchema } from "./config";
+import { findDuplicates } from "./duplicates";
+import { fillRecord } from "./fill-missing";
 
-import { defineStep, type ChunkOutcome } from "../step";
-import { fillRecord, findDuplicates, type DedupeRecordsConfig, type Duplicates } from "./duplicates";
-
-const fieldName = z.string().min(1).max(200);
-
-const configSchema: z.ZodType<DedupeRecordsConfig> = z.strictObject({
-  match_on: z
-    .array(z.array(fieldName).min(1).max(10))
-    .min(1)
-    .max(10)
-    .default([["domain"], ["name", "country"]])
-    .describe(
-      "Lists of fields. Two records are the same when all fields of any one list are equal; an empty field never matches. Matches chain: if A is B and B is C, all three are one.",
-    ),
-  compare_as: z
-    .record(fieldName, z.enum(["text", "company_name", "exact"]))
-    .default({})
-    .describe(
-      "How a field is compared: text (the default) ignores case and white space, company_name also accents, punctuation and the legal form, exact ignores nothing.",
-    ),
-  keep: z
-    .enum(["most_complete", "first", "last"])
-    .default("most_complete")
-    .describe(
-      "Which of the equal records stays: the one with the most filled fields (of several the lowest row), the first row, or the last.",
-    ),
-  merge: z
-    .enum(["none", "fill_missing"])
-    .default("none")
-    .describe(
-      "fill_missing gives the kept record the values it lacks from its duplicates, the most complete first, and lists their rows in _filled_from. Rows whose values would make the chunk larger than 4 MB are listed in _left_in instead.",
-    ),
-});
-
-/** Keeps one of each group of equal records of the whole batch and drops the others. */
-export const dedupeRecords = defineStep<DedupeRecordsConfig, Duplicates>({
+export const dedupeRecords = defineStep({
   slug: "dedupe-records",
   version: "1.0.0",
   title: "Remove duplicates",
   description:
     "Finds records of the batch that stand for the same thing, keeps one of them and drops the others, naming the one they duplicate.",
-  executionMode: "inline",
   configSchema,
-  inputSchema: z.record(z.string(), z.unknown()),
-  outputSchema: z.record(z.string(), z.unknown()),
-  prepareBatch: (context) => findDuplicates(context),
-  async processChunk(records, { state, chunkIndex }) {
-    const loans = await state.loans?.ofChunk(chunkIndex);
-    const outcome: ChunkOutcome = { records: [], rejected: [], dropped: [] };
-    for (const record of records) {
-      const duplicate = state.verdicts.get(record.id);
-      if (duplicate === undefined) {
-        outcome.records.push(fillRecord(record, loans?.get(record.id)));
-        continue;
-      }
-      outcome.dropped.push({
-        id: record.id,
-        reason: "duplicate",
-        message: `The record is the same as record ${duplicate.duplicateOf}.`,
-        details: { duplicate_of: duplicate.duplicateOf, matched_on: duplicate.matchedOn, direct: duplicate.direct },
-      });
-    }
-    return outcome;
+  drops: {
+    duplicate:
+      "The record equals `details.duplicate_of` in the fields `details.matched_on`. With `direct: false` other records link it to the kept one, and `matched_on` names the fields of its link.",
+  },
+  example: {
+    config: { merge: "fill_missing" },
+    records: [
+      { name: "Acme GmbH", domain: "acme.de", country: "DE", phone: null },
+      { name: "Acme", domain: "acme.de", phone: "+49301234567" },
+      { name: "ACME GmbH", country: "DE" },
+      { name: "Bolt", domain: "bolt.com" },
+    ],
+  },
+  prepareBatch: (batch) => findDuplicates(batch),
+  async processChunk(records, { state: { verdicts, missingValues }, chunkIndex }) {
+    const fillings = await missingValues?.ofChunk(chunkIndex);
+    return eachRecord(records, (record) => {
+      const duplicate = verdicts.get(record.id);
+      if (duplicate === undefined) return keep(fillRecord(record, fillings?.get(record.id)));
+      const { duplicateOf, matchedOn, direct } = duplicate;
+      const details = { duplicate_of: duplicateOf, matched_on: matchedOn, direct };
+      return drop(record, "duplicate", `The record is the same as record ${duplicateOf}.`, details);
+    });
   },
 });

@@ -1,7 +1,6 @@
 import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import type { PipelineRecord, StepContext } from "../step";
 import { asRecords, pipelineRun, stepContext } from "../../../testing/run-step";
 import {
   answers,
@@ -10,8 +9,10 @@ import {
   WebhookReceiver,
   type Delivery,
 } from "../../../testing/webhook-receiver";
+import type { PipelineRecord, StepContext } from "../step";
 import { deliverWebhook } from ".";
-import { deliverChunk, DeliveredMessages, type DeliverWebhookConfig } from "./delivery";
+import type { DeliverWebhookConfig } from "./config";
+import { deliverChunk, DeliveredMessages } from "./delivery";
 import { composeMessages } from "./message";
 
 type Context = StepContext<DeliverWebhookConfig, DeliveredMessages>;

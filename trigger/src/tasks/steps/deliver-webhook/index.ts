@@ -1,54 +1,10 @@
-import { z } from "zod";
-
 import { env } from "../../../env";
 import { defineStep } from "../step";
-import { stepTask } from "../../../pipeline/step-task";
-import { DeliveredMessages, deliverChunk, type DeliverWebhookConfig } from "./delivery";
-import { isAllowedHeader } from "./reserved-headers";
+import { configSchema } from "./config";
+import { DeliveredMessages, deliverChunk } from "./delivery";
+import { acceptingReceiver } from "./stand-in";
 
-const configSchema: z.ZodType<DeliverWebhookConfig> = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/ })
-    .max(2_000)
-    .refine(
-      (url) => !URL.canParse(url) || (new URL(url).username === "" && new URL(url).password === ""),
-      "must not contain a user name or password",
-    )
-    .describe("Where the records go. Only public addresses; redirects are not followed."),
-  secret_name: z
-    .string()
-    .regex(/^[a-z][a-z0-9_]{0,62}$/)
-    .describe("Name of the org's secret that signs the messages: whsec_ followed by 24 to 64 bytes in base64."),
-  batch_size: z.number().int().min(1).max(1_000).default(100).describe("At most this many records in one request."),
-  max_payload_bytes: z
-    .number()
-    .int()
-    .min(10_000)
-    .max(5_000_000)
-    .default(1_000_000)
-    .describe(
-      "At most this many bytes in one request; a record that does not fit alone is rejected as payload_too_large.",
-    ),
-  timeout_seconds: z
-    .number()
-    .int()
-    .min(1)
-    .max(120)
-    .default(15)
-    .describe("How long one request may take, answer included."),
-  headers: z
-    .record(z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/), z.string().regex(/^[\x20-\x7e]{0,1000}$/))
-    .refine((headers) => Object.keys(headers).length <= 20, "has more than 20 headers")
-    .refine(
-      (headers) => Object.keys(headers).every(isAllowedHeader),
-      "sets a header that belongs to the delivery itself",
-    )
-    .default({})
-    .describe("Further headers of every request. They are part of the blueprint and not secret."),
-});
-
-/** Sends the records to a customer's URL, signed as Standard Webhooks describes, and passes them on unchanged. */
-export const deliverWebhook = defineStep<DeliverWebhookConfig, DeliveredMessages>({
+export const deliverWebhook = defineStep({
   slug: "deliver-webhook",
   version: "1.0.0",
   title: "Deliver to a webhook",
@@ -56,11 +12,15 @@ export const deliverWebhook = defineStep<DeliverWebhookConfig, DeliveredMessages
     "Posts the records in signed batches to a URL (Standard Webhooks), at least once each, and passes them on unchanged.",
   executionMode: "task",
   configSchema,
-  inputSchema: z.record(z.string(), z.unknown()),
-  outputSchema: z.record(z.string(), z.unknown()),
+  rejects: {
+    payload_too_large: "The record alone does not fit into `max_payload_bytes`.",
+  },
+  example: {
+    config: { url: "https://example.com/hooks/companies", secret_name: "crm_webhook", max_payload_bytes: 10_000 },
+    records: [{ name: "Acme GmbH", domain: "acme.de" }],
+  },
+  standIn: acceptingReceiver,
   prepareBatch: () => Promise.resolve(new DeliveredMessages()),
   processChunk: (records, context) =>
     deliverChunk(records, context, { allowPrivateAddresses: env().WEBHOOK_ALLOW_PRIVATE_ADDRESSES }),
 });
-
-export const deliverWebhookTask = stepTask(deliverWebhook);

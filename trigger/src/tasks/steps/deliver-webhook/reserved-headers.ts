@@ -1,4 +1,4 @@
-const OWN_HEADERS = new Set([
+const RESERVED_HEADERS = new Set([
   "idempotency-key",
   "traceparent",
   "tracestate",
@@ -15,8 +15,8 @@ const OWN_HEADERS = new Set([
   "trailer",
 ]);
 
-/** Framing, content type, name, trace and signature are the delivery's; `webhook-` is reserved by Standard Webhooks. */
+/** The delivery itself sets framing, content type, name, trace and signature; Standard Webhooks reserves `webhook-`. */
 export function isAllowedHeader(name: string): boolean {
   const lower = name.toLowerCase();
-  return !OWN_HEADERS.has(lower) && !lower.startsWith("webhook-") && !lower.startsWith("proxy-");
+  return !RESERVED_HEADERS.has(lower) && !lower.startsWith("webhook-") && !lower.startsWith("proxy-");
 }

@@ -8,7 +8,7 @@ import { multipleOf } from "./multiple-of";
 const DIALECT = "https://json-schema.org/draft/2020-12/schema";
 const MAX_SCHEMA_BYTES = 100_000;
 
-/** The formats of the specification; the library's `url` is left out, its pattern takes quadratic time. */
+/** The formats of the specification. The library's own `url` is missing because its pattern takes quadratic time. */
 const FORMATS: FormatName[] = [
   "date",
   "time",
@@ -28,20 +28,20 @@ const FORMATS: FormatName[] = [
 ];
 
 /**
- * What the library adds to the specification: `$async` makes a validator that answers with a promise, and so finds
- * every record valid; `nullable` allows what `type` does not.
+ * Keywords that the library adds to the specification: `$async` makes a validator that returns a promise, so that every
+ * record would pass; `nullable` allows what `type` forbids.
  */
-const OWN_KEYWORDS = ["$async", "nullable"];
+const LIBRARY_KEYWORDS = ["$async", "nullable"];
 
-/** Null when the data fits, else its errors; the first `mostErrors` of them are kept. */
+/** Null when the data fits, otherwise its errors. */
 export type SchemaCheck = (data: unknown) => ErrorList | null;
 
 /**
- * A blueprint's schema is somebody else's program. Patterns run on RE2, whose time is linear; unknown keywords and
- * formats are refused, because a misspelt rule would check nothing; nothing is loaded from elsewhere. Throws an Error
- * with a sentence for whoever wrote the schema.
+ * A blueprint's schema is untrusted code. Patterns run on RE2 in linear time; unknown keywords and formats are refused,
+ * because a misspelt rule checks nothing; nothing is loaded from elsewhere. Throws an Error whose message is for the
+ * author of the schema.
  */
-export function compileSchema(schema: Record<string, unknown>, mostErrors: number): SchemaCheck {
+export function compileSchema(schema: Record<string, unknown>, maxErrors: number): SchemaCheck {
   refuseUnusable(schema);
   const ajv = new Ajv2020({
     allErrors: true,
@@ -56,24 +56,24 @@ export function compileSchema(schema: Record<string, unknown>, mostErrors: numbe
     logger: false,
     code: { regExp: linearTimePattern, process: adapt },
   });
-  for (const keyword of OWN_KEYWORDS) ajv.removeKeyword(keyword);
+  for (const keyword of LIBRARY_KEYWORDS) ajv.removeKeyword(keyword);
   ajv.removeKeyword("multipleOf").addKeyword(multipleOf);
   addFormats.default(ajv, FORMATS);
   const listOf = (first: ErrorObject) => {
-    const list = new ErrorList(mostErrors);
+    const list = new ErrorList(maxErrors);
     list.push(first);
     return list;
   };
   const validate = Object.assign(ajv, { listOf }).compile(schema);
   const check = (data: unknown) => (validate(data) ? null : errorsOf(validate));
-  // A schema that refers to itself without descending never ends: better to learn it before the first record.
+  // A schema that refers to itself without descending never ends. This call shows it before the first record.
   check({});
   return check;
 }
 
 function refuseUnusable(schema: Record<string, unknown>): void {
   const text = JSON.stringify(schema, (key, value: unknown) => {
-    // The library would look these up in plain objects, and find what every object has.
+    // The library looks names up in plain objects, where it would find the properties that every object has.
     if (key === "__proto__") throw new Error("a property of a schema cannot be named __proto__");
     if (key === "$ref" && typeof value === "string" && value in {}) throw new Error(`there is no ${value} to refer to`);
     return value;
@@ -85,8 +85,8 @@ function refuseUnusable(schema: Record<string, unknown>): void {
 }
 
 /**
- * Ajv's hook for the engine behind `pattern`. Ajv keeps one matcher per `toString()`; `code` is only read when code is
- * generated for a file.
+ * Ajv's hook for the engine behind `pattern`. Ajv caches one matcher for each `toString()`; it reads `code` only when it
+ * generates code for a file.
  */
 const linearTimePattern = Object.assign(
   (pattern: string) => {
@@ -97,9 +97,8 @@ const linearTimePattern = Object.assign(
 );
 
 /**
- * Ajv's hook for the code that it makes of a schema. Errors go into an `ErrorList`, from their first on; and a property
- * counts as evaluated when it was, not when all objects have one of its name. `self` is the Ajv instance. The schema of
- * schemas stays as it is.
+ * Ajv's hook for the code that it generates from a schema; `self` is the Ajv instance. Errors are collected in an
+ * `ErrorList`, and a property counts as evaluated only if the record has it itself. The meta-schema's code stays as it is.
  */
 function adapt(code: string, compiled?: { meta?: boolean }): string {
   if (compiled?.meta === true) return code;
@@ -111,5 +110,5 @@ function adapt(code: string, compiled?: { meta?: boolean }): string {
 function errorsOf({ errors }: ValidateFunction): ErrorList {
   const list: unknown = errors;
   if (list instanceof ErrorList) return list;
-  throw new TypeError("The validator collects its errors in a list without a bound.");
+  throw new TypeError("The validator collects its errors in an unbounded list.");
 }

@@ -1,35 +1,32 @@
-import { z } from "zod";
+import { defineStep, eachRecord, keep, reject } from "../step";
+import { configSchema } from "./config";
+import { recordValidator } from "./validator";
 
-import { defineStep, type ChunkOutcome } from "../step";
-import { recordValidator, type ValidateRecordsConfig } from "./validator";
-
-const configSchema: z.ZodType<ValidateRecordsConfig> = z.strictObject({
-  schema: z
-    .record(z.string(), z.unknown())
-    .describe(
-      "JSON Schema (draft 2020-12) of one record's data. References must stay inside the schema; patterns are RE2, without look-around and back-references.",
-    ),
-  max_errors: z.number().int().min(1).max(50).default(10).describe("At most this many errors are listed for a record."),
-});
-
-/** Lets pass what fits a JSON Schema, unchanged, and rejects the rest with the reasons. */
 export const validateRecords = defineStep({
   slug: "validate-records",
   version: "1.0.0",
   title: "Validate records",
   description: "Rejects records that do not fit a JSON Schema, naming the fields. Records that fit pass unchanged.",
-  executionMode: "inline",
   configSchema,
-  inputSchema: z.record(z.string(), z.unknown()),
-  outputSchema: z.record(z.string(), z.unknown()),
+  rejects: {
+    schema_violation: "The record does not fit the schema. `details` lists the errors and their number.",
+    schema_recursion_too_deep: "The record is nested more deeply than a recursive schema can follow.",
+  },
+  example: {
+    config: {
+      schema: {
+        type: "object",
+        required: ["name", "country"],
+        properties: { country: { type: "string", pattern: "^[A-Z]{2}$" } },
+      },
+    },
+    records: [{ name: "Acme", country: "DE" }, { name: "Bolt" }, { name: "Cogs", country: "Germany" }],
+  },
   processChunk(records, { config }) {
     const failures = recordValidator(config)(records);
-    const outcome: ChunkOutcome = { records: [], rejected: [], dropped: [] };
-    records.forEach((record, index) => {
+    return eachRecord(records, (record, index) => {
       const failure = failures[index];
-      if (failure === undefined || failure === null) outcome.records.push(record);
-      else outcome.rejected.push({ id: record.id, ...failure });
+      return failure ? reject(record, failure.reason, failure.message, failure.details) : keep(record);
     });
-    return outcome;
   },
 });

@@ -1,18 +1,12 @@
-import type { DataApi } from "../worker-api/client";
 import { ContractError } from "../errors";
+import type { DataApi } from "../worker-api/client";
 import { log } from "./log";
-
-/**
- * The version of the contract with the database that this code was built for. Raise it together with
- * `private.contract_version()` whenever the worker begins to call, send or read something new.
- */
-export const workerContract = 2;
 
 let checked: Promise<void> | undefined;
 
 /**
- * Asks the database once in a process whether the two fit, and says so in the log if they do not. Nothing is decided
- * here: a claim by a worker that does not fit is refused.
+ * Asks the database once per process whether it fits this worker, and logs an error if it does not. It decides nothing:
+ * the database refuses a claim by a worker that does not fit.
  */
 export function checkContract(dataApi: DataApi): Promise<void> {
   checked ??= dataApi.checkContract().catch((error: unknown) => {
