@@ -60,6 +60,7 @@ export async function runStep<Config, State>(
   step: StepDefinition<Config, State>,
   config: unknown,
   chunks: readonly PipelineRecord[][],
+  rest: Partial<StepContext<Config, State>> = {},
 ): Promise<ChunkOutcome> {
   const parsed = step.configSchema.parse(config);
   const batch: BatchContext<Config> = {
@@ -73,7 +74,7 @@ export async function runStep<Config, State>(
   const state = (await step.prepareBatch?.(batch)) as State;
   const all: ChunkOutcome = { records: [], rejected: [], dropped: [] };
   for (const [chunkIndex, records] of chunks.entries()) {
-    const outcome = await step.processChunk(records, stepContext(parsed, state, { chunkIndex }));
+    const outcome = await step.processChunk(records, stepContext(parsed, state, { ...rest, chunkIndex }));
     all.records.push(...outcome.records);
     all.rejected.push(...outcome.rejected);
     all.dropped.push(...outcome.dropped);
