@@ -30,11 +30,14 @@ test: check ## Everything: the static checks, vitest, pytest
 	$(VENV)/pytest
 
 .PHONY: check
-check: install ## The static checks alone: ruff, mypy, eslint, tsc
+check: install ## The static checks alone: ruff, mypy, eslint, dependency-cruiser, prettier, tsc
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	cd trigger && npm run --silent lint && npm run --silent typecheck
+	cd local/supabase && npm run --silent lint
+	# These files are copied into trigger/ and have no packages of their own.
+	trigger/node_modules/.bin/prettier --log-level warn --check tests/benchmarks/engine_worker
 
 .PHONY: isolation
 isolation: install ## Try everything that one tenant could do to another; print the matrix, write docs/isolation.md
