@@ -10,7 +10,7 @@ const envSchema = z.object({
     .transform((value) => value === "true"),
 });
 
-export type Env = z.infer<typeof envSchema>;
+type Env = z.infer<typeof envSchema>;
 
 let validated: Env | undefined;
 

@@ -60,35 +60,28 @@ export class DataApiUnavailableError extends StepError {
   }
 }
 
-export type RunEndedCode = "claim_lost" | "pipeline_run_cancelled" | "pipeline_run_finished";
-
-/**
- * The run was cancelled, has finished, or was claimed by another attempt. This is not a failure: the worker stops and
- * records nothing.
- */
-export class RunEndedError extends Error {
-  override readonly name = "RunEndedError";
-
+/** An error that is not the run's fault and is never recorded. */
+class UnrecordedError<Code extends string> extends Error {
   constructor(
-    readonly code: RunEndedCode,
+    readonly code: Code,
     message: string,
   ) {
     super(message);
   }
 }
 
+export type RunEndedCode = "claim_lost" | "pipeline_run_cancelled" | "pipeline_run_finished";
+
+/** The run was cancelled, has finished, or was claimed by another attempt. The worker stops and records nothing. */
+export class RunEndedError extends UnrecordedError<RunEndedCode> {
+  override readonly name = "RunEndedError";
+}
+
 export type ContractCode = "worker_outdated" | "database_outdated";
 
 /** This worker and the database were not built for each other. The run stays as it is, for a worker that fits. */
-export class ContractError extends Error {
+export class ContractError extends UnrecordedError<ContractCode> {
   override readonly name = "ContractError";
-
-  constructor(
-    readonly code: ContractCode,
-    message: string,
-  ) {
-    super(message);
-  }
 }
 
 /**

@@ -12,7 +12,7 @@ export class ChunkBuffer {
   readonly #bytes = new Map<number, number>();
   readonly #waiting: (() => void)[] = [];
   #largest = 0;
-  #closed = false;
+  isClosed = false;
 
   constructor(
     readonly maxChunks: number,
@@ -43,12 +43,8 @@ export class ChunkBuffer {
 
   /** Ends reading: nothing waits for a release any longer. */
   close(): void {
-    this.#closed = true;
+    this.isClosed = true;
     for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
   }
 
   /** Resolves at the next release. */

@@ -92,34 +92,27 @@ export class Condition {
 
   /** Throws `run_if_failed`. */
   holdsForRun(input: ConditionInput): boolean {
-    try {
-      return withSynchronousTimeout(() => this.#holds({}, input), maxChunkMs, tooSlow);
-    } catch (error) {
-      if (isTooSlow(error)) throw error;
-      throw finalError("run_if_failed", `The step's run_if could not be answered: ${reasonOf(error)}.`);
-    }
+    const holds = () => {
+      try {
+        return this.#holds({}, input);
+      } catch (error) {
+        throw finalError("run_if_failed", failureText(error));
+      }
+    };
+    return withSynchronousTimeout(holds, maxChunkMs, tooSlow);
   }
 
   /** A record that the condition cannot be evaluated for (a missing field, a wrong type) is rejected. */
   divide(records: readonly PipelineRecord[], input: ConditionInput, timeoutMs = maxChunkMs): DividedChunk {
     const divided: DividedChunk = { chosen: [], passing: [], rejected: [] };
-    withSynchronousTimeout(
-      () => {
-        for (const record of records) {
-          try {
-            (this.#holds(record.data, input) ? divided.chosen : divided.passing).push(record);
-          } catch (error) {
-            divided.rejected.push({
-              id: record.id,
-              reason: "run_if_failed",
-              message: `The step's run_if could not be answered: ${reasonOf(error)}.`,
-            });
-          }
-        }
-      },
-      timeoutMs,
-      tooSlow,
-    );
+    const decide = (record: PipelineRecord) => {
+      try {
+        (this.#holds(record.data, input) ? divided.chosen : divided.passing).push(record);
+      } catch (error) {
+        divided.rejected.push({ id: record.id, reason: "run_if_failed", message: failureText(error) });
+      }
+    };
+    withSynchronousTimeout(() => records.forEach(decide), timeoutMs, tooSlow);
     return divided;
   }
 }
@@ -216,14 +209,12 @@ function reasonOf(error: unknown): string {
   return text.length <= 200 ? text : `${text.slice(0, 199).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-const tooSlowCode = "run_if_failed";
-
-function tooSlow() {
-  return finalError(tooSlowCode, `The step's run_if takes more than ${maxChunkMs / 1000} seconds for one chunk.`);
+function failureText(error: unknown): string {
+  return `The step's run_if could not be answered: ${reasonOf(error)}.`;
 }
 
-function isTooSlow(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === tooSlowCode;
+function tooSlow() {
+  return finalError("run_if_failed", `The step's run_if takes more than ${maxChunkMs / 1000} seconds for one chunk.`);
 }
 
 function invalid(reason: string) {

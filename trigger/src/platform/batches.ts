@@ -1,7 +1,8 @@
-/** Works on `batchSize` items at a time. Returns the results of those that succeed; `onFailure` learns of the others. */
+const batchSize = 10;
+
+/** Works on ten items at a time. Returns the results of those that succeed; `onFailure` learns of the others. */
 export async function settleInBatches<Item, Result>(
   items: readonly Item[],
-  batchSize: number,
   work: (item: Item) => Promise<Result>,
   onFailure: (item: Item, error: unknown) => void,
 ): Promise<Result[]> {

@@ -17,28 +17,18 @@ export interface Subject {
   attempt?: number;
 }
 
+type Count =
+  | ("failures" | "start" | "wait_ms" | "reading_ms" | "processing_ms" | "writing_ms")
+  | ("step_count" | "chunk_count" | "record_count")
+  | ("found" | "started" | "not_started" | "suspects" | "admitted" | "expired_submissions");
+
 /** What else a line may tell: a closed list, so that no record, config or secret gets into the log. */
-export interface Facts {
+export interface Facts extends Partial<Record<Count, number>> {
   code?: string;
   status?: string;
   reason?: string;
   error?: unknown;
-  failures?: number;
-  start?: number;
-  wait_ms?: number;
-  step_count?: number;
-  chunk_count?: number;
-  record_count?: number;
-  reading_ms?: number;
-  processing_ms?: number;
-  writing_ms?: number;
-  found?: number;
-  started?: number;
-  not_started?: number;
-  suspects?: number;
-  admitted?: number;
   repairs?: Record<string, number>;
-  expired_submissions?: number;
 }
 
 /**
@@ -52,23 +42,12 @@ export class Log {
     return new Log({ ...this.subject, ...more });
   }
 
-  debug(message: string, facts: Facts = {}): void {
-    logger.debug(message, this.#attributes(facts));
-  }
+  readonly debug = (message: string, facts?: Facts) => logger.debug(message, this.#attributes(facts));
+  readonly info = (message: string, facts?: Facts) => logger.info(message, this.#attributes(facts));
+  readonly warn = (message: string, facts?: Facts) => logger.warn(message, this.#attributes(facts));
+  readonly error = (message: string, facts?: Facts) => logger.error(message, this.#attributes(facts));
 
-  info(message: string, facts: Facts = {}): void {
-    logger.info(message, this.#attributes(facts));
-  }
-
-  warn(message: string, facts: Facts = {}): void {
-    logger.warn(message, this.#attributes(facts));
-  }
-
-  error(message: string, facts: Facts = {}): void {
-    logger.error(message, this.#attributes(facts));
-  }
-
-  #attributes({ error, ...facts }: Facts): Record<string, unknown> {
+  #attributes({ error, ...facts }: Facts = {}): Record<string, unknown> {
     return { ...this.subject, ...facts, ...(error !== undefined && { error: describeError(error) }) };
   }
 }

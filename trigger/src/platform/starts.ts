@@ -6,7 +6,6 @@ import { settleInBatches } from "./batches";
 import { log } from "./log";
 import { aliveStatuses } from "./trigger-runs";
 
-const startsAtOnce = 10;
 /** How many starts of one run to replace in one go: an operator may have cancelled the replacement too, and so on. */
 const mostEndedStarts = 5;
 
@@ -18,7 +17,6 @@ export async function startRuns(
 ): Promise<number> {
   const started = await settleInBatches(
     starts,
-    startsAtOnce,
     (start) => startRun(dataApi, start, onRepair),
     ({ pipeline_run_id, org_id }, error) =>
       log.about({ pipeline_run_id, org_id }).error("A pipeline run could not be started", { error }),

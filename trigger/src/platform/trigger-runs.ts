@@ -4,14 +4,9 @@ import type { Repaired, Suspect } from "../worker-api/answers";
 import type { DataApi } from "../worker-api/client";
 
 /** The statuses of a Trigger.dev run that waits, works or is about to work. All others are final. */
-export const aliveStatuses: ReadonlySet<string> = new Set([
-  "PENDING_VERSION",
-  "QUEUED",
-  "DEQUEUED",
-  "EXECUTING",
-  "WAITING",
-  "DELAYED",
-]);
+export const aliveStatuses: ReadonlySet<string> = new Set(
+  "PENDING_VERSION QUEUED DEQUEUED EXECUTING WAITING DELAYED".split(" "),
+);
 
 /** Whether a call of the SDK failed because Trigger.dev could not be reached or is overloaded. */
 export function isTriggerAway(error: unknown): boolean {

@@ -8,7 +8,6 @@ import type { Start, Suspect } from "../worker-api/answers";
 import { DataApi } from "../worker-api/client";
 
 const runsPerMinute = 100;
-const suspectsAtOnce = 10;
 
 /**
  * Repairs stuck runs; docs/operations.md lists the cases. SQL decides which runs those are and what follows; this task
@@ -55,7 +54,6 @@ async function repairSuspects(
 ): Promise<Start[]> {
   const results = await settleInBatches(
     suspects,
-    suspectsAtOnce,
     (suspect) => repairSuspect(dataApi, suspect),
     ({ pipeline_run_id }, error) =>
       log.about({ pipeline_run_id }).error("A pipeline run could not be repaired", { error }),

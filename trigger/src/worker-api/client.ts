@@ -80,20 +80,15 @@ export class DataApi {
    * next one follows soon.
    */
   async heartbeat(
-    { pipeline_run, claim_id }: Claim,
+    claim: Claim,
     { leaseSeconds, periodic = false }: { leaseSeconds?: number; periodic?: boolean } = {},
   ): Promise<void> {
-    const args = {
-      p_pipeline_run_id: pipeline_run.id,
-      p_claim_id: claim_id,
-      ...(leaseSeconds && { p_lease_seconds: leaseSeconds }),
-    };
+    const args = { ...runArgs(claim), ...(leaseSeconds && { p_lease_seconds: leaseSeconds }) };
     await this.#call("heartbeat", args, z.unknown(), periodic ? { timeoutMs: 2_000, tries: 1 } : {});
   }
 
   startStep(stepResultId: string, claimId: string, signal?: AbortSignal): Promise<answers.StartedStep> {
-    const args = { p_step_result_id: stepResultId, p_claim_id: claimId };
-    return this.#call("start_step", args, answers.startedStepSchema, { signal });
+    return this.#call("start_step", stepArgs(stepResultId, claimId), answers.startedStepSchema, { signal });
   }
 
   async readChunk(stepResultId: string, chunkIndex: number, signal?: AbortSignal): Promise<PipelineRecord[]> {
@@ -108,8 +103,7 @@ export class DataApi {
     signal?: AbortSignal,
   ): Promise<void> {
     const args = {
-      p_step_result_id: stepResultId,
-      p_claim_id: claimId,
+      ...stepArgs(stepResultId, claimId),
       p_chunk_index: chunkIndex,
       p_records: asJson(outcome.records),
       p_rejected: asJson(outcome.rejected),
@@ -126,8 +120,7 @@ export class DataApi {
     signal?: AbortSignal,
   ): Promise<answers.StartedStep | undefined> {
     const args = {
-      p_step_result_id: stepResultId,
-      p_claim_id: claimId,
+      ...stepArgs(stepResultId, claimId),
       ...(timings && { p_timings: timings }),
       ...(lastChunk && { p_last_chunk: asJson({ chunk_index: lastChunk.chunkIndex, ...lastChunk.outcome }) }),
       ...(nextStepResultId && { p_next_step_result_id: nextStepResultId }),
@@ -137,8 +130,7 @@ export class DataApi {
 
   failStep(stepResultId: string, claimId: string, error: RecordedError, timings?: RecordedTimings) {
     const args = {
-      p_step_result_id: stepResultId,
-      p_claim_id: claimId,
+      ...stepArgs(stepResultId, claimId),
       p_error: asJson(error),
       ...(timings && { p_timings: timings }),
     };
@@ -150,17 +142,15 @@ export class DataApi {
   }
 
   async skipStep(stepResultId: string, claimId: string): Promise<void> {
-    await this.#call("skip_step", { p_step_result_id: stepResultId, p_claim_id: claimId }, z.unknown());
+    await this.#call("skip_step", stepArgs(stepResultId, claimId), z.unknown());
   }
 
-  finishPipelineRun({ pipeline_run, claim_id }: Claim): Promise<answers.FinishedRun> {
-    const args = { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id };
-    return this.#call("finish_pipeline_run", args, answers.finishedRunSchema);
+  finishPipelineRun(claim: Claim): Promise<answers.FinishedRun> {
+    return this.#call("finish_pipeline_run", runArgs(claim), answers.finishedRunSchema);
   }
 
-  async failPipelineRun({ pipeline_run, claim_id }: Claim, error: RecordedError): Promise<void> {
-    const args = { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id, p_error: asJson(error) };
-    await this.#call("fail_pipeline_run", args, z.unknown());
+  async failPipelineRun(claim: Claim, error: RecordedError): Promise<void> {
+    await this.#call("fail_pipeline_run", { ...runArgs(claim), p_error: asJson(error) }, z.unknown());
   }
 
   async readSecret(stepResultId: string, name: string, signal?: AbortSignal): Promise<string> {
@@ -197,11 +187,8 @@ export class DataApi {
   }
 
   async markPipelineRunDispatched({ pipeline_run_id, repair }: answers.Start, triggerRunId: string): Promise<void> {
-    const args = {
-      p_pipeline_run_id: pipeline_run_id,
-      p_trigger_run_id: triggerRunId,
-      ...(repair && { p_repair: repair }),
-    };
+    const start = { p_pipeline_run_id: pipeline_run_id, p_trigger_run_id: triggerRunId };
+    const args = { ...start, ...(repair && { p_repair: repair }) };
     await this.#call("mark_pipeline_run_dispatched", args, z.unknown());
   }
 
@@ -231,6 +218,14 @@ export class DataApi {
       await sleep(backoffMs(failures, backoff), signal);
     }
   }
+}
+
+function runArgs({ pipeline_run, claim_id }: Claim) {
+  return { p_pipeline_run_id: pipeline_run.id, p_claim_id: claim_id };
+}
+
+function stepArgs(stepResultId: string, claimId: string) {
+  return { p_step_result_id: stepResultId, p_claim_id: claimId };
 }
 
 /** Records hold what JSON.parse gave or what a step built from it; TypeScript cannot see that this `unknown` is JSON. */

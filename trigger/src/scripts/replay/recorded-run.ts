@@ -24,6 +24,12 @@ export const recordedRunSchema = z.object({
 export type RecordedStep = z.infer<typeof recordedStepSchema>;
 export type RecordedRun = z.infer<typeof recordedRunSchema>;
 
+/** Where the run's input and condition inputs are read from. */
+export interface Source {
+  supabaseUrl: string;
+  secretKey: string;
+}
+
 /**
  * The Data API as a replayed step sees it. The step reads its recorded input, writes only to `onChunk`, and is asked only
  * for the chunks that are recorded.
@@ -31,7 +37,7 @@ export type RecordedRun = z.infer<typeof recordedRunSchema>;
 export class RecordedDataApi extends DataApi {
   /** Each secret that the step reads has the value `secret`. */
   constructor(
-    { supabaseUrl, secretKey }: { supabaseUrl: string; secretKey: string },
+    { supabaseUrl, secretKey }: Source,
     private readonly step: RecordedStep,
     private readonly secret: string,
     private readonly onChunk: (chunk: WrittenChunk) => void,

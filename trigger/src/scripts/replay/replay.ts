@@ -6,7 +6,7 @@ import { definitionOf } from "../../pipeline/run";
 import { StepTimings } from "../../pipeline/timings";
 import { findStep } from "../../tasks/steps/registry";
 import type { ChunkOutcome } from "../../worker-api/records";
-import { RecordedDataApi, type RecordedRun, type RecordedStep } from "./recorded-run";
+import { RecordedDataApi, type RecordedRun, type RecordedStep, type Source } from "./recorded-run";
 
 /** What a replay prints, one JSON object a line: a step's chunks as they are made, then how the step ended. */
 export type ReplayEvent =
@@ -15,12 +15,6 @@ export type ReplayEvent =
   | { event: "unknown_answers"; position: number }
   | { event: "failed"; position: number; code: string; message: string }
   | { event: "done"; position: number };
-
-/** Where the run's input and condition inputs are read from. */
-export interface Source {
-  supabaseUrl: string;
-  secretKey: string;
-}
 
 /** Executes the steps of a finished run again with the worker's own code, and writes nothing to the database. */
 export async function replayRun(run: RecordedRun, source: Source, tell: (event: ReplayEvent) => void): Promise<void> {

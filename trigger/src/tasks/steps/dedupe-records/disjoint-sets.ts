@@ -11,9 +11,10 @@ export class DisjointSets {
   join(a: number, b: number): void {
     const [rootA, rootB] = [this.find(a), this.find(b)];
     if (rootA === rootB) return;
-    const [large, small] = this.size(rootA) >= this.size(rootB) ? [rootA, rootB] : [rootB, rootA];
+    const [sizeA, sizeB] = [this.sizes[rootA] as number, this.sizes[rootB] as number];
+    const [large, small] = sizeA >= sizeB ? [rootA, rootB] : [rootB, rootA];
     this.parents[small] = large;
-    this.sizes[large] = this.size(large) + this.size(small);
+    this.sizes[large] = sizeA + sizeB;
   }
 
   /** The sets of two or more rows, ordered by their first row; the rows of a set ascend. */
@@ -21,7 +22,7 @@ export class DisjointSets {
     const members = new Map<number, number[]>();
     for (let row = 0; row < this.parents.length; row++) {
       const root = this.find(row);
-      if (this.size(root) === 1) continue;
+      if (this.sizes[root] === 1) continue;
       const list = members.get(root);
       if (list === undefined) members.set(root, [row]);
       else list.push(row);
@@ -31,20 +32,12 @@ export class DisjointSets {
 
   private find(row: number): number {
     let root = row;
-    while (this.parent(root) !== root) root = this.parent(root);
+    while (this.parents[root] !== root) root = this.parents[root] as number;
     for (let at = row; at !== root;) {
-      const next = this.parent(at);
+      const next = this.parents[at] as number;
       this.parents[at] = root;
       at = next;
     }
     return root;
-  }
-
-  private parent(row: number): number {
-    return this.parents[row] ?? row;
-  }
-
-  private size(root: number): number {
-    return this.sizes[root] ?? 1;
   }
 }

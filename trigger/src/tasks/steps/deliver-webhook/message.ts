@@ -78,22 +78,12 @@ function envelope({ pipelineRun, chunkIndex }: Sender, batchIndex: number, recor
 }
 
 const nilUuid = "00000000-0000-0000-0000-000000000000";
+const longestTime = "294276-12-31T23:59:59.999999+15:59:59";
+const longestRun = { id: nilUuid, submission_id: nilUuid, company_id: nilUuid, created_at: longestTime };
 
 /** The bytes of the longest possible envelope: ids are UUIDs, the time is a timestamptz, the chunk index an int. */
 const longestEnvelope = Buffer.byteLength(
-  envelope(
-    {
-      pipelineRun: {
-        id: nilUuid,
-        submission_id: nilUuid,
-        company_id: nilUuid,
-        created_at: "294276-12-31T23:59:59.999999+15:59:59",
-      },
-      chunkIndex: 2 ** 31 - 1,
-    },
-    Number.MAX_SAFE_INTEGER,
-    "",
-  ),
+  envelope({ pipelineRun: longestRun, chunkIndex: 2 ** 31 - 1 }, Number.MAX_SAFE_INTEGER, ""),
 );
 
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;

@@ -21,14 +21,9 @@ export type Answer =
 const MAX_EXCERPT_BYTES = 2_000;
 const MAX_EXCERPT_LENGTH = 500;
 
-let publicAgent: Agent | undefined;
-let anyAgent: Agent | undefined;
-
-/** Connections stay open between batches, for a few idle seconds. The agents never follow redirects. */
-function agentFor(allowPrivateAddresses: boolean): Dispatcher {
-  if (allowPrivateAddresses) return (anyAgent ??= new Agent());
-  return (publicAgent ??= new Agent({ connect: { lookup: publicLookup } }));
-}
+// Connections stay open between batches, for a few idle seconds. Agents never follow redirects.
+const publicAgent = new Agent({ connect: { lookup: publicLookup } });
+const anyAgent = new Agent();
 
 /** Sends one request. Rejects only when `signal` aborts; any other result is an `Answer`. */
 export async function post({ url, headers, body, timeoutMs, signal, allowPrivateAddresses }: Post): Promise<Answer> {
@@ -40,16 +35,17 @@ export async function post({ url, headers, body, timeoutMs, signal, allowPrivate
       headers,
       body,
       signal: AbortSignal.any([signal, timeout]),
-      dispatcher: agentFor(allowPrivateAddresses),
+      dispatcher: allowPrivateAddresses ? anyAgent : publicAgent,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
+    const [location, retryAfter] = ["location", "retry-after"].map((name) => [response.headers[name]].flat()[0]);
     return {
       kind: "answered",
       status: response.statusCode,
       excerpt: await readExcerpt(response.body),
-      location: single(response.headers["location"])?.slice(0, 500) ?? null,
-      retryAfterMs: parseRetryAfter(single(response.headers["retry-after"]), Date.now()),
+      location: location?.slice(0, 500) ?? null,
+      retryAfterMs: parseRetryAfter(retryAfter, Date.now()),
     };
   } catch (error) {
     signal.throwIfAborted();
@@ -86,10 +82,6 @@ async function readExcerpt(body: Dispatcher.ResponseData["body"]): Promise<strin
     .trim()
     .slice(0, MAX_EXCERPT_LENGTH)
     .replace(/[\ud800-\udbff]$/, "");
-}
-
-function single(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
 }
 
 function isRefusal(error: unknown): boolean {

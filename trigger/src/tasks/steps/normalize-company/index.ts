@@ -3,8 +3,10 @@ import { z } from "zod";
 import { defineStep, eachRecord, keep, reject } from "../step";
 import { configSchema } from "./config";
 import { companyNormalizer } from "./normalizer";
+import { CANONICAL_FIELDS, type CanonicalField } from "./source-fields";
 
-const nullableText = z.string().nullable();
+const text = z.string().nullable();
+const texts = Object.fromEntries(CANONICAL_FIELDS.map((field) => [field, text])) as Record<CanonicalField, typeof text>;
 
 export const normalizeCompany = defineStep({
   slug: "normalize-company",
@@ -15,16 +17,8 @@ export const normalizeCompany = defineStep({
   configSchema,
   outputSchema: z
     .looseObject({
-      name: nullableText,
-      domain: nullableText,
-      website: nullableText,
-      email: nullableText,
-      phone: nullableText,
-      phone_extension: nullableText,
-      country: nullableText,
-      city: nullableText,
+      ...texts,
       employees: z.number().int().nullable(),
-      industry: nullableText,
       _unparsed: z.record(z.string(), z.unknown()).optional(),
     })
     .partial(),

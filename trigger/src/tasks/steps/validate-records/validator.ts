@@ -51,15 +51,13 @@ function failureOf(data: Record<string, unknown>, check: SchemaCheck): Failure |
   }
   if (found === null) return null;
   const errors = found.first.map(describe);
+  const details = { errors, error_count: found.length };
+  const [first] = errors;
+  if (first === undefined)
+    return { reason: "schema_violation", message: "The record does not fit the schema.", details };
+  const subject = first.field === "" ? "The record" : `Field "${first.field}"`;
   const more = found.length > 1 ? ` (and ${found.length - 1} more)` : "";
-  return {
-    reason: "schema_violation",
-    message:
-      errors[0] === undefined
-        ? "The record does not fit the schema."
-        : `${subject(errors[0].field)} ${errors[0].message}${more}.`,
-    details: { errors, error_count: found.length },
-  };
+  return { reason: "schema_violation", message: `${subject} ${first.message}${more}.`, details };
 }
 
 interface SchemaError {
@@ -88,10 +86,6 @@ function wording(keyword: string, property: string | undefined, message: string 
   if (keyword === "required") return "is missing";
   if (property !== undefined && !OF_TWO_FIELDS.has(keyword)) return "is not allowed";
   return message ?? `does not fit ${keyword}`;
-}
-
-function subject(field: string): string {
-  return field === "" ? "The record" : `Field "${field}"`;
 }
 
 function bounded(text: string): string {
