@@ -5,8 +5,8 @@ import { withSynchronousTimeout } from "./synchronous-timeout";
 
 const exceeded = () => finalError("too_slow", "It takes too long.");
 
-describe("the time limit of work that does not yield", () => {
-  it("returns what the work returns", () => {
+describe("a synchronous timeout", () => {
+  it("returns the result of the work", () => {
     expect(withSynchronousTimeout(() => [1, 2], 1_000, exceeded)).toEqual([1, 2]);
   });
 
@@ -22,7 +22,7 @@ describe("the time limit of work that does not yield", () => {
     ).toThrow(RangeError);
   });
 
-  it("ends work that does not end, with the error that it is given", () => {
+  it("stops endless work with the given error", () => {
     let turns = 0;
     const endless = () => {
       while (turns >= 0) turns++;

@@ -13,7 +13,7 @@ afterEach(() => server.stop());
 const never = new AbortController().signal;
 const timedOut = expect.objectContaining({ code: "step_timeout", retryable: true }) as Error;
 
-test("work within its time is left alone", async () => {
+test("work that finishes in time is left alone", async () => {
   await expect(withChunkTimeout((signal) => Promise.resolve(signal.aborted), never, 5)).resolves.toBe(false);
 });
 
@@ -34,7 +34,7 @@ test("work that does not heed its signal is not waited for", async () => {
   await expect(withChunkTimeout(() => new Promise(() => undefined), never, 0.02)).rejects.toEqual(timedOut);
 });
 
-test("work that never yields fails when it is through", async () => {
+test("work that never yields fails when it is done", async () => {
   const busy = () => {
     const until = performance.now() + 50;
     while (performance.now() < until);
@@ -43,7 +43,7 @@ test("work that never yields fails when it is through", async () => {
   await expect(withChunkTimeout(busy, never, 0.02)).rejects.toEqual(timedOut);
 });
 
-test("a run that ends meanwhile ends the work by its own reason", async () => {
+test("a run that ends meanwhile ends the work with the run's reason", async () => {
   const run = new AbortController();
   const ended = new Error("cancelled");
   const waits = (signal: AbortSignal) =>
@@ -53,7 +53,7 @@ test("a run that ends meanwhile ends the work by its own reason", async () => {
   await expect(result).rejects.toBe(ended);
 });
 
-test("a chunk that takes too long is tried again, and the run fails with step_timeout", async () => {
+test("a chunk that takes too long is retried, and the run fails with step_timeout", async () => {
   const { run } = server.schema.addRun(chunksOf(2), [
     { slug: "slow", timeout_seconds: 0.02, retry: { max_attempts: 2, backoff: { initial_seconds: 0.001 } } },
   ]);

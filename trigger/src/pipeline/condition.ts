@@ -68,13 +68,13 @@ const typeNames = new Set("bool bytes double int list map null_type string type 
  * record, otherwise once for the run. Numbers in records are doubles, since JSON has no others.
  */
 export class Condition {
-  readonly asksRecords: boolean;
+  readonly appliesToRecords: boolean;
   readonly #holds: (record: Record<string, unknown>, input: ConditionInput) => boolean;
 
   private constructor(text: string) {
     // In the library's grammar, a comment needs a line break at its end.
     const { expr } = parse(`${text}\n`);
-    this.asksRecords = inspect(expr).has("record");
+    this.appliesToRecords = inspect(expr).has("record");
     const evaluate = plan(environment, expr);
     this.#holds = (record, { run, steps }) =>
       truthOf(evaluate({ record: asJson(record), run: asJson(run), steps: stepsByName(steps) }));

@@ -90,7 +90,7 @@ export async function executeStep(work: StepWork, neighbours: Neighbours = {}): 
       if (started.status !== "running") return undefined;
       log = log.about({ attempt: started.attempt });
       if (prepared === undefined) {
-        const conditionInput = condition?.asksRecords
+        const conditionInput = condition?.appliesToRecords
           ? await dataApi.readConditionInput(step.step_result_id)
           : undefined;
         const state = await prepareState(work, { config, conditionInput }, started);

@@ -9,7 +9,7 @@ function records(count: number): object[] {
   return Array.from({ length: count }, (_, row) => ({ id: row, text: `${row}` }));
 }
 
-test("what was dropped is collected when enough has come in", () => {
+test("dropped records are collected once memory has grown enough", () => {
   const garbage = new GarbageCollector(collectAll);
   collectAll();
   const before = heapUsed();
@@ -20,13 +20,13 @@ test("what was dropped is collected when enough has come in", () => {
   expect(comeAndGo() - before).toBeGreaterThan(60_000_000);
   garbage.collectIfGrown();
   expect(heapUsed() - before).toBeLessThan(30_000_000);
-}, 60_000);
+});
 
-test("what is held is not collected over and over", () => {
+test("records that are held do not cause one collection after another", () => {
   let collections = 0;
   const garbage = new GarbageCollector(() => collections++);
   const held = records(1_500_000);
   for (let chunk = 0; chunk < 100; chunk++) garbage.collectIfGrown();
   expect(collections).toBe(1);
   expect(held).toHaveLength(1_500_000);
-}, 60_000);
+});

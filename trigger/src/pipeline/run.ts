@@ -130,7 +130,7 @@ async function executeSteps(
 
 /** Whether the end of the previous step can start it: no condition to evaluate first, and no task of its own. */
 function startsAtOnce({ step, condition }: StepWork): boolean {
-  return step.execution_mode === "inline" && (condition === undefined || condition.asksRecords || step.begun);
+  return step.execution_mode === "inline" && (condition === undefined || condition.appliesToRecords || step.begun);
 }
 
 /** Whether an earlier attempt, or the run that this one retries, brought the step to its end. */
@@ -141,7 +141,7 @@ function isDone({ status, continue_on_error }: ClaimedStep): boolean {
 /** Evaluates a condition on the run when the step is about to start for the first time. */
 async function decideByRun(work: StepWork): Promise<"go" | "skipped" | { failure: string }> {
   const { dataApi, claim, step, condition } = work;
-  if (condition === undefined || condition.asksRecords || step.begun) return "go";
+  if (condition === undefined || condition.appliesToRecords || step.begun) return "go";
   const input = await dataApi.readConditionInput(step.step_result_id);
   let holds: boolean;
   try {

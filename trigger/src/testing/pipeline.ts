@@ -4,7 +4,7 @@ import { type PipelineParts, runPipeline } from "../pipeline/run";
 import { type AnyStepDefinition, defineStep, type PipelineRecord, type StepDefinition } from "../tasks/steps/step";
 import type { DataApiServer } from "./data-api-server";
 
-/** An inline step of no config that keeps each record, unless the test says otherwise. */
+/** An inline step without config that keeps every record, except for the overrides. */
 export function stepOf(slug: string, overrides: Partial<StepDefinition<unknown, unknown>> = {}): AnyStepDefinition {
   return defineStep<unknown, unknown, unknown>({
     slug,
@@ -18,7 +18,7 @@ export function stepOf(slug: string, overrides: Partial<StepDefinition<unknown, 
   });
 }
 
-/** A step that writes its slug behind what earlier steps wrote into `trail`. */
+/** A step that appends its slug to the `trail` of each record. */
 export function tracingStep(slug: string): AnyStepDefinition {
   return stepOf(slug, {
     processChunk: (records) => ({

@@ -25,7 +25,7 @@ export const pipelineRun: PipelineRun = {
   created_at: "2026-01-02T03:04:05.678Z",
 };
 
-/** A step's context with everything that most tests do not look at. */
+/** A step's context, with defaults for what most tests do not look at. */
 export function stepContext<Config, State>(
   config: Config,
   state: State,
@@ -55,7 +55,7 @@ export function inChunks(records: readonly PipelineRecord[], size = 1_000): Pipe
   return chunks;
 }
 
-/** A whole batch through a step as the pipeline does it: prepared once, then a chunk at a time. */
+/** Takes a batch through a step as the pipeline does: prepares once, then processes a chunk at a time. */
 export async function runStep<Config, State>(
   step: StepDefinition<Config, State>,
   config: unknown,

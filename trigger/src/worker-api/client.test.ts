@@ -22,7 +22,7 @@ async function claimedRun() {
 
 describe("errors of the Data API", () => {
   test.each([["pipeline_run_cancelled"], ["pipeline_run_finished"], ["claim_lost"]])(
-    "%s means stop quietly",
+    "%s stops the work without a failure",
     async (code) => {
       const { added, claim } = await claimedRun();
       if (code === "pipeline_run_cancelled") added.status = "cancelled";
@@ -61,7 +61,7 @@ describe("errors of the Data API", () => {
     expect(JSON.stringify(error)).not.toContain("Acme");
   });
 
-  test.each([["stalled"], ["truncated"]] as const)("an answer that is %s counts as none", async (fault) => {
+  test.each([["stalled"], ["truncated"]] as const)("an answer that is %s is tried again", async (fault) => {
     const { stepResultId } = await claimedRun();
     const impatient = new DataApi(server.url, secretKey, { timeoutMs: 300, backoff: { baseMs: 1, maxMs: 2 } });
     server.failNext("read_chunk", fault);
@@ -80,7 +80,7 @@ describe("errors of the Data API", () => {
     expect(server.callsOf("read_chunk")).toHaveLength(1);
   });
 
-  test("a refused credential is said in so many words", async () => {
+  test("a refused credential has a code of its own", async () => {
     const stranger = new DataApi(server.url, "sb_secret_of_someone_else");
     await expect(stranger.reconcilePipelineRuns(1)).rejects.toMatchObject({
       code: "data_api_refused",
@@ -88,14 +88,14 @@ describe("errors of the Data API", () => {
     });
   });
 
-  test("an answer of another shape is an error, not an undefined", async () => {
+  test("an answer of an unknown shape is an error", async () => {
     server.failNext("reconcile_pipeline_runs", { status: 200, body: '{"started":[]}' });
     await expect(server.client().reconcilePipelineRuns(1)).rejects.toMatchObject({ code: "internal_error" });
   });
 });
 
-function said(code: string): string {
-  return JSON.stringify({ code, message: "Of PostgREST.", details: null, hint: null });
+function refusalOf(code: string): string {
+  return JSON.stringify({ code, message: "PostgREST's message.", details: null, hint: null });
 }
 
 describe("a Data API that is away for a moment", () => {
@@ -104,8 +104,8 @@ describe("a Data API that is away for a moment", () => {
     ["a 500", { status: 500 }],
     ["a 429", { status: 429 }],
     ["a reset connection", "reset"],
-    ["a database that takes no writes just now", { status: 405, body: said("25006") }],
-    ["a schema that is about to be read anew", { status: 404, body: said("PGRST202") }],
+    ["a database that accepts no writes for now", { status: 405, body: refusalOf("25006") }],
+    ["a schema cache that is out of date", { status: 404, body: refusalOf("PGRST202") }],
   ] as const)("%s is tried again", async (_, fault) => {
     const { claim } = await claimedRun();
     server.failNext("heartbeat", fault, fault);

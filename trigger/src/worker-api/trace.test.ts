@@ -29,7 +29,7 @@ function traceIdOf({ headers }: Call): string | undefined {
 }
 
 describe("the calls to the Data API", () => {
-  test("name the run's trace and request in each call from the claim on, also in the task of a step", async () => {
+  test("name the run's trace and request in each call after the claim, also in a step's own task", async () => {
     const { run } = server.schema.addRun(chunksOf(2), [
       { slug: "first" },
       { slug: "delivers", execution_mode: "task" },
@@ -52,7 +52,7 @@ describe("the calls to the Data API", () => {
     expect(new Set(calls.map(({ headers }) => headers.traceparent)).size).toBe(calls.length);
   });
 
-  test("of one run never name another's", async () => {
+  test("for one run never name another run's trace", async () => {
     const [one, other] = [0, 1].map(() => server.schema.addRun(chunksOf(1), [{ slug: "first" }]).run);
     if (!one || !other) throw new Error("no runs");
     await Promise.all([one, other].map(({ id }) => runOn(server, id, [tracingStep("first")])));
@@ -60,7 +60,7 @@ describe("the calls to the Data API", () => {
     expect(Object.fromEntries(traces)).toEqual({ [one.id]: one.trace_id, [other.id]: other.trace_id });
   });
 
-  test("name no request when an operator made the run", async () => {
+  test("name no request when an operator created the run", async () => {
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "first" }]);
     run.request_id = null;
     await runOn(server, run.id, [tracingStep("first")]);
@@ -68,7 +68,7 @@ describe("the calls to the Data API", () => {
   });
 });
 
-test("Trigger.dev's span of an attempt says which run it works on, in the run's task and in a step's own", async () => {
+test("Trigger.dev's span of an attempt names the run, in the pipeline's task and in a step's own", async () => {
   const setAttributes = vi.fn();
   const span = vi.spyOn(tracing, "getActiveSpan").mockReturnValue({ setAttributes } as never);
   const { run } = server.schema.addRun(chunksOf(1), [{ slug: "delivers", execution_mode: "task" }]);
@@ -84,7 +84,7 @@ test("Trigger.dev's span of an attempt says which run it works on, in the run's 
   expect(setAttributes.mock.calls).toEqual([[marks], [marks]]);
 });
 
-test("a trace that its callers do not record is passed on as such", () => {
+test("a trace that is not sampled is passed on as not sampled", () => {
   const trace = { trace_id: "ab".repeat(16), request_id: null };
   expect(traceparentOf({ ...trace, trace_sampled: true })).toMatch(/^00-(ab){16}-[0-9a-f]{16}-01$/);
   expect(traceparentOf({ ...trace, trace_sampled: false })).toMatch(/^00-(ab){16}-[0-9a-f]{16}-00$/);

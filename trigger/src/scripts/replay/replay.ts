@@ -43,7 +43,7 @@ async function replayStep(
   const dataApi = new RecordedDataApi(source, step, secret, ({ chunkIndex, outcome }) =>
     tell({ event: "chunk", position, chunk_index: chunkIndex, ...outcome }),
   );
-  if (condition !== undefined && !condition.asksRecords) {
+  if (condition !== undefined && !condition.appliesToRecords) {
     tell({ event: "condition", position, holds: condition.holdsForRun(await dataApi.readConditionInput()) });
   }
   if (step.skip_reason === "condition") return;

@@ -40,7 +40,7 @@ async function outputOf(
   return output;
 }
 
-/** 60 pairs, a row of the first half with one of the second: the second has a note that the first lacks. */
+/** 60 pairs of a row in the first half and one in the second half, which has a note that the first one lacks. */
 function pairs(noteLength: (pair: number) => number): PipelineRecord[] {
   const row = (pair: number) => ({ domain: `d${pair}.com`, name: "A", city: "B", country: "C" });
   const note = (pair: number) => ({ domain: `d${pair}.com`, note: `${pair}${"x".repeat(noteLength(pair))}` });
@@ -48,13 +48,13 @@ function pairs(noteLength: (pair: number) => number): PipelineRecord[] {
   return asRecords([...all.map(row), ...all.map((pair) => note((pair * 7) % 60))]);
 }
 
-describe("what is lent", () => {
+describe("missing values", () => {
   const chunks = inChunks(
     pairs((pair) => 100 + pair),
     6,
   );
 
-  it("is read once when it fits, and only from chunks that lend", async () => {
+  it("are read once if they fit, and only from the chunks that have them", async () => {
     const { context, reads } = batchOf(chunks);
     const output = await outputOf(chunks, await findDuplicates(context));
     const whole = [...chunks.keys()];
@@ -63,18 +63,18 @@ describe("what is lent", () => {
     for (const { data } of output.flat()) expect(data["note"]).toMatch(/^\d+x{100,}$/);
   });
 
-  it.each([1, 700, 3_000, 9_000])("is the same when only %i bytes of it are held at a time", async (mostHeldBytes) => {
+  it.each([1, 700, 3_000, 9_000])("are the same if only %i bytes of them are held at a time", async (maxHeldBytes) => {
     const whole = await outputOf(chunks, await findDuplicates(batchOf(chunks).context));
     const backwards = [...chunks.keys()].reverse();
     for (const order of [[...chunks.keys()], backwards]) {
       const { context, reads } = batchOf(chunks);
-      const output = await outputOf(chunks, await findDuplicates(context, mostHeldBytes), order);
+      const output = await outputOf(chunks, await findDuplicates(context, maxHeldBytes), order);
       expect(JSON.stringify(output)).toBe(JSON.stringify(whole));
       expect(reads.length).toBeGreaterThan(chunks.length + 10);
     }
   });
 
-  it("is read anew after a read that failed", async () => {
+  it("are read again after a failed read", async () => {
     const { context } = batchOf(chunks);
     const whole = await outputOf(chunks, await findDuplicates(context));
     let failures = 1;
@@ -94,7 +94,7 @@ describe("what is lent", () => {
   });
 });
 
-describe("a chunk that many long values are missing from", () => {
+describe("a chunk with many long values to fill in", () => {
   // A chunk of 80 kB that would grow to 9 MB, more than the database takes.
   const small = Array.from({ length: 1_000 }, (_, row) => ({ domain: `d${row}.com`, name: "A", city: "B", x: row }));
   const long = small.map(({ domain }, row) => ({ domain, note: `${row} ${"ü".repeat(4_500)}` }));
@@ -112,23 +112,23 @@ describe("a chunk that many long values are missing from", () => {
     const left = records.filter(({ data }) => data["_left_in"] !== undefined);
     expect(left.length).toBeGreaterThan(500);
     for (const { id, data } of records) {
-      const lender = String(Number(id) + 1_000);
+      const source = String(Number(id) + 1_000);
       if (data["_left_in"] !== undefined) {
-        expect(data).toEqual({ ...rowOf.get(id), _left_in: [lender] });
+        expect(data).toEqual({ ...rowOf.get(id), _left_in: [source] });
       } else {
-        expect(data).toEqual({ ...rowOf.get(id), note: rowOf.get(lender)?.["note"], _filled_from: { note: lender } });
+        expect(data).toEqual({ ...rowOf.get(id), note: rowOf.get(source)?.["note"], _filled_from: { note: source } });
       }
     }
   });
 
-  it("leaves room for the records that pass the step by", async () => {
+  it("leaves room for the records that pass the step", async () => {
     const passing = [{ id: "9999", data: { text: "x".repeat(3_000_000) } }];
     const { context } = batchOf(chunks, passing);
     const [first] = await outputOf(chunks, await findDuplicates(context));
     expect(storedBytes([...(first ?? []), ...passing])).toBeLessThan(4_100_000);
   });
 
-  it("gets nothing when it is too large already, and stays as it is", async () => {
+  it("gets nothing if it is too large already", async () => {
     const { context } = batchOf(chunks, [{ id: "9999", data: { text: "x".repeat(4_000_000) } }]);
     const [first] = await outputOf(chunks, await findDuplicates(context));
     for (const { data } of first ?? []) expect(data["note"]).toBeUndefined();

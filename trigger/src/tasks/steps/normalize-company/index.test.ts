@@ -47,7 +47,7 @@ describe("normalize-company", () => {
     );
   });
 
-  it("gives byte-identical output for the same input, whatever else the chunk holds", async () => {
+  it("gives byte-identical output for the same input, whatever else is in the chunk", async () => {
     const alone = await one(hubspot);
     const { records } = await normalize([{ Name: "Other" }, hubspot, hubspot]);
     expect(JSON.stringify(records[1]?.data)).toBe(JSON.stringify(alone));
@@ -75,7 +75,7 @@ describe("normalize-company", () => {
     expect(await one({ name: "Acme", country: "na" })).toMatchObject({ country: null });
   });
 
-  it("keeps what it cannot read under the original header and leaves the field null", async () => {
+  it("keeps a value that it cannot read under its original header, and leaves the field null", async () => {
     expect(
       await one({
         Name: "Acme",
@@ -116,7 +116,7 @@ describe("normalize-company", () => {
     expect(await one({ name: "Acme", ...row })).toMatchObject({ domain: expected });
   });
 
-  it("gives companies at one builder of websites different domains, so that none is taken for a duplicate", async () => {
+  it("gives companies at one website builder different domains, so that none is taken for a duplicate", async () => {
     const { records } = await normalize([
       { name: "Bäckerei Eins", website: "https://baeckerei-eins.wordpress.com" },
       { name: "Zimmerei Zwei", website: "https://zimmerei-zwei.wordpress.com" },
@@ -127,7 +127,7 @@ describe("normalize-company", () => {
     expect([records.length, dropped]).toEqual([4, []]);
   });
 
-  it("does not lose a website that gave its domain when another column won the website field", async () => {
+  it("keeps a further website column when another one gave website and domain", async () => {
     const data = await one({ name: "Acme", website: "see brochure", url: "https://acme.com", homepage: "acme.de" });
     expect(data).toMatchObject({
       website: "https://acme.com",
@@ -194,18 +194,21 @@ describe("normalize-company", () => {
     });
   });
 
-  it.each(["® NA", "* unknown", "n/a ™", '"-"'])("reads the name %j as none, and keeps it", async (name) => {
-    expect(await one({ name, domain: "acme.de" })).toMatchObject({ name: null, _unparsed: { name } });
-  });
+  it.each(["® NA", "* unknown", "n/a ™", '"-"'])(
+    "reads the name %j as no value, and keeps the original",
+    async (name) => {
+      expect(await one({ name, domain: "acme.de" })).toMatchObject({ name: null, _unparsed: { name } });
+    },
+  );
 
-  it("cleans, keeps or drops other fields as told", async () => {
+  it("cleans, keeps or drops other fields as the config says", async () => {
     const row = { name: "A", note: " two\nlines ", empty: "n/a", nested: { a: " x " } };
     expect(await one(row)).toMatchObject({ note: "two\nlines", empty: null, nested: { a: " x " } });
     expect(await one(row, { other_fields: "keep" })).toMatchObject({ note: " two\nlines ", empty: "n/a" });
     expect(Object.keys(await one(row, { other_fields: "drop" }))).not.toContain("note");
   });
 
-  it("rejects a record without name and domain and says what it could not read", async () => {
+  it("rejects a record without name and domain, with the values that it could not read", async () => {
     const { records, rejected } = await normalize([
       { phone: "030 1", city: "Berlin" },
       { website: "acme.com" },
@@ -240,7 +243,7 @@ describe("normalize-company", () => {
       },
     ],
     [
-      "headers of objects' own",
+      "headers with the names of built-in properties",
       JSON.parse('{"__proto__": "x", "constructor": "y", "toString": "z", "name": "A"}') as Row,
     ],
     ["lone surrogates", { name: "\ud800 A", city: "\udfff", "\ud83d": "x" }],
