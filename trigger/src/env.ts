@@ -10,19 +10,12 @@ const envSchema = z.object({
     .transform((value) => value === "true"),
 });
 
-type Env = z.infer<typeof envSchema>;
-
-let validated: Env | undefined;
-
 /**
- * The tasks' environment. It is validated at its first use: Trigger.dev's build has no secrets, and imports every task to
- * index it. The SDK itself reads the TRIGGER_* variables.
+ * The tasks' environment. It is validated where it is used and not when a file is imported: Trigger.dev's build has no
+ * secrets, and imports every task to index it. The SDK itself reads the TRIGGER_* variables.
  */
-export function env(): Env {
-  if (validated === undefined) {
-    const result = envSchema.safeParse(process.env);
-    if (!result.success) throw new Error(`The environment is not complete.\n${z.prettifyError(result.error)}`);
-    validated = result.data;
-  }
-  return validated;
+export function env(): z.infer<typeof envSchema> {
+  const result = envSchema.safeParse(process.env);
+  if (!result.success) throw new Error(`The environment is not complete.\n${z.prettifyError(result.error)}`);
+  return result.data;
 }

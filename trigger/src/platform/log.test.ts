@@ -1,3 +1,4 @@
+import { apiClientManager } from "@trigger.dev/core/v3";
 import { logger } from "@trigger.dev/sdk";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,7 +36,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** Chunks whose every text is what must not be in the log. */
+/** Chunks in which every text is the secret that the log must not contain. */
 function secretChunks(chunks: number): PipelineRecord[][] {
   return Array.from({ length: chunks }, (_, chunk) => [{ id: String(chunk + 1), data: { [secret]: secret } }]);
 }
@@ -56,7 +57,7 @@ function linesSaying(message: string): Line[] {
 }
 
 describe("a line", () => {
-  test("names request, trace, org and run, and what it is about in them", async () => {
+  test("names request, trace, org and run, and the step and chunk that it is about", async () => {
     const { run, finished } = runWith({}, () => undefined);
     await finished;
     expect(lines.length).toBeGreaterThan(6);
@@ -81,7 +82,7 @@ describe("a line", () => {
     );
   });
 
-  test("of a step that is tried again says which chunk, which attempt and why", async () => {
+  test("about a retried step says which chunk, which attempt and why", async () => {
     let failed = false;
     const retry = { max_attempts: 2, backoff: { initial_seconds: 0.001 } };
     const { finished } = runWith({ retry }, ({ chunkIndex }) => {
@@ -100,10 +101,13 @@ describe("a line", () => {
   });
 
   test("about a run that could not be started names it", async () => {
-    server.failNext("mark_pipeline_run_dispatched", { status: 400, body: JSON.stringify({ text: secret }) });
+    vi.spyOn(apiClientManager, "clientOrThrow").mockImplementation(() => {
+      throw new Error(secret);
+    });
     const start = { pipeline_run_id: "the-run", org_id: "the-org", idempotency_key: "the-key" };
     expect(await startRuns(server.client(), [start])).toBe(0);
     expect(lines).toMatchObject([{ level: "error", attributes: { pipeline_run_id: "the-run", org_id: "the-org" } }]);
+    expect(JSON.stringify(lines)).not.toContain(secret);
   });
 });
 
@@ -123,7 +127,7 @@ describe("records stay out of the log", () => {
       },
     ],
     [
-      "a defect behind a final error",
+      "a defect as the cause of a final error",
       {},
       () => {
         throw finalError("column_missing", "A column is missing.", {
@@ -133,7 +137,7 @@ describe("records stay out of the log", () => {
       },
     ],
     [
-      "something thrown that is no error",
+      "a thrown value that is no error",
       {},
       () => {
         throw { [secret]: secret };
@@ -141,18 +145,18 @@ describe("records stay out of the log", () => {
     ],
     ["a step that may fail", { continue_on_error: true }, () => JSON.parse(`{"${secret}`)],
     ["a step that its condition skips", { run_if: "run.record_count > 100" }, () => undefined],
-    ["a condition that fails at a record", { run_if: 'record["absent"] == 1' }, () => undefined],
-    ["a condition that fails at the run", { run_if: "steps[7].records_out > 1" }, () => undefined],
-    ["a refused write of the database's", {}, () => server.failNext("write_chunk", refusal("23505", null))],
-    ["a refused write of ours", {}, () => server.failNext("write_chunk", refusal("23514", null))],
-    ["an answer that is none", {}, () => server.failNext("end_step", { status: 200, body: `{"${secret}` })],
+    ["a condition that cannot be evaluated for a record", { run_if: 'record["absent"] == 1' }, () => undefined],
+    ["a condition that cannot be evaluated for the run", { run_if: "steps[7].records_out > 1" }, () => undefined],
+    ["a write that a unique index refuses", {}, () => server.failNext("write_chunk", refusal("23505", null))],
+    ["a write that a check constraint refuses", {}, () => server.failNext("write_chunk", refusal("23514", null))],
+    ["an answer that is no JSON", {}, () => server.failNext("end_step", { status: 200, body: `{"${secret}` })],
   ])("%s", async (_, setup, processChunk) => {
     await runWith(setup, processChunk).finished;
     expect(lines.length).toBeGreaterThan(0);
     expect(JSON.stringify(lines)).not.toContain(secret);
   });
 
-  test("of an error only our own sentences are told, and where it was thrown", () => {
+  test("of an error only our own sentences and its stack frames are logged", () => {
     const ours = describeError(new DataApiUnavailableError("The Data API did not answer.", new Error(secret)));
     expect(ours).toMatchObject({
       name: "DataApiUnavailableError",
@@ -185,7 +189,7 @@ test("every line of the worker goes through this log", () => {
   expect(logging.sort()).toEqual(["platform/log.ts", "scripts/publish-registry.ts", "scripts/replay-run.ts"]);
 });
 
-test("no line's message is put together: what differs stands in attributes of the closed list", () => {
+test("every message is a fixed sentence: everything that varies is an attribute of the closed list", () => {
   const sources = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".ts"));
   const calls = sources.flatMap((path) => {
     const source = readFileSync(join("src", path), "utf8");

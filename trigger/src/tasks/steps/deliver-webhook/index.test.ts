@@ -33,6 +33,12 @@ function contextOf(config: Record<string, unknown> = {}, rest: Partial<Context> 
   return stepContext(parsed, new DeliveredMessages(), { readSecret, ...rest });
 }
 
+/** With a shorter timeout than a blueprint may set. */
+function impatientContext(): Context {
+  const context = contextOf();
+  return { ...context, config: { ...context.config, timeout_seconds: 0.2 } };
+}
+
 function deliver(records: PipelineRecord[], context = contextOf()) {
   return deliverChunk(records, context, { allowPrivateAddresses: true, firstWaitMs: 1 });
 }
@@ -93,7 +99,7 @@ describe("deliver-webhook", () => {
     }
   });
 
-  it("sends the run's trace along, each try as a call of its own", async () => {
+  it("sends the run's trace, with a span of its own for each try", async () => {
     receiver.next(answers(500));
     await deliver(tenRecords.slice(0, 1));
     await deliver(tenRecords.slice(0, 1), contextOf({}, { pipelineRun: { ...pipelineRun, trace_sampled: false } }));
@@ -104,7 +110,7 @@ describe("deliver-webhook", () => {
     expect(new Set(sent).size).toBe(3);
   });
 
-  it("sends nothing of two chunks at hand again when they are tried again", async () => {
+  it("sends no batch of two chunks in process again when they are retried", async () => {
     const state = new DeliveredMessages();
     const chunks = [0, 1].map((chunkIndex) => ({ ...contextOf({ batch_size: 5 }, { chunkIndex }), state }));
     for (const context of [...chunks, ...chunks]) await deliver(tenRecords, context);
@@ -153,19 +159,16 @@ describe("deliver-webhook", () => {
     expect(performance.now() - started).toBeGreaterThanOrEqual(990);
   });
 
-  it.each(["0", "Thu, 01 Jan 1970 00:00:00 GMT"])(
-    "waits as long as without it when Retry-After is %j",
-    async (header) => {
-      const busy = answers(503, { "retry-after": header });
-      receiver.next(busy, busy);
-      const started = performance.now();
-      await deliverChunk(tenRecords, contextOf(), { allowPrivateAddresses: true, firstWaitMs: 100 });
-      expect(performance.now() - started).toBeGreaterThanOrEqual(299);
-      expect(receiver.deliveries).toHaveLength(3);
-    },
-  );
+  it.each(["0", "Thu, 01 Jan 1970 00:00:00 GMT"])("waits its own time when Retry-After is %j", async (header) => {
+    const busy = answers(503, { "retry-after": header });
+    receiver.next(busy, busy);
+    const started = performance.now();
+    await deliverChunk(tenRecords, contextOf(), { allowPrivateAddresses: true, firstWaitMs: 100 });
+    expect(performance.now() - started).toBeGreaterThanOrEqual(299);
+    expect(receiver.deliveries).toHaveLength(3);
+  });
 
-  it("gives a long wait back to the pipeline instead of sitting it out", async () => {
+  it("leaves a long wait to the pipeline", async () => {
     receiver.next(answers(429, { "retry-after": "120" }, "slow down"));
     await expect(deliver(tenRecords)).rejects.toMatchObject({
       code: "webhook_unavailable",
@@ -186,7 +189,7 @@ describe("deliver-webhook", () => {
     expect(receiver.deliveries).toHaveLength(3);
   });
 
-  it("goes on at the undelivered batch when the pipeline tries the chunk again", async () => {
+  it("goes on at the undelivered batch when the pipeline retries the chunk", async () => {
     const context = contextOf({ batch_size: 4 });
     receiver.next(answers(200), answers(500), answers(500), answers(500));
     await expect(deliver(tenRecords, context)).rejects.toMatchObject({ retryable: true });
@@ -226,20 +229,20 @@ describe("deliver-webhook", () => {
 
   it("is retryable when nobody answers in time", async () => {
     receiver.next(neverAnswers, neverAnswers, neverAnswers);
-    await expect(deliver(tenRecords, contextOf({ timeout_seconds: 1 }))).rejects.toMatchObject({
+    await expect(deliver(tenRecords, impatientContext())).rejects.toMatchObject({
       code: "webhook_unavailable",
       retryable: true,
       details: { cause: "timeout" },
     });
-  }, 10_000);
+  });
 
   it("takes the status of an answer whose body never ends", async () => {
     receiver.next((_, response) => response.writeHead(200).write("ok"));
-    await deliver(tenRecords, contextOf({ timeout_seconds: 1 }));
+    await deliver(tenRecords, impatientContext());
     expect(receiver.deliveries).toHaveLength(1);
   });
 
-  it("is retryable when nobody listens, without telling addresses", async () => {
+  it("is retryable when nobody listens, without naming addresses", async () => {
     const context = contextOf();
     await receiver.stop();
     const error = await deliver(tenRecords, context).catch((caught: unknown) => caught);
@@ -293,7 +296,7 @@ describe("deliver-webhook", () => {
     for (const { body } of receiver.deliveries) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(10_000);
   });
 
-  it("cuts a chunk into the same batches for every run, whatever the length of its time", () => {
+  it("cuts a chunk into the same batches for every run, however long its time is written", () => {
     const cut = (rows: readonly number[], createdAt: string) => {
       const origin = { pipelineRun: { ...pipelineRun, created_at: createdAt }, deliveryKey: "k", chunkIndex: 0 };
       const limits = { batch_size: 1_000, max_payload_bytes: 10_000 };
@@ -302,7 +305,7 @@ describe("deliver-webhook", () => {
       for (const { body } of messages) expect(body.length).toBeLessThanOrEqual(limits.max_payload_bytes);
       return [messages.map(({ id, body }) => [id, idsIn(body)]), [...tooLarge.keys()]];
     };
-    // Every size about the bound: of one record alone, and of the record after which a batch is full.
+    // Every size around the limit: of a single record, and of the record that fills a batch.
     for (let length = 9_600; length < 9_700; length++) {
       for (const rows of [[length], [length - 4_000, 4_000, 1]]) {
         const whole = cut(rows, "2026-01-02T03:04:05.123456+00:00");
@@ -334,7 +337,7 @@ describe("deliver-webhook", () => {
     },
   );
 
-  it("lets the error of reading the secret out as it is", async () => {
+  it("passes on an error of reading the secret unchanged", async () => {
     const failure = new Error("secret_not_found");
     await expect(deliver(tenRecords, contextOf({}, { readSecret: () => Promise.reject(failure) }))).rejects.toBe(
       failure,
