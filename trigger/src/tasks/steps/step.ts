@@ -82,7 +82,7 @@ interface StepDraft<Config, ConfigInput, State> extends StepParts<Config, State>
   /** `inline`, the default, computes inside the pipeline task. `task` calls the outside world and runs as its own task. */
   executionMode?: "inline" | "task";
   configSchema: z.ZodType<Config, ConfigInput>;
-  /** Schemas of one record's `data`; any object by default. They are published and checked by nobody: the step decides. */
+  /** Published schemas of one record's `data`; any object by default. Records are not checked against them. */
   inputSchema?: z.ZodType;
   outputSchema?: z.ZodType;
   rejects?: Reasons;
