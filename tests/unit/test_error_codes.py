@@ -37,7 +37,7 @@ def raised_by_python() -> Codes:
 
 
 def recorded_by_the_tasks() -> set[str]:
-    """The codes of failed runs and steps; what one step alone adds stands in docs/steps.md."""
+    """The codes of failed runs and steps. The codes of a single step stand on its page in docs/steps."""
     source = ROOT / "trigger/src"
     rooms = ("", "pipeline/", "platform/", "tasks/", "worker-api/")
     paths = [path for room in rooms for path in source.glob(f"{room}*.ts")]
