@@ -4,6 +4,7 @@ import {
   DataApiUnavailableError,
   finalError,
   longestRetryAfterMs,
+  type RecordedError,
   RunEndedError,
   StepError,
   summarize,
@@ -14,7 +15,7 @@ import type { AnyStepDefinition } from "../tasks/steps/step";
 import type { StartedStep } from "../worker-api/answers";
 import { type Backoff, backoffMs, sleep } from "../worker-api/backoff";
 import type { ClaimedStep } from "../worker-api/claim";
-import type { StepEnding } from "../worker-api/client";
+import type { RecordedTimings, StepEnding } from "../worker-api/client";
 import { type Preparation, prepareState, processChunk, processChunks, type StepWork } from "./chunks";
 import { Condition } from "./condition";
 import { roundedTimings } from "./timings";
@@ -135,10 +136,18 @@ export async function executeStepOrFail(work: StepWork, neighbours: Neighbours =
     work.signal.throwIfAborted();
     if (error instanceof RunEndedError || error instanceof DataApiUnavailableError) throw error;
     const recorded = toRecordedError(error);
-    const { dataApi, step, claim } = work;
     const timings = roundedTimings(work.timings);
     logOfStep(work).error("A step failed", { code: recorded.code, error, ...timings });
-    const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded, timings);
-    return continues ? {} : { failure: summarize(recorded) };
+    return { failure: await failStep(work, recorded, timings) };
   }
+}
+
+/** Records that the step failed. Returns the summary of the run's failure, unless the run may go on without the step. */
+export async function failStep(
+  { dataApi, step, claim }: StepWork,
+  error: RecordedError,
+  timings?: RecordedTimings,
+): Promise<string | undefined> {
+  const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, error, timings);
+  return continues ? undefined : summarize(error);
 }

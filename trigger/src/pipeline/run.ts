@@ -1,11 +1,4 @@
-import {
-  finalError,
-  type RecordedError,
-  RunEndedError,
-  type RunEndedCode,
-  summarize,
-  toRecordedError,
-} from "../errors";
+import { finalError, RunEndedError, type RunEndedCode, summarize, toRecordedError } from "../errors";
 import { queueingLeaseSeconds } from "../platform/limits";
 import { type Log, log, logOfRun, logOfStep, markSpan } from "../platform/log";
 import { type AnyStepDefinition, taskIdOf } from "../tasks/steps/step";
@@ -13,7 +6,7 @@ import type { FinishedRun, StartedStep } from "../worker-api/answers";
 import type { Claim, ClaimedStep, StepTaskPayload } from "../worker-api/claim";
 import type { DataApi } from "../worker-api/client";
 import type { StepWork } from "./chunks";
-import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
+import { executeStepOrFail, failStep, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { StepTimings } from "./timings";
 
@@ -149,8 +142,8 @@ async function decideByRun(work: StepWork): Promise<"go" | "skipped" | { failure
   } catch (error) {
     const recorded = toRecordedError(error);
     logOfStep(work).error("A step's condition failed", { code: recorded.code, error });
-    const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
-    return continues ? "skipped" : { failure: summarize(recorded) };
+    const failure = await failStep(work, recorded);
+    return failure === undefined ? "skipped" : { failure };
   }
   if (holds) return "go";
   await dataApi.skipStep(step.step_result_id, claim.claim_id);
@@ -223,11 +216,9 @@ async function executeStepTask(
     written = writtenNow;
     logOfStep(work).warn("The task of a step ended before its step", { start, failures });
   }
-  const recorded: RecordedError = {
+  return failStep(work, {
     code: "step_task_failed",
-    message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times in a row without getting on.`,
+    message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times in a row without a new chunk.`,
     details: { last: message },
-  };
-  const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
-  return continues ? undefined : summarize(recorded);
+  });
 }
