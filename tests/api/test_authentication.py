@@ -166,8 +166,9 @@ def test_a_session_of_supabase_auth_itself_is_accepted(
     ada = Caller(http, signed_in["access_token"])
     assert ada.refusal("auth/context") == (403, "identity_not_registered")
     connection.execute(
-        "insert into public.users (id, org_id, company_id, email, role) values (%s, %s, %s, %s, 'member')",
-        (signed_in["user"]["id"], org.id, org.first.id, credentials["email"]),
+        "insert into public.users (id, identity_id, org_id, company_id, email, role) "
+        "values (%s, %s, %s, %s, %s, 'member')",
+        (signed_in["user"]["id"], signed_in["user"]["id"], org.id, org.first.id, credentials["email"]),
     )
     assert ada.data("auth/context")["user_id"] == signed_in["user"]["id"]
 

@@ -176,7 +176,7 @@ def test_a_refusal_is_not_remembered(connection: Connection, org: Org) -> None:
         declare
             v_before text := (private.resolve_caller()).refusal;
         begin
-            insert into public.users (id, org_id, email, role)
+            insert into public.users (identity_id, org_id, email, role)
             values (p_id, p_org_id, 'new@example.com', 'org_admin');
             return v_before || ' ' || (public.auth_context() ->> 'role');
         end;

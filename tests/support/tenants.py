@@ -125,8 +125,9 @@ def create_user(
 ) -> User:
     user = create_identity(connection, org_id, role, company_id)
     connection.execute(
-        "insert into public.users (id, org_id, company_id, email, role) values (%s, %s, %s, %s, %s)",
-        (user.id, user.org_id, user.company_id, user.email, user.role),
+        "insert into public.users (id, identity_id, org_id, company_id, email, role) "
+        "values (%s, %s, %s, %s, %s, %s)",
+        (user.id, user.id, user.org_id, user.company_id, user.email, user.role),
     )
     return user
 
@@ -140,7 +141,7 @@ def create_identity(
     email: str | None = None,
     confirmed: bool = True,
 ) -> User:
-    """An identity that can sign in. It becomes a user of an org only if the e-mail has an invitation."""
+    """An identity that can sign in, and is no user of any org."""
     user_id = str(uuid4())
     user = User(user_id, org_id, company_id, role, email or f"{role}-{user_id}@example.com")
     connection.execute(

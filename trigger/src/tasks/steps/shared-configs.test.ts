@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
-import { describeStep, findStep, registry } from "../../registry";
 import { isPublicAddress } from "./deliver-webhook/address-guard";
+import { findStep, registry } from "./registry";
+import { describeStep } from "./step";
 
 interface Configs {
   accepted: unknown[];
@@ -21,7 +22,7 @@ function accepts(slug: string, config: unknown): boolean {
   return definition.configSchema.safeParse(config).success;
 }
 
-it("publishes the schemas that the API is tested with (npx vitest run -u writes them)", async () => {
+it("publishes the schemas that the API is tested with (npx vitest run shared-configs -u writes them)", async () => {
   const schemas = Object.fromEntries(registry.map((step) => [step.slug, describeStep(step).config_schema]));
   await expect(`${JSON.stringify(schemas, null, 2)}\n`).toMatchFileSnapshot(
     new URL("step_schemas.json", shared).pathname,
