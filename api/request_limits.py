@@ -10,16 +10,20 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from pydantic import ValidationError
 
 from api.auth.credential import Credential
 from api.auth.expiring_cache import ExpiringCache
 from api.data_api import DataApi, DataApiCaller
 from api.errors import ApiError, ErrorCode
-from api.models.request_limits import RequestPolicy, TakenRequestTokens
+from api.models.request_limits import TakenRequestTokens
 
 logger = logging.getLogger(__name__)
 
+# A full bucket holds so many seconds of its rate (`private.fill_request_bucket`).
+BUCKET_SECONDS = 5
 MAX_BATCH = 50
 # A batch is at most this share of what is left, so that several processes together take little too much.
 BATCH_SHARE_OF_REMAINING = 8
@@ -34,29 +38,26 @@ class Account:
     """What this process knows of one credential."""
 
     unreported: int = 0
-    policies: list[RequestPolicy] = field(default_factory=list)
+    limit_per_second: int | None = None
+    remaining: int = 0
     reported_at: float = float("-inf")
     refused_until: float = float("-inf")
     report: asyncio.Task[None] | None = None
 
     @property
     def batch(self) -> int:
-        least = min((policy.remaining for policy in self.policies), default=0)
-        return max(1, min(MAX_BATCH, least // BATCH_SHARE_OF_REMAINING))
+        return max(1, min(MAX_BATCH, self.remaining // BATCH_SHARE_OF_REMAINING))
 
     def headers(self) -> dict[str, str]:
         """https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/"""
-        if not self.policies:
+        if self.limit_per_second is None:
             return {}
+        quota = self.limit_per_second * BUCKET_SECONDS
+        left = max(0, self.remaining - self.unreported)
+        seconds_until_full = math.ceil((quota - left) / self.limit_per_second)
         return {
-            "RateLimit-Policy": ", ".join(
-                f'"{policy.name}";q={policy.quota};w={policy.window_seconds}' for policy in self.policies
-            ),
-            "RateLimit": ", ".join(
-                f'"{policy.name}";r={max(0, policy.remaining - self.unreported)};'
-                f"t={math.ceil(policy.reset_seconds)}"
-                for policy in self.policies
-            ),
+            "RateLimit-Policy": f'"requests";q={quota};w={BUCKET_SECONDS}',
+            "RateLimit": f'"requests";r={left};t={seconds_until_full}',
         }
 
 
@@ -80,7 +81,7 @@ class RequestLimits:
         if self._is_report_due(account):
             account.report = account.report or asyncio.create_task(self._report(account, credential))
             # The first request of a credential, and a batch too many, wait for the answer.
-            if not account.policies or account.unreported > 2 * account.batch:
+            if account.limit_per_second is None or account.unreported > 2 * account.batch:
                 await asyncio.shield(account.report)
                 self._refuse_if_empty(account)
         return account
@@ -96,15 +97,17 @@ class RequestLimits:
         try:
             caller = DataApiCaller(self._data_api, credential)
             taken = await caller.call("take_request_tokens", {"p_count": count}, TakenRequestTokens)
-        except ApiError as error:
+        except (ApiError, ValidationError) as error:
             # A caller that the database refuses has no bucket. Its request is refused there, too.
-            if error.status_code not in (401, 403):
+            if not isinstance(error, ApiError) or error.status_code not in (401, 403):
                 logger.warning("the limits on requests are off for a moment: %s", error)
                 self._silent_until = self._clock() + SECONDS_AFTER_FAILURE
         else:
-            account.policies = taken.policies
+            account.limit_per_second, account.remaining = taken.limit_per_second, taken.remaining
             if taken.granted < count:
-                account.refused_until = self._clock() + taken.retry_after_seconds
+                # What was served without a token is waited for.
+                debt = (count - taken.granted) / taken.limit_per_second
+                account.refused_until = self._clock() + max(taken.retry_after_seconds, debt)
         finally:
             account.reported_at = self._clock()
             account.report = None

@@ -1,4 +1,4 @@
-"""What `take_request_tokens` answers: the standing of a credential and of its org."""
+"""What `take_request_tokens` answers: how many requests the caller may send."""
 
 from typing import Annotated
 
@@ -7,19 +7,10 @@ from pydantic import Field
 from api.models.envelope import ResultModel
 
 
-class RequestPolicy(ResultModel):
-    """A token bucket: `quota` requests in `window_seconds`, of which `remaining` are left now."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z_]{1,32}$")]
-    quota: int
-    window_seconds: int
-    remaining: int
-    reset_seconds: Annotated[float, Field(description="The time until the bucket is full again.")]
-
-
 class TakenRequestTokens(ResultModel):
-    """`granted` is less than the asked number when a bucket is empty; then there is a time to wait."""
+    """Of the buckets of the credential and its org, the emptier one. A full one holds five seconds."""
 
-    granted: int
+    granted: Annotated[int, Field(description="Less than asked for when a bucket is empty.")]
+    limit_per_second: int
+    remaining: int
     retry_after_seconds: float
-    policies: list[RequestPolicy]

@@ -30,13 +30,13 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 ERROR_RESPONSES[429]["headers"] = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
     "RateLimit-Policy": {
-        "description": "The limits: `q` requests in `w` seconds, for the credential and for its org.",
+        "description": "The limit: `q` requests in `w` seconds, that of the credential or of its org.",
         "schema": {"type": "string"},
-        "example": '"credential";q=600;w=60, "org";q=3000;w=60',
+        "example": '"requests";q=250;w=5',
     },
     "RateLimit": {
         "description": "What is left: `r` requests, and the limit is whole again after `t` seconds.",
         "schema": {"type": "string"},
-        "example": '"credential";r=0;t=12, "org";r=1800;t=25',
+        "example": '"requests";r=0;t=5',
     },
 }

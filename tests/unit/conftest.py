@@ -27,8 +27,9 @@ AUTH_CONTEXT = {
 
 
 def grant_request_tokens(request: Request) -> Answer:
-    policy = {"name": "org", "quota": 6000, "window_seconds": 60, "remaining": 6000, "reset_seconds": 0}
-    return Answer(200, {"granted": request.body["p_count"], "retry_after_seconds": 0, "policies": [policy]})
+    count = request.body["p_count"]
+    taken = {"granted": count, "limit_per_second": 1_000, "remaining": 5_000 - count}
+    return Answer(200, taken | {"retry_after_seconds": 0})
 
 
 @pytest.fixture

@@ -54,14 +54,8 @@ class Bucket:
             raise self.failure
         granted = min(count, self.remaining)
         self.remaining -= granted
-        policy = {"name": "org", "quota": 600, "window_seconds": 60, "remaining": self.remaining}
-        return json.dumps(
-            {
-                "granted": granted,
-                "retry_after_seconds": 1.5 if granted < count else 0,
-                "policies": [policy | {"reset_seconds": 6.2}],
-            }
-        ).encode()
+        taken = {"granted": granted, "limit_per_second": 50, "remaining": self.remaining}
+        return json.dumps(taken | {"retry_after_seconds": 0 if granted else 1.5}).encode()
 
 
 async def served_of(limits: RequestLimits, requests: int) -> int:
@@ -110,8 +104,8 @@ async def test_a_refusal_says_when_to_come_back_and_what_the_limits_are() -> Non
         await limits.take(CREDENTIAL)
     assert raised.value.headers == {
         "Retry-After": "2",
-        "RateLimit-Policy": '"org";q=600;w=60',
-        "RateLimit": '"org";r=0;t=7',
+        "RateLimit-Policy": '"requests";q=250;w=5',
+        "RateLimit": '"requests";r=0;t=5',
     }
     clock.now += 1.0
     with pytest.raises(ApiError):
@@ -136,22 +130,21 @@ async def test_while_the_database_does_not_count_nobody_is_refused_and_it_is_lef
 
 
 def test_a_refused_request_does_not_reach_its_endpoint(client: TestClient, data_api: Loopback) -> None:
-    policy = {"name": "credential", "quota": 60, "window_seconds": 60, "remaining": 0, "reset_seconds": 60}
-    empty = {"granted": 0, "retry_after_seconds": 1, "policies": [policy]}
+    empty = {"granted": 0, "limit_per_second": 10, "remaining": 0, "retry_after_seconds": 0.1}
     data_api.rpc("take_request_tokens", Answer(200, empty))
     answer = client.post("/v1/companies/list")
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_many_requests")
     assert answer.headers["Retry-After"] == "1"
-    assert answer.headers["RateLimit"] == '"credential";r=0;t=60'
+    assert answer.headers["RateLimit"] == '"requests";r=0;t=5'
     assert not data_api.requests
 
 
 def test_every_answer_says_what_is_left(client: TestClient, data_api: Loopback) -> None:
     data_api.rpc("list_companies", Answer(200, COMPANIES))
-    for left in (6000, 5999, 5998):
+    for left in (4_999, 4_998, 4_997):
         answer = client.post("/v1/companies/list")
-        assert answer.headers["RateLimit-Policy"] == '"org";q=6000;w=60'
-        assert answer.headers["RateLimit"] == f'"org";r={left};t=0'
+        assert answer.headers["RateLimit-Policy"] == '"requests";q=5000;w=5'
+        assert answer.headers["RateLimit"] == f'"requests";r={left};t=1'
 
 
 def test_the_documentation_names_the_headers(client: TestClient) -> None:
