@@ -80,6 +80,7 @@ USER = named("users", "user_not_found", PEOPLE_ADMIN, role=("member",))
 
 FUNCTIONS: Mapping[str, FunctionRules] = {
     "public.auth_context": FunctionRules(),
+    "public.take_request_tokens": FunctionRules(arguments={"p_count": 1}),
     "public.accept_invitation": FunctionRules(
         # The identity's verified e-mail decides, not what the caller sees.
         ids={
