@@ -5,7 +5,7 @@ create table private.idempotency_keys (
     user_id uuid not null,
     operation text not null,
     key text not null check (length(key) between 1 and 255),
-    request_hash text,
+    request_hash text check (length(request_hash) <= 200),
     result jsonb,
     created_at timestamptz not null default now(),
     primary key (org_id, user_id, operation, key)

@@ -5,7 +5,7 @@ create table public.api_tokens (
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
     company_id uuid,
     user_id uuid not null default private.caller_user_id(),
-    name text not null check (length(btrim(name)) between 1 and 200),
+    name text not null check (length(btrim(name)) >= 1 and length(name) <= 200),
     token_hash text not null unique check (token_hash ~ '^[0-9a-f]{64}$'),
     prefix text not null check (prefix ~ '^dex_[0-9A-Za-z]{8}$'),
     role public.user_role not null,

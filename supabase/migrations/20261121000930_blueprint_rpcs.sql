@@ -90,6 +90,7 @@ language plpgsql volatile set search_path = '' as $$
 declare
     v_unknown record;
 begin
+    perform private.check_json(p_steps, 1500000, 'steps');
     if jsonb_typeof(p_steps) is distinct from 'array' or jsonb_array_length(p_steps) not between 1 and 50 then
         perform private.raise_error(422, 'invalid_request', 'A blueprint has between 1 and 50 steps.');
     end if;
@@ -124,7 +125,7 @@ $$;
 comment on function private.replace_blueprint_steps is
     'Replaces the steps of a blueprint by [{slug, version?, config?, continue_on_error?, timeout_seconds?, retry?, '
     'run_if?, concurrency?}]; without a version the latest is pinned. '
-    'Raises 422 unknown_step, invalid_request.';
+    'Raises 413 payload_too_large, 422 unknown_step, invalid_request.';
 grant execute on function private.replace_blueprint_steps to authenticated;
 
 create function private.raise_name_taken() returns void
@@ -169,8 +170,8 @@ $$;
 comment on function public.create_blueprint is
     'Creates a blueprint from [{slug, version?, config?, …}], as private.replace_blueprint_steps takes them. '
     'org_admin. '
-    'Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 422 unknown_step, invalid_request. '
-    'Safe to repeat with an idempotency key.';
+    'Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 413 payload_too_large, 422 '
+    'unknown_step, invalid_request. Safe to repeat with an idempotency key.';
 grant execute on function public.create_blueprint to authenticated;
 
 create function public.update_blueprint(
@@ -213,6 +214,6 @@ end;
 $$;
 comment on function public.update_blueprint is
     'Changes what is given and makes a new version; existing runs keep their snapshot. org_admin. '
-    'Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 422 '
-    'unknown_step, invalid_request. With p_expected_version a repeat is refused.';
+    'Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 413 '
+    'payload_too_large, 422 unknown_step, invalid_request. With p_expected_version a repeat is refused.';
 grant execute on function public.update_blueprint to authenticated;
