@@ -3,7 +3,7 @@
 create table private.limits (
     name text primary key check (name ~ '^[a-z][a-z_]{0,62}$'),
     -- Operators may change it: update private.limits set default_value = … where name = …
-    default_value bigint not null check (default_value >= 1),
+    default_value bigint not null check (default_value >= case name when 'audit_log_days' then 30 else 1 end),
     description text not null
 );
 comment on table private.limits is 'What is limited for each org, and how much an org has unless operators set another value.';
@@ -11,7 +11,7 @@ comment on table private.limits is 'What is limited for each org, and how much a
 create table private.org_limits (
     org_id uuid not null references public.orgs (id) on delete cascade,
     name text not null references private.limits (name) on delete restrict,
-    value bigint not null check (value >= 1),
+    value bigint not null check (value between case name when 'audit_log_days' then 30 else 1 end and 1000000000000000),
     primary key (org_id, name)
 );
 comment on table private.org_limits is 'Limits that operators set for one org, with ops.set_org_limit.';
@@ -24,6 +24,7 @@ alter table private.org_limits enable row level security;
 insert into private.limits (name, default_value, description)
 values
     ('requests_per_second', 200, 'Requests a second of all credentials of the org together.'),
+    ('audit_log_days', 730, 'Days after which an entry of the audit log is deleted; at least 30.'),
     ('requests_per_second_of_a_credential', 50, 'Requests a second of one API token, or of one user''s sessions.');
 
 -- Definer: no role may read the limits; the function returns one number.

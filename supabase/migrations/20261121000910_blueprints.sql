@@ -81,6 +81,29 @@ grant select, insert (
 ), delete
 on public.blueprint_steps to authenticated;
 
+create function private.check_blueprint_size() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+    if exists (
+        select from public.blueprint_steps bs
+        where bs.blueprint_id in (select n.blueprint_id from new_rows n)
+        group by bs.blueprint_id
+        having sum(octet_length(bs.config::text)) > 1048576
+    ) then
+        perform private.raise_error(413, 'payload_too_large', 'The configs of a blueprint may have at most 1 MB together.');
+    end if;
+    return null;
+end;
+$$;
+comment on function private.check_blueprint_size is
+    'Trigger: every run keeps a copy of its blueprint, so all configs together are bounded. '
+    'Raises 413 payload_too_large.';
+
+create trigger blueprint_steps_size_of_new after insert on public.blueprint_steps
+referencing new table as new_rows for each statement execute function private.check_blueprint_size();
+create trigger blueprint_steps_size_of_changed after update on public.blueprint_steps
+referencing new table as new_rows for each statement execute function private.check_blueprint_size();
+
 create function private.version_blueprint() returns trigger
 language plpgsql set search_path = '' as $$
 begin

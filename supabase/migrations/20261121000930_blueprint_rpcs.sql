@@ -89,13 +89,13 @@ create function private.replace_blueprint_steps(p_blueprint_id uuid, p_steps jso
 language plpgsql volatile set search_path = '' as $$
 declare
     v_unknown record;
+    v_org_id uuid;
+    v_steps public.blueprint_steps[];
 begin
     perform private.check_json(p_steps, 1500000, 'steps');
     if jsonb_typeof(p_steps) is distinct from 'array' or jsonb_array_length(p_steps) not between 1 and 50 then
         perform private.raise_error(422, 'invalid_request', 'A blueprint has between 1 and 50 steps.');
     end if;
-    delete from public.blueprint_steps where blueprint_id = p_blueprint_id;
-
     select e.ordinality as position, e.value as step
     into v_unknown
     from jsonb_array_elements(p_steps) with ordinality e
@@ -109,17 +109,33 @@ begin
                 'position', v_unknown.position, 'slug', v_unknown.step -> 'slug', 'version', v_unknown.step -> 'version'
             ));
     end if;
-    -- One statement, so that the audit log gets one entry.
+    select b.org_id into v_org_id from public.blueprints b where b.id = p_blueprint_id;
+    v_steps := array(
+        select row(
+            v_org_id, p_blueprint_id, e.ordinality, e.value ->> 'slug',
+            private.pinned_version(e.value ->> 'slug', e.value ->> 'version'),
+            coalesce(nullif(e.value -> 'config', 'null'), '{}'),
+            coalesce((e.value ->> 'continue_on_error')::boolean, false), (e.value ->> 'timeout_seconds')::int,
+            nullif(e.value -> 'retry', 'null'), e.value ->> 'run_if', (e.value ->> 'concurrency')::int
+        )::public.blueprint_steps
+        from jsonb_array_elements(p_steps) with ordinality e
+    );
+    -- An edit that changes no step is a new version too.
+    update public.blueprints set name = name where id = p_blueprint_id;
+    -- Only what changes, and in one statement each, so that the audit log tells that.
+    delete from public.blueprint_steps bs
+    where bs.blueprint_id = p_blueprint_id
+        and not exists (select from unnest(v_steps) s where s is not distinct from bs);
     insert into public.blueprint_steps (
         blueprint_id, position, step_slug, step_version, config,
         continue_on_error, timeout_seconds, retry, run_if, concurrency
     )
-    select p_blueprint_id, e.ordinality, e.value ->> 'slug',
-        private.pinned_version(e.value ->> 'slug', e.value ->> 'version'),
-        coalesce(nullif(e.value -> 'config', 'null'), '{}'),
-        coalesce((e.value ->> 'continue_on_error')::boolean, false), (e.value ->> 'timeout_seconds')::int,
-        nullif(e.value -> 'retry', 'null'), e.value ->> 'run_if', (e.value ->> 'concurrency')::int
-    from jsonb_array_elements(p_steps) with ordinality e;
+    select s.blueprint_id, s.position, s.step_slug, s.step_version, s.config,
+        s.continue_on_error, s.timeout_seconds, s.retry, s.run_if, s.concurrency
+    from unnest(v_steps) s
+    where not exists (
+        select from public.blueprint_steps bs where bs.blueprint_id = p_blueprint_id and bs.position = s.position
+    );
 end;
 $$;
 comment on function private.replace_blueprint_steps is

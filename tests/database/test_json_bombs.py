@@ -1,4 +1,4 @@
-"""Small requests that become large: every text and JSON argument of every RPC, and every column that clients write.
+"""Small requests that become large: in every text and JSON argument of every RPC, and in every column.
 
 jsonb keeps 1e131000 in twelve bytes and prints it in 131,000 digits. Each case has a connection of its own,
 because the peak memory of a backend never falls.
