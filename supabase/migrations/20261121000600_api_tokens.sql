@@ -44,7 +44,14 @@ using (
     org_id = (select private.caller_org_id())
     and (
         (select private.caller_is_org_wide())
-        or user_id = (select private.caller_user_id())
+        -- A narrowed token sees no more of its creator than it reaches itself.
+        or (
+            user_id = (select private.caller_user_id())
+            and (
+                (select private.caller_auth_method()) = 'supabase_jwt'
+                or company_id = (select private.caller_company_id())
+            )
+        )
         or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
     )
 );
@@ -225,7 +232,7 @@ end;
 $$;
 comment on function public.list_api_tokens is
     'API tokens that the caller can see, newest first. An org_admin sees those of the org, a company_admin those of '
-    'its company, a member its own. '
+    'its company, a member its own; a narrowed token none of another company. '
     'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_api_tokens to authenticated;
 

@@ -11,7 +11,7 @@ from tests.isolation.callers import Kind
 from tests.isolation.reach import NOBODY, Reach, Rule, everybody
 from tests.isolation.table_rules import ADMINS_OF_COMPANY, OF_COMPANY, ORG_ADMIN, TABLES
 
-NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
+NONE, OWN, COMPANY, COMPANY_AND_OWN, _, ORG, ALL = Reach
 
 
 @dataclass(frozen=True)
