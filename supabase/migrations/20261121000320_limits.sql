@@ -23,6 +23,13 @@ alter table private.org_limits enable row level security;
 
 insert into private.limits (name, default_value, description)
 values
+    ('companies', 10000, 'Companies.'),
+    ('blueprints', 1000, 'Blueprints.'),
+    ('api_tokens', 1000, 'API tokens that are neither revoked nor expired.'),
+    ('open_uploads', 100, 'Submissions that still take records.'),
+    ('queued_runs', 5000, 'Runs that wait for their turn.'),
+    ('rows_per_day', 10000000, 'Rows of submissions a day (UTC), rejected ones too.'),
+    ('stored_bytes', 53687091200, 'Bytes of submissions on disk.'),
     ('requests_per_second', 200, 'Requests a second of all credentials of the org together.'),
     ('audit_log_days', 730, 'Days after which an entry of the audit log is deleted; at least 30.'),
     ('requests_per_second_of_a_credential', 50, 'Requests a second of one API token, or of one user''s sessions.');
