@@ -56,6 +56,7 @@ declare
     v_suspects jsonb;
     v_failed int := 0;
     v_expired int;
+    v_expired_ids uuid[];
     v_admitted int;
 begin
     for v_run in
@@ -74,9 +75,19 @@ begin
         v_failed := v_failed + 1;
     end loop;
 
-    update public.submissions set status = 'expired'
-    where status = 'receiving' and created_at < now() - interval '24 hours';
+    v_expired_ids := array(
+        select s.id
+        from public.submissions s
+        where s.status = 'receiving' and s.created_at < now() - interval '24 hours'
+        order by s.created_at
+        limit 20
+        for no key update skip locked
+    );
+    update public.submissions set status = 'expired' where id = any (v_expired_ids);
     get diagnostics v_expired = row_count;
+    delete from public.submission_chunks where submission_id = any (v_expired_ids);
+    delete from public.rejected_records where submission_id = any (v_expired_ids);
+    perform private.prune_audit_log(1000);
     delete from private.idempotency_keys where created_at < now() - interval '24 hours';
 
     -- After everything that may wait for a lock, and before the starts, to which it may add.
@@ -124,7 +135,8 @@ $$;
 comment on function worker.reconcile_pipeline_runs is
     'Returns starts (admitted runs that nobody dispatched, running ones whose lease has expired), and suspects, which '
     'worker.repair_pipeline_run takes after Trigger.dev was asked. Admits waiting runs, fails runs that were lost more '
-    'than 5 times with worker_lost, expires uploads and idempotency keys after 24 hours. service_role. Safe to repeat: '
+    'than 5 times with worker_lost, expires uploads and idempotency keys after 24 hours, deletes '
+    'what expired uploads had stored, and audit entries after their days. service_role. Safe to repeat: '
     'a start is given once in ten seconds.';
 grant execute on function worker.reconcile_pipeline_runs to service_role;
 

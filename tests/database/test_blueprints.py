@@ -212,3 +212,16 @@ def test_a_blueprint_without_steps_takes_no_submission(admin: Client, company: C
     admin.change("delete from public.blueprint_steps")
     with refused(422, "invalid_request"):
         submit(admin, company.id, blueprint["id"])
+
+
+def test_all_configs_of_a_blueprint_are_bounded_together(admin: Client) -> None:
+    step = {"slug": INLINE, "config": {"x": "x" * 250_000}}
+    blueprint = create_blueprint(admin, *[step] * 4)
+    with refused(413, "payload_too_large"):
+        admin.call("update_blueprint", blueprint_id=blueprint["id"], steps=[step] * 5)
+    with refused(413, "payload_too_large"):
+        admin.change(
+            "insert into public.blueprint_steps (blueprint_id, position, step_slug, step_version, config) "
+            "values (%(id)s, 9, %(slug)s, '1.0.0', jsonb_build_object('x', repeat('x', 250000)))",
+            {"id": blueprint["id"], "slug": INLINE},
+        )
