@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from api.errors import CODE_OF_STATUS, ApiError, ErrorCode, internal_error
 from api.http_client import HttpAnswer, HttpClient, UnreachableError
+from api.json_text import encode_json
 from api.logs import note
 from api.models.requests import RequestModel
 
@@ -58,6 +59,11 @@ NATIVE_ERRORS: Final[Mapping[str, tuple[ErrorCode, str]]] = {
     "23514": (ErrorCode.INVALID_REQUEST, "A value breaks a rule of the data model."),
     "22P05": (ErrorCode.INVALID_REQUEST, "Text cannot hold the NUL character."),
     "22": (ErrorCode.INVALID_REQUEST, "A value has the wrong form."),
+    # The same statement would take as long again, so the answer has no Retry-After.
+    "57014": (
+        ErrorCode.STATEMENT_TIMEOUT,
+        "The request took the database too long. Nothing was written. Ask for less at once.",
+    ),
 }
 
 
@@ -154,20 +160,6 @@ def _encode_arguments(arguments: Arguments, more: Mapping[str, object]) -> bytes
     if pipeline_run_id := named.get("p_pipeline_run_id"):
         note(pipeline_run_id=str(pipeline_run_id))
     return encode_json(named)
-
-
-def encode_json(value: object, *, sort_keys: bool = False) -> bytes:
-    """Compact JSON; raises ApiError for NaN, infinity and lone surrogates, which JSON cannot hold."""
-    try:
-        text = json.dumps(
-            value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys
-        )
-        return text.encode()
-    except (ValueError, RecursionError) as error:
-        raise ApiError(
-            ErrorCode.INVALID_REQUEST,
-            "A value cannot be stored: it is NaN, infinite, half a surrogate pair or nested too deeply.",
-        ) from error
 
 
 def unavailable() -> ApiError:

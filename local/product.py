@@ -58,11 +58,11 @@ def api(environment: Mapping[str, str], *, port: int, directory: Path) -> Comman
     return Command(
         "api",
         [
-            *(sys.executable, "-m", "uvicorn", "api.main:app", "--app-dir", str(ROOT)),
+            *(sys.executable, "-m", "api"),
             *("--host", "127.0.0.1", "--port", str(port)),
         ],
         directory,
-        environment,
+        {**environment, "PYTHONPATH": str(ROOT)},
     )
 
 

@@ -1,8 +1,11 @@
-"""Blueprints. The config of each step is checked against the schema of the step before the RPC is called."""
+"""Blueprints. The right to save one is checked first, then its configs and conditions."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
 
-from api.auth.caller import CurrentCaller
+from fastapi import APIRouter, Body
+
+from api.auth.caller import Caller, CurrentCaller
+from api.bodies.blueprint import CHECK_BLUEPRINT, LIST_STEPS
 from api.idempotency import Idempotency
 from api.models.blueprints import (
     Blueprint,
@@ -13,17 +16,22 @@ from api.models.blueprints import (
     UpdateBlueprint,
 )
 from api.models.envelope import Data, Page
-from api.step_config import checked_steps
+from api.models.steps import PinnedSteps
+from api.offload.pool import Offload, OffloadPool
+from api.routes.json_body import JsonOf, LargeJsonRoute
 
-router = APIRouter(prefix="/v1/blueprints", tags=["blueprints"])
+router = APIRouter(prefix="/v1/blueprints", tags=["blueprints"], route_class=LargeJsonRoute)
 
 
 @router.post("/create", summary="Create a blueprint")
 async def create_blueprint(
-    body: CreateBlueprint, caller: CurrentCaller, idempotency: Idempotency
+    body: Annotated[bytes, Body(), JsonOf(CreateBlueprint)],
+    caller: CurrentCaller,
+    idempotency: Idempotency,
+    offload: Offload,
 ) -> Data[Blueprint]:
-    more = {"p_steps": await checked_steps(caller, body.steps), **idempotency.arguments(body)}
-    return Data(data=await caller.call("create_blueprint", body, Blueprint, more))
+    arguments = await _checked(caller, offload, body, {"creates": True, **idempotency.options()})
+    return Data(data=await caller.call("create_blueprint", arguments, Blueprint))
 
 
 @router.post("/list", summary="List blueprints, without their steps")
@@ -39,6 +47,16 @@ async def get_blueprint(body: GetBlueprint, caller: CurrentCaller) -> Data[Bluep
 
 
 @router.post("/update", summary="Change a blueprint; its version goes up by one")
-async def update_blueprint(body: UpdateBlueprint, caller: CurrentCaller) -> Data[Blueprint]:
-    more = {} if body.steps is None else {"p_steps": await checked_steps(caller, body.steps)}
-    return Data(data=await caller.call("update_blueprint", body, Blueprint, more))
+async def update_blueprint(
+    body: Annotated[bytes, Body(), JsonOf(UpdateBlueprint)], caller: CurrentCaller, offload: Offload
+) -> Data[Blueprint]:
+    arguments = await _checked(caller, offload, body, {"creates": False})
+    return Data(data=await caller.call("update_blueprint", arguments, Blueprint))
+
+
+async def _checked(caller: Caller, offload: OffloadPool, body: bytes, options: dict[str, Any]) -> bytes:
+    """The arguments of the RPC that saves the blueprint. `pin_steps` refuses a caller who may not save it."""
+    listed = await offload.run(LIST_STEPS, caller.org_id, body, options)
+    pinned = await caller.call("pin_steps", listed, PinnedSteps) if listed else PinnedSteps(steps=[])
+    options |= {"pinned": pinned.model_dump(mode="json")["steps"]}
+    return await offload.run(CHECK_BLUEPRINT, caller.org_id, body, options)

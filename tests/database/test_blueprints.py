@@ -225,3 +225,27 @@ def test_all_configs_of_a_blueprint_are_bounded_together(admin: Client) -> None:
             "values (%(id)s, 9, %(slug)s, '1.0.0', jsonb_build_object('x', repeat('x', 250000)))",
             {"id": blueprint["id"], "slug": INLINE},
         )
+
+
+def test_steps_are_pinned_for_those_who_may_save_a_blueprint(
+    connection: Connection, worker: Client, admin: Client, org: Org
+) -> None:
+    worker.call("worker.publish_steps", steps=[step(INLINE, "1.1.0")])
+    wanted: dict[str, Any] = {"slugs": [INLINE, INLINE, "nowhere"], "versions": [None, "1.0.0", None]}
+    pinned = admin.call("pin_steps", **wanted)["steps"]
+    assert [found["version"] for found in pinned] == ["1.1.0", "1.0.0", None]
+    assert pinned[0]["config_schema"] == admin.call("get_step", slug=INLINE)["config_schema"]
+    blueprint = create_blueprint(admin)
+    assert admin.call("pin_steps", **wanted, blueprint_id=blueprint["id"])["steps"] == pinned
+    for user in org.first.users:
+        # The right to save comes before everything that the caller sent.
+        with refused(403, "forbidden"):
+            signed_in(connection, user).call("pin_steps", slugs=[], versions=[])
+    with refused(404, "blueprint_not_found"):
+        admin.call("pin_steps", **wanted, blueprint_id=org.id)
+
+
+@pytest.mark.parametrize(("slugs", "versions"), [([], []), ([INLINE], []), ([INLINE] * 51, [None] * 51)])
+def test_the_number_of_pinned_steps_is_bounded(admin: Client, slugs: list[str], versions: list[str]) -> None:
+    with refused(422, "invalid_request"):
+        admin.call("pin_steps", slugs=slugs, versions=versions)

@@ -176,6 +176,10 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         arguments={"p_name": "Attacked", "p_steps": STEPS},
         names={"p_name": (("blueprints", "name"),)},
     ),
+    "public.pin_steps": FunctionRules(
+        ids={"p_blueprint_id": named("blueprints", "blueprint_not_found", ORG_ADMIN)},
+        arguments={"p_slugs": ["testing-inline"], "p_versions": [None]},
+    ),
     "public.update_blueprint": FunctionRules(
         ids={"p_blueprint_id": named("blueprints", "blueprint_not_found", ORG_ADMIN)},
         arguments={"p_description": "Attacked", "p_steps": STEPS},

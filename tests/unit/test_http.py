@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.main import MAX_JSON_BYTES, create_app
+from api.main import SMALL_BODY, create_app
 from api.routes import health
 from api.settings import Settings
 from tests.support.loopback import Answer, Loopback, rpc_error
@@ -107,14 +107,15 @@ def test_unknown_errors_are_500_without_their_text(client: TestClient, settings:
         raise RuntimeError("password=hunter2")
 
     with TestClient(app, raise_server_exceptions=False) as broken_client:
-        answer = broken_client.post("/v1/broken/now")
+        headers = {"Authorization": f"Bearer {session_token(settings)}"}
+        answer = broken_client.post("/v1/broken/now", headers=headers)
     assert answer.status_code == 500
     assert error_of(answer)["code"] == "internal_error"
     assert "hunter2" not in answer.text
 
 
 def test_a_too_large_body_is_413_and_names_the_upload_endpoint(client: TestClient) -> None:
-    answer = client.post("/v1/companies/get", content=b"x" * (MAX_JSON_BYTES + 1))
+    answer = client.post("/v1/companies/get", content=b"x" * (SMALL_BODY.max_bytes + 1))
     assert answer.status_code == 413
     error = error_of(answer)
     assert error["code"] == "payload_too_large"

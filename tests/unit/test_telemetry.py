@@ -105,6 +105,7 @@ def test_a_request_and_its_calls_are_spans_of_the_callers_trace(
     assert found | expected == found
     calls = [span for span in collector.spans if span.kind == CLIENT]
     assert {span.name for span in calls} == {
+        "POST /rest/v1/rpc/take_request_tokens",
         "POST /rest/v1/rpc/auth_context",
         "POST /rest/v1/rpc/create_submission",
         "POST /rest/v1/rpc/mark_pipeline_run_dispatched",
