@@ -1,7 +1,7 @@
-"""The one client of the Data API (PostgREST): calls an RPC as the caller and translates its errors.
+"""The client of the Data API (PostgREST): calls an RPC as the caller and translates its errors.
 
-It is plain HTTP, not `postgrest`: that package's errors drop the HTTP status and its headers, it would
-need a client object for each caller, and it cannot send a body that is encoded already (chunks).
+It is plain HTTP instead of the package `postgrest`. That package drops the status and headers of an error,
+needs a client object for each caller, and cannot send a body that is JSON already.
 """
 
 import asyncio
@@ -14,20 +14,22 @@ from typing import Annotated, Any, Final, Protocol, TypeVar
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
-from api.errors import CODE_OF_STATUS, ApiError, ErrorCode
+from api.errors import CODE_OF_STATUS, ApiError, ErrorCode, internal_error
 from api.http_client import HttpAnswer, HttpClient, UnreachableError
 from api.logs import note
+from api.models.requests import RequestModel
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result", bound=BaseModel)
+Arguments = RequestModel | Mapping[str, object] | bytes | None
 
 TIMEOUT_SECONDS = 30.0
 CHECK_SECONDS = 3.0
 RETRY_AFTER_SECONDS = "2"
 REPEAT_AFTER_SECONDS = 0.3
 STABLE_CODE = re.compile(r"[a-z][a-z0-9_]{2,63}")
-# PostgreSQL quotes identifiers, never values, in the messages of class 23; values stand in its details.
+# PostgreSQL's messages of class 23 quote identifiers only; the values are in its details.
 BROKEN_RULE = re.compile(r'\b(constraint|column) "([a-z_][a-z0-9_]{0,62})"')
 
 # PostgREST's own codes and PostgreSQL's SQLSTATEs, by prefix.
@@ -49,9 +51,9 @@ NATIVE_ERRORS: Final[Mapping[str, tuple[ErrorCode, str]]] = {
     "PGRST302": (ErrorCode.INVALID_TOKEN, "The Data API did not accept the token."),
     "PGRST303": (ErrorCode.INVALID_TOKEN, "The Data API did not accept the claims of the token."),
     "42501": (ErrorCode.FORBIDDEN, "The caller's role does not allow this."),
-    "23505": (ErrorCode.CONFLICT, "Something with the same unique value exists already."),
-    "23503": (ErrorCode.CONFLICT, "Something that this refers to does not exist, or still refers to this."),
-    "23P01": (ErrorCode.CONFLICT, "It conflicts with something that exists already."),
+    "23505": (ErrorCode.CONFLICT, "A row with the same unique value already exists."),
+    "23503": (ErrorCode.CONFLICT, "The request refers to a missing row, or another row refers to this one."),
+    "23P01": (ErrorCode.CONFLICT, "The request conflicts with an existing row."),
     "23502": (ErrorCode.INVALID_REQUEST, "A required value is missing."),
     "23514": (ErrorCode.INVALID_REQUEST, "A value breaks a rule of the data model."),
     "22P05": (ErrorCode.INVALID_REQUEST, "Text cannot hold the NUL character."),
@@ -60,20 +62,17 @@ NATIVE_ERRORS: Final[Mapping[str, tuple[ErrorCode, str]]] = {
 
 
 class Credential(Protocol):
-    """What a verified credential offers here; asked for each call, since a context JWT lives a minute."""
+    """A verified credential. Each call asks for the bearer again, since a context JWT lives a minute."""
 
     def data_api_bearer(self) -> str: ...
 
 
 class DataApi:
-    """The connection, shared by all requests; it holds no caller."""
+    """The connection that all requests share; it holds no credential of a caller."""
 
     def __init__(self, http: HttpClient, publishable_key: str) -> None:
         self._http = http
         self._publishable_key = publishable_key
-
-    def as_caller(self, credential: Credential) -> "DataApiCaller":
-        return DataApiCaller(self, credential)
 
     async def send(self, bearer: str, name: str, body: bytes) -> bytes:
         headers = {
@@ -103,7 +102,7 @@ class DataApi:
 
 
 class DataApiCaller:
-    """The Data API as one caller: whoever holds it can do what its credential may do, and nothing else."""
+    """The Data API with one credential, limited to what that credential may do."""
 
     def __init__(self, data_api: DataApi, credential: Credential) -> None:
         self._data_api = data_api
@@ -112,28 +111,29 @@ class DataApiCaller:
     async def call(
         self,
         name: str,
-        arguments: Mapping[str, Any] | bytes,
+        arguments: Arguments,
         result: type[Result],
+        more: Mapping[str, object] | None = None,
         *,
         repeatable: bool = False,
     ) -> Result:
         """Calls `public.<name>` and returns its typed result; raises ApiError.
 
-        `arguments` are named RPC arguments, or the JSON body itself. A `repeatable` call is tried once
-        more when the Data API was unreachable; every other call is sent once.
+        `arguments` are a request body, the named arguments of the RPC, or those as JSON text. `more` adds
+        named arguments. A `repeatable` call is sent once more if the Data API was unreachable.
         """
-        return result.model_validate_json(await self.call_raw(name, arguments, repeatable=repeatable))
+        return result.model_validate_json(await self.call_raw(name, arguments, more, repeatable=repeatable))
 
     async def call_raw(
-        self, name: str, arguments: Mapping[str, Any] | bytes, *, repeatable: bool = False
+        self,
+        name: str,
+        arguments: Arguments,
+        more: Mapping[str, object] | None = None,
+        *,
+        repeatable: bool = False,
     ) -> bytes:
-        """As `call`, for a result that is handed on as JSON text."""
-        if isinstance(arguments, bytes):
-            body = arguments
-        else:
-            body = encode_json(arguments)
-            if pipeline_run_id := arguments.get("p_pipeline_run_id"):
-                note(pipeline_run_id=str(pipeline_run_id))
+        """As `call`, but returns the JSON text."""
+        body = _encode_arguments(arguments, more or {})
         try:
             return await self._data_api.send(self._credential.data_api_bearer(), name, body)
         except ApiError as error:
@@ -144,8 +144,20 @@ class DataApiCaller:
         return await self._data_api.send(self._credential.data_api_bearer(), name, body)
 
 
+def _encode_arguments(arguments: Arguments, more: Mapping[str, object]) -> bytes:
+    if isinstance(arguments, bytes):
+        assert not more, "JSON text is the whole body"
+        return arguments
+    if isinstance(arguments, RequestModel):
+        arguments = arguments.rpc_arguments()
+    named = {**(arguments or {}), **more}
+    if pipeline_run_id := named.get("p_pipeline_run_id"):
+        note(pipeline_run_id=str(pipeline_run_id))
+    return encode_json(named)
+
+
 def encode_json(value: object, *, sort_keys: bool = False) -> bytes:
-    """Compact JSON as bytes; raises ApiError for what JSON cannot say (NaN, infinity, lone surrogates)."""
+    """Compact JSON; raises ApiError for NaN, infinity and lone surrogates, which JSON cannot hold."""
     try:
         text = json.dumps(
             value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=sort_keys
@@ -154,20 +166,20 @@ def encode_json(value: object, *, sort_keys: bool = False) -> bytes:
     except (ValueError, RecursionError) as error:
         raise ApiError(
             ErrorCode.INVALID_REQUEST,
-            "A value cannot be stored: NaN, an infinite number, half a surrogate pair or too deep a nesting.",
+            "A value cannot be stored: it is NaN, infinite, half a surrogate pair or nested too deeply.",
         ) from error
 
 
 def unavailable() -> ApiError:
     return ApiError(
         ErrorCode.DATA_API_UNAVAILABLE,
-        "The database is not reachable at the moment. Nothing is half-written: repeat the request shortly.",
+        "The database cannot be reached. Nothing is half-written: repeat the request shortly.",
         headers={"Retry-After": RETRY_AFTER_SECONDS},
     )
 
 
 def translate_error(name: str, response: HttpAnswer) -> ApiError:
-    """Maps an error answer of PostgREST, or of the gateway before it, to what the caller may know."""
+    """Translates an error of PostgREST, or of a gateway before it, into what the caller may know."""
     try:
         body = response.json()
     except ValueError:
@@ -178,7 +190,7 @@ def translate_error(name: str, response: HttpAnswer) -> ApiError:
         return _authored_error(int(code[2:]), error)
     for prefix, (native, message) in NATIVE_ERRORS.items():
         if code.startswith(prefix):
-            logger.info("%s was refused by the database: %s %s", name, code, error.get("message"))
+            logger.info("the database refused %s: %s %s", name, code, error.get("message"))
             return ApiError(native, message, details=_broken_rule(code, error.get("message")))
     if response.status in (502, 503, 504) or code.startswith(UNAVAILABLE):
         logger.warning("%s: the Data API answered %s %s", name, response.status, code)
@@ -187,20 +199,16 @@ def translate_error(name: str, response: HttpAnswer) -> ApiError:
         retry_after = response.headers.get("Retry-After")
         return ApiError(
             CODE_OF_STATUS[response.status],
-            "The Data API refused the call: too large." if response.status == 413 else "Too many requests.",
+            "The call is too large for the Data API." if response.status == 413 else "Too many requests.",
             headers={"Retry-After": retry_after} if retry_after else None,
         )
-    logger.error(
-        "%s failed: the Data API answered %s %s",
-        name,
-        response.status,
-        response.body[:2000].decode("utf-8", "replace"),
-    )
-    return ApiError(ErrorCode.INTERNAL_ERROR, "Something went wrong on our side.")
+    text = response.body[:2000].decode("utf-8", "replace")
+    logger.error("%s failed: the Data API answered %s %s", name, response.status, text)
+    return internal_error()
 
 
 def _authored_error(status: int, error: Mapping[str, Any]) -> ApiError:
-    """An error that our own SQL raised: message and code are written for the caller."""
+    """An error that our own SQL raised, with a message and a code for the caller."""
     hint = str(error.get("hint") or "")
     fallback = CODE_OF_STATUS.get(status, ErrorCode.INTERNAL_ERROR)
     return ApiError(
@@ -213,7 +221,7 @@ def _authored_error(status: int, error: Mapping[str, Any]) -> ApiError:
 
 
 def _broken_rule(code: str, message: object) -> dict[str, str]:
-    """The name of the constraint or column that a write broke; nothing of what was written."""
+    """The name of the constraint or column that a write broke, without the values."""
     found = BROKEN_RULE.search(str(message)) if code.startswith("23") else None
     return {found[1]: found[2]} if found else {}
 
@@ -229,7 +237,7 @@ def _parse_details(details: object) -> dict[str, Any]:
     return {} if details is None else {"value": details}
 
 
-def _data_api(request: Request) -> DataApi:
+async def _data_api(request: Request) -> DataApi:
     data_api: DataApi = request.app.state.data_api
     return data_api
 

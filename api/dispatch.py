@@ -1,36 +1,55 @@
-"""Hands pipeline runs to Trigger.dev and takes them back.
+"""Starts and cancels the Trigger.dev runs of pipeline runs.
 
-SQL has decided already, so nothing here can fail a caller.
+The database has accepted the run or its cancellation before, so a failure here never fails the request.
 """
 
 import logging
 from uuid import UUID
 
-from api.data_api import DataApiCaller
+from api.auth.caller import Caller
 from api.errors import ApiError
 from api.logs import note
-from api.models.pipeline_runs import PipelineRun, PipelineRunStatus, PipelineRunWithSteps
+from api.models.pipeline_runs import (
+    PipelineRun,
+    PipelineRunCreated,
+    PipelineRunStatus,
+    PipelineRunWithSteps,
+)
+from api.models.submissions import SubmissionAccepted, SubmissionCreated
 from api.trigger_client import TriggerClient, TriggerUnavailableError, pipeline_run_tag
 
 logger = logging.getLogger(__name__)
 
 
-async def dispatch(
-    rpc: DataApiCaller, trigger: TriggerClient, run: PipelineRunWithSteps
+async def dispatch_run(
+    caller: Caller, trigger: TriggerClient, created: PipelineRunWithSteps
+) -> PipelineRunCreated:
+    run = await _dispatch(caller, trigger, created)
+    return PipelineRunCreated(pipeline_run=run, dispatched=run.dispatched)
+
+
+async def dispatch_submission(
+    caller: Caller, trigger: TriggerClient, created: SubmissionCreated
+) -> SubmissionAccepted:
+    run = await _dispatch(caller, trigger, created.pipeline_run)
+    return SubmissionAccepted(submission=created.submission, pipeline_run=run, dispatched=run.dispatched)
+
+
+async def _dispatch(
+    caller: Caller, trigger: TriggerClient, run: PipelineRunWithSteps
 ) -> PipelineRunWithSteps:
-    """Starts an admitted, queued run and records that; returns the run as it is then.
+    """Starts an admitted, queued run and records the start; returns the run as it is then.
 
-    A run whose turn has not come is left to whoever ends one before it.
-
-    A run whose start failed, or was not recorded, stays undispatched and the reconciler starts it later:
-    Trigger.dev takes the same run only once.
+    A run that is not admitted waits: the worker that ends an earlier run starts it. A run whose start failed,
+    or was not recorded, stays undispatched: the reconciler starts it, and Trigger.dev takes the same run only
+    once.
     """
     note(pipeline_run_id=str(run.id))
     if run.dispatched or not run.admitted or run.status is not PipelineRunStatus.QUEUED:
         return run
     try:
         trigger_run_id = await trigger.start_run_pipeline(str(run.id), str(run.org_id))
-        return await rpc.call(
+        return await caller.call(
             "mark_pipeline_run_dispatched",
             {"p_pipeline_run_id": str(run.id), "p_trigger_run_id": trigger_run_id},
             PipelineRunWithSteps,
@@ -42,10 +61,10 @@ async def dispatch(
 
 
 async def cancel_trigger_run(trigger: TriggerClient, run: PipelineRun) -> None:
-    """Tells Trigger.dev that a cancelled run need not go on; the task would notice it by itself, later.
+    """Cancels the Trigger.dev run of a cancelled pipeline run. Without it, the task stops later by itself.
 
-    The recorded id may have been written by a client of the Data API, so the Trigger.dev run must carry
-    this run's tag before it is cancelled.
+    A client of the Data API may have written the recorded id. So the Trigger.dev run must carry the tag of
+    this pipeline run before it is cancelled.
     """
     if run.trigger_run_id is None or run.status is not PipelineRunStatus.CANCELLED:
         return
@@ -56,7 +75,7 @@ async def cancel_trigger_run(trigger: TriggerClient, run: PipelineRun) -> None:
             return
         await trigger.cancel_run(run.trigger_run_id)
     except TriggerUnavailableError as error:
-        logger.warning("Trigger.dev was not told that pipeline run %s is cancelled: %s", run.id, error)
+        logger.warning("the Trigger.dev run of pipeline run %s was not cancelled: %s", run.id, error)
 
 
 def _is_run_of(tags: object, pipeline_run_id: UUID) -> bool:

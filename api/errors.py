@@ -1,13 +1,13 @@
-"""Every error the API answers with: one exception, one list of codes, one handler.
+"""The errors of the API: one exception, one list of codes, one handler.
 
-`docs/errors.md` explains each code to the caller. Codes that only SQL raises arrive as the `hint` of a
-PostgREST error and pass through `data_api.py` unchanged, so they are not repeated here.
+`docs/errors.md` explains each code to the caller. `data_api.py` passes on the codes that only SQL raises, so
+they are not listed here.
 """
 
 import logging
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import HTTPException, RequestValidationError
@@ -22,56 +22,41 @@ MAX_REPORTED_FIELD_ERRORS = 20
 
 
 class ErrorCode(StrEnum):
-    """The codes that Python itself raises."""
+    """The codes that Python itself raises, each with its HTTP status."""
 
-    MISSING_CREDENTIAL = "missing_credential"
-    INVALID_TOKEN = "invalid_token"  # noqa: S105 (a code, not a secret)
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105
-    API_TOKEN_MALFORMED = "api_token_malformed"  # noqa: S105
-    FORBIDDEN = "forbidden"
-    NOT_FOUND = "not_found"
-    METHOD_NOT_ALLOWED = "method_not_allowed"
-    CONFLICT = "conflict"
-    PAYLOAD_TOO_LARGE = "payload_too_large"
-    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
-    INVALID_REQUEST = "invalid_request"
-    INVALID_RECORDS = "invalid_records"
-    INVALID_STEP_CONFIG = "invalid_step_config"
-    INVALID_RUN_IF = "invalid_run_if"
-    UNKNOWN_STEP = "unknown_step"
-    UNREADABLE_FILE = "unreadable_file"
-    SUBMISSION_EMPTY = "submission_empty"
-    TOO_MANY_REQUESTS = "too_many_requests"
-    INTERNAL_ERROR = "internal_error"
-    DATA_API_UNAVAILABLE = "data_api_unavailable"
-    AUTH_UNAVAILABLE = "auth_unavailable"
+    status: int
+
+    # Only the members below give a status; looking one up by its code gives none.
+    def __new__(cls, code: str, status: int = 500) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.status = status
+        return member
+
+    MISSING_CREDENTIAL = "missing_credential", 401
+    INVALID_TOKEN = "invalid_token", 401
+    TOKEN_EXPIRED = "token_expired", 401
+    API_TOKEN_MALFORMED = "api_token_malformed", 401
+    FORBIDDEN = "forbidden", 403
+    NOT_FOUND = "not_found", 404
+    METHOD_NOT_ALLOWED = "method_not_allowed", 405
+    CONFLICT = "conflict", 409
+    PAYLOAD_TOO_LARGE = "payload_too_large", 413
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415
+    INVALID_REQUEST = "invalid_request", 422
+    INVALID_RECORDS = "invalid_records", 422
+    INVALID_STEP_CONFIG = "invalid_step_config", 422
+    INVALID_RUN_IF = "invalid_run_if", 422
+    UNKNOWN_STEP = "unknown_step", 422
+    UNREADABLE_FILE = "unreadable_file", 422
+    SUBMISSION_EMPTY = "submission_empty", 422
+    TOO_MANY_REQUESTS = "too_many_requests", 429
+    INTERNAL_ERROR = "internal_error", 500
+    DATA_API_UNAVAILABLE = "data_api_unavailable", 503
+    AUTH_UNAVAILABLE = "auth_unavailable", 503
 
 
-STATUS: Final[Mapping[ErrorCode, int]] = {
-    ErrorCode.MISSING_CREDENTIAL: 401,
-    ErrorCode.INVALID_TOKEN: 401,
-    ErrorCode.TOKEN_EXPIRED: 401,
-    ErrorCode.API_TOKEN_MALFORMED: 401,
-    ErrorCode.FORBIDDEN: 403,
-    ErrorCode.NOT_FOUND: 404,
-    ErrorCode.METHOD_NOT_ALLOWED: 405,
-    ErrorCode.CONFLICT: 409,
-    ErrorCode.PAYLOAD_TOO_LARGE: 413,
-    ErrorCode.UNSUPPORTED_MEDIA_TYPE: 415,
-    ErrorCode.INVALID_REQUEST: 422,
-    ErrorCode.INVALID_RECORDS: 422,
-    ErrorCode.INVALID_STEP_CONFIG: 422,
-    ErrorCode.INVALID_RUN_IF: 422,
-    ErrorCode.UNKNOWN_STEP: 422,
-    ErrorCode.UNREADABLE_FILE: 422,
-    ErrorCode.SUBMISSION_EMPTY: 422,
-    ErrorCode.TOO_MANY_REQUESTS: 429,
-    ErrorCode.INTERNAL_ERROR: 500,
-    ErrorCode.DATA_API_UNAVAILABLE: 503,
-    ErrorCode.AUTH_UNAVAILABLE: 503,
-}
-
-# What a status means when nothing more precise is known (router errors, an RPC that gave no code).
+# For router errors, and for an RPC that failed without a code.
 CODE_OF_STATUS: Final[Mapping[int, ErrorCode]] = {
     400: ErrorCode.INVALID_REQUEST,
     401: ErrorCode.INVALID_TOKEN,
@@ -88,10 +73,9 @@ CODE_OF_STATUS: Final[Mapping[int, ErrorCode]] = {
 
 
 class ApiError(HTTPException):
-    """The one exception that becomes an error answer.
+    """The exception that becomes an error answer.
 
-    It is an HTTPException so that FastAPI lets it through unchanged where it would wrap anything else
-    (while it reads a body).
+    It is an HTTPException because FastAPI wraps every other exception that is raised while a body is read.
     """
 
     def __init__(
@@ -106,7 +90,7 @@ class ApiError(HTTPException):
         self.code = str(code)
         self.message = message
         self.details = dict(details) if details else {}
-        status = STATUS[ErrorCode(code)] if status is None else status
+        status = ErrorCode(code).status if status is None else status
         super().__init__(status, detail=message, headers=dict(headers) if headers else None)
 
     def __str__(self) -> str:
@@ -128,7 +112,7 @@ def error_response(error: ApiError) -> JSONResponse:
 
 
 def as_api_error(request: Request, error: Exception) -> ApiError:
-    """Turns anything raised while serving into what the caller may see; the rest goes to the log."""
+    """Translates any exception for the caller. The text of an unknown exception goes to the log only."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, RequestValidationError):
@@ -136,15 +120,18 @@ def as_api_error(request: Request, error: Exception) -> ApiError:
     if isinstance(error, StarletteHTTPException):
         return _router_error(request, error)
     logger.error("unhandled %s", type(error).__name__, exc_info=error)
+    return internal_error()
+
+
+def internal_error() -> ApiError:
     return ApiError(
-        ErrorCode.INTERNAL_ERROR,
-        "Something went wrong on our side. Quote the request id when you report it.",
+        ErrorCode.INTERNAL_ERROR, "The request failed because of a defect. Report it with the request id."
     )
 
 
 def _invalid_request(request: Request, error: RequestValidationError) -> ApiError:
     found = error.errors()
-    # What did not say that it is JSON arrives as bytes.
+    # FastAPI leaves a body as bytes when its content type is not JSON.
     if any(item["loc"] == ("body",) and isinstance(item.get("input"), bytes) for item in found):
         return ApiError(
             ErrorCode.UNSUPPORTED_MEDIA_TYPE,
@@ -155,7 +142,7 @@ def _invalid_request(request: Request, error: RequestValidationError) -> ApiErro
         ErrorCode.INVALID_REQUEST,
         "The request does not match what this endpoint expects.",
         details={
-            # Never the `input` of an error: it may be a secret, or ten megabytes.
+            # The `input` of an error is left out: it may be a secret, or ten megabytes.
             "errors": [
                 {"path": _field_path(item["loc"]), "type": item["type"], "message": item["msg"]}
                 for item in found[:MAX_REPORTED_FIELD_ERRORS]
@@ -174,19 +161,19 @@ def _router_error(request: Request, error: StarletteHTTPException) -> ApiError:
     code = CODE_OF_STATUS.get(error.status_code)
     messages = {
         404: f"There is no endpoint {request.url.path}.",
-        405: f"{request.url.path} does not answer {request.method}; product endpoints are POST.",
+        405: f"{request.url.path} does not answer {request.method}. Product endpoints are POST.",
     }
     if code is None:
         logger.error("unexpected HTTP %s from the framework", error.status_code, exc_info=error)
-        return ApiError(ErrorCode.INTERNAL_ERROR, "Something went wrong on our side.")
+        return internal_error()
     return ApiError(code, messages.get(error.status_code, str(error.detail)), headers=error.headers)
 
 
 def install_error_handler(app: FastAPI) -> None:
-    """Registers the handler for every kind of exception the framework can hand over.
+    """Registers one handler for every exception that the framework passes to handlers.
 
-    Unknown exceptions are caught in `middleware.RequestContext` instead, since the framework answers
-    those outside all middleware, where the request id header would be missing.
+    `middleware.RequestContext` catches unknown exceptions: the framework answers those outside all
+    middleware, so its answer would lack the request id.
     """
 
     async def handle(request: Request, error: Exception) -> JSONResponse:

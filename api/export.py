@@ -4,15 +4,18 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
+from uuid import UUID
 
-from api.data_api import DataApiCaller
+from api.auth.caller import Caller
 from api.errors import ApiError, ErrorCode
 from api.models.pipeline_runs import ExportFormat, RunFields
 
 PAGE_SIZE = 1000
-# Every line of a CSV has a cell for each column, so a page is columns x 1,000 cells, however empty.
+# A CSV has a cell for each column in each line, even an empty one: a page is up to 1,000 times this many
+# cells.
 MAX_CSV_COLUMNS = 2000
 ID_COLUMN = "record_id"
 MEDIA_TYPES = {
@@ -20,51 +23,47 @@ MEDIA_TYPES = {
     ExportFormat.NDJSON: "application/x-ndjson",
 }
 
-RenderRecords = Callable[[list[dict[str, Any]]], bytes]
+Record = dict[str, Any]
+RenderRecords = Callable[[list[Record]], bytes]
 
 
 async def open_export(
-    rpc: DataApiCaller, pipeline_run_id: str, export_format: ExportFormat
+    caller: Caller, pipeline_run_id: UUID, export_format: ExportFormat
 ) -> AsyncIterator[bytes]:
-    """Fetches the first page, so that a refusal is still a proper error, and returns the byte stream."""
+    """Fetches the first page, so that a refusal is an ordinary error, and returns the byte stream."""
     render: RenderRecords = render_ndjson
     head = b""
     if export_format is ExportFormat.CSV:
-        found = await rpc.call("list_pipeline_run_fields", {"p_pipeline_run_id": pipeline_run_id}, RunFields)
+        found = await caller.call(
+            "list_pipeline_run_fields", {"p_pipeline_run_id": str(pipeline_run_id)}, RunFields
+        )
         fields = found.fields
         if len(fields) > MAX_CSV_COLUMNS:
             raise ApiError(
                 ErrorCode.INVALID_REQUEST,
-                f"The records have {len(fields):,} different fields; a CSV takes {MAX_CSV_COLUMNS:,}. "
+                f"The records have {len(fields):,} different fields; a CSV can have {MAX_CSV_COLUMNS:,}. "
                 "Export them with format ndjson.",
                 details={"field_count": len(fields)},
             )
-        head = csv_line([ID_COLUMN, *fields])
-
-        def render(records: list[dict[str, Any]]) -> bytes:
-            return render_csv(fields, records)
-
-    first_page = await _fetch_page(rpc, pipeline_run_id, None)
-    return _stream(rpc, pipeline_run_id, first_page, head, render)
+        head = csv_lines([[ID_COLUMN, *fields]])
+        render = partial(render_csv, fields)
+    first_page = await _fetch_page(caller, pipeline_run_id, None)
+    return _stream(caller, pipeline_run_id, first_page, head, render)
 
 
 async def _stream(
-    rpc: DataApiCaller,
-    pipeline_run_id: str,
-    page: bytes,
-    head: bytes,
-    render: RenderRecords,
+    caller: Caller, pipeline_run_id: UUID, page: bytes, head: bytes, render: RenderRecords
 ) -> AsyncIterator[bytes]:
     if head:
         yield head
     while True:
-        # In a thread: a page is up to 1,000 records to parse and print.
+        # In a thread, because a page is up to 1,000 records to parse and write.
         text, cursor = await asyncio.to_thread(_render_page, page, render)
         if text:
             yield text
         if cursor is None:
             return
-        page = await _fetch_page(rpc, pipeline_run_id, cursor)
+        page = await _fetch_page(caller, pipeline_run_id, cursor)
 
 
 def _render_page(page: bytes, render: RenderRecords) -> tuple[bytes, str | None]:
@@ -72,41 +71,39 @@ def _render_page(page: bytes, render: RenderRecords) -> tuple[bytes, str | None]
     return render(parsed["items"]), parsed["next_cursor"]
 
 
-async def _fetch_page(rpc: DataApiCaller, pipeline_run_id: str, cursor: str | None) -> bytes:
+async def _fetch_page(caller: Caller, pipeline_run_id: UUID, cursor: str | None) -> bytes:
     arguments = {
-        "p_pipeline_run_id": pipeline_run_id,
+        "p_pipeline_run_id": str(pipeline_run_id),
         "p_kind": "output",
         "p_cursor": cursor,
         "p_limit": PAGE_SIZE,
     }
-    return await rpc.call_raw("list_pipeline_run_records", arguments, repeatable=True)
+    return await caller.call_raw("list_pipeline_run_records", arguments, repeatable=True)
 
 
-def render_ndjson(records: list[dict[str, Any]]) -> bytes:
-    lines = (json.dumps(record, ensure_ascii=False, separators=(",", ":")) for record in records)
-    return "".join(f"{line}\n" for line in lines).encode()
+def render_ndjson(records: list[Record]) -> bytes:
+    return "".join(f"{_compact(record)}\n" for record in records).encode()
 
 
-def render_csv(fields: Sequence[str], records: list[dict[str, Any]]) -> bytes:
-    """One line a record; a field that a record lacks is empty, as is null."""
+def render_csv(fields: Sequence[str], records: list[Record]) -> bytes:
+    """One line a record; a missing field and null are both an empty cell."""
+    return csv_lines(
+        [record["id"], *(csv_value(record["data"].get(field)) for field in fields)] for record in records
+    )
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    for record in records:
-        data = record["data"]
-        writer.writerow([record["id"], *(csv_value(data.get(field)) for field in fields)])
-    return out.getvalue().encode()
-
-
-def csv_line(cells: Sequence[str]) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerow(cells)
+    csv.writer(out).writerows(rows)
     return out.getvalue().encode()
 
 
 def csv_value(value: object) -> str:
-    """Text as it is, null as nothing, everything else as JSON: `true`, `1.5`, `{"a":1}`."""
+    """Text unchanged, null as an empty string, any other value as JSON: `true`, `1.5`, `{"a":1}`."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
+    return value if isinstance(value, str) else _compact(value)
+
+
+def _compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

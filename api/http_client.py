@@ -1,7 +1,7 @@
-"""The HTTP client of the process: one connection pool each for Supabase and Trigger.dev.
+"""The HTTP client of the process: one connection pool each for Supabase, its key set and Trigger.dev.
 
-It is aiohttp itself and not httpx: the API's work is small calls, and a call costs a fraction of the CPU
-time (`make bench-http`; docs/decisions/0007-aiohttp-for-small-calls.md).
+It uses aiohttp because a small call takes a fraction of the CPU time that httpx needs (`make bench-http`;
+docs/decisions/0007-aiohttp-for-small-calls.md).
 """
 
 import json
@@ -14,14 +14,14 @@ import aiohttp
 from api.logs import current_request_id
 from api.trace import Tracing, current_span
 
-# Node servers close idle connections after 5 s; giving up earlier avoids sending on a closing one.
+# Node servers close idle connections after 5 s. Closing earlier avoids sending on a connection that closes.
 KEEPALIVE_SECONDS = 4.0
 MAX_CONNECTIONS = 100
 CONNECT_SECONDS = 3.0
 
 
 class UnreachableError(Exception):
-    """No answer came: no connection, a broken one, or too late. Whether the call had an effect is unknown."""
+    """No answer arrived in time. Whether the call had an effect is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,10 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """Sends a request once, to one origin, and tells it which request and trace that is part of.
+    """Sends requests to one origin, each once, with the trace and the id of the current request.
 
-    Cookies are never kept: the client serves every caller.
-
-    An async context manager; must be entered inside a running event loop.
+    It keeps no cookies, because it serves every caller. It is an async context manager, entered inside a
+    running event loop.
     """
 
     def __init__(self, origin: str, timeout_seconds: float, tracing: Tracing | None = None) -> None:
@@ -74,9 +73,9 @@ class HttpClient:
         *,
         route: str | None = None,
     ) -> HttpAnswer:
-        """Returns whatever was answered, errors and redirects too; raises UnreachableError.
+        """Returns any answer, including errors and redirects; raises UnreachableError.
 
-        `route` is the path without what differs from call to call, where that is not the path itself.
+        `route` names the span: the path with placeholders instead of ids.
         """
         span = current_span()
         if span is None:
@@ -86,7 +85,7 @@ class HttpClient:
             try:
                 sent = {**headers, "traceparent": work.span.traceparent}
                 if request_id := current_request_id():
-                    # The audit log keeps it beside what the request changes.
+                    # The database writes it to the audit log.
                     sent["X-Request-Id"] = request_id
                 answer = await self._send(method, path, sent, body)
                 status = answer.status

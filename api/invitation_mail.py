@@ -1,7 +1,7 @@
-"""Asks Supabase Auth to e-mail an invited person a link to sign in with.
+"""Asks Supabase Auth to e-mail a sign-in link to an invited person.
 
-SQL has decided already, so nothing here can fail a caller: an invitation whose e-mail did not go out stands,
-and can be sent again.
+The database has stored the invitation before, so a failure here never fails the request: the invitation stays
+open and can be sent again.
 """
 
 import asyncio
@@ -10,23 +10,24 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.data_api import DataApiCaller, encode_json
+from api.auth.caller import Caller
+from api.data_api import encode_json
 from api.errors import ApiError
 from api.http_client import HttpAnswer, HttpClient, UnreachableError
 from api.models.invitations import Invitation, InvitationStatus, SentInvitation
 
 logger = logging.getLogger(__name__)
 
-# Supabase Auth answers once its SMTP server has taken the e-mail.
+# Supabase Auth answers only after its SMTP server has accepted the e-mail.
 TIMEOUT_SECONDS = 10.0
 
 
 class NotSentError(Exception):
-    """Supabase Auth could not be reached, or refused; the message says which, without the e-mail."""
+    """Supabase Auth did not answer or refused. The message says which, without the e-mail address."""
 
 
 class InvitationMail:
-    """Supabase Auth's public endpoint for sign-in links, which needs no service credential; for all requests.
+    """The public endpoint of Supabase Auth for sign-in links; it needs no service credential.
 
     https://supabase.com/docs/guides/auth/auth-email-passwordless
     """
@@ -36,7 +37,7 @@ class InvitationMail:
         self._headers = {"apikey": publishable_key, "Content-Type": "application/json"}
 
     async def send(self, email: str) -> None:
-        """Raises NotSentError. Auth makes an identity for the e-mail if need be, which the link confirms."""
+        """Raises NotSentError. Auth creates an identity for a new address; the link confirms it."""
         body = encode_json({"email": email, "create_user": True})
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -48,9 +49,9 @@ class InvitationMail:
 
 
 async def send_invitation(
-    rpc: DataApiCaller, mail: InvitationMail, invitation: Invitation, *, again: bool
+    caller: Caller, mail: InvitationMail, invitation: Invitation, *, again: bool
 ) -> SentInvitation:
-    """Sends the e-mail and records that; once only, unless it is to go out `again`."""
+    """Sends the e-mail and records it. An e-mail that went out before is repeated only with `again`."""
     if invitation.status is not InvitationStatus.OPEN or (invitation.sent_at is not None and not again):
         return _result(invitation, sent=invitation.sent_at is not None)
     try:
@@ -60,9 +61,9 @@ async def send_invitation(
         return _result(invitation, sent=False)
     try:
         arguments = {"p_invitation_id": str(invitation.id)}
-        marked = await rpc.call("mark_invitation_sent", arguments, Invitation, repeatable=True)
+        marked = await caller.call("mark_invitation_sent", arguments, Invitation, repeatable=True)
     except ApiError as error:
-        logger.warning("that the e-mail of invitation %s was sent is not recorded: %s", invitation.id, error)
+        logger.warning("the sent e-mail of invitation %s was not recorded: %s", invitation.id, error)
         return _result(invitation, sent=True)
     return _result(marked, sent=True)
 
@@ -72,7 +73,7 @@ def _result(invitation: Invitation, *, sent: bool) -> SentInvitation:
 
 
 def _error_code(answer: HttpAnswer) -> str:
-    """Auth's own code, such as over_email_send_rate_limit; its message may hold the address."""
+    """Auth's code, such as over_email_send_rate_limit. Its message is left out: it may hold the address."""
     try:
         body = answer.json()
     except ValueError:
@@ -81,7 +82,7 @@ def _error_code(answer: HttpAnswer) -> str:
     return str(code)[:100] if code else "without a code"
 
 
-def _mail(request: Request) -> InvitationMail:
+async def _mail(request: Request) -> InvitationMail:
     mail: InvitationMail = request.app.state.invitation_mail
     return mail
 

@@ -1,4 +1,4 @@
-"""Structured logs on stdout: one JSON object a line, each with what is known of the request it belongs to."""
+"""Structured logs on stdout: one JSON object a line, with the facts that are known about its request."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
-# One object for the whole request, so that what is found out deep inside is also in the lines of its end.
+# One object per request, so that facts noted deep inside are also in the access log line.
 _request: ContextVar[dict[str, str | None]] = ContextVar("request")
 
 
@@ -16,12 +16,12 @@ def begin_request(request_id: str) -> None:
 
 
 def note(**facts: str | None) -> None:
-    """Adds to every further line of the request: its trace, org or pipeline run, never what was sent."""
+    """Adds facts such as trace, org or pipeline run to every further line of the request, but no content."""
     _request.get({}).update(facts)
 
 
 def noted() -> dict[str, str | None]:
-    """What the lines of the request say of it; nothing outside of one."""
+    """The facts noted for the current request; empty outside a request."""
     return _request.get({})
 
 
@@ -30,7 +30,7 @@ def current_request_id() -> str | None:
 
 
 class JsonFormatter(logging.Formatter):
-    """Fields given as `extra={"fields": {...}}` join the line beside time, level, logger and message."""
+    """Adds the fields of `extra={"fields": {...}}` to the line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -55,5 +55,5 @@ def configure_logs(level: str) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    # The access log is ours: middleware.py.
+    # middleware.py writes the access log.
     logging.getLogger("uvicorn.access").disabled = True

@@ -18,7 +18,6 @@ from api.auth.jwks import JwksKeys
 from api.auth.jwt import JwtRules, SessionJwtVerifier
 from api.errors import install_error_handler
 from api.http_client import HttpClient
-from api.ingest.upload import UPLOAD_ROUTE
 from api.invitation_mail import InvitationMail
 from api.logs import configure_logs
 from api.middleware import BodyLimit, RequestContext
@@ -42,13 +41,13 @@ from api.settings import Settings
 from api.trace import Tracing
 
 MAX_JSON_BYTES = 256 * 1024
-# Parsing JSON holds up all other requests, so only what may be large is let in large.
+# Parsing JSON blocks all other requests, so only these endpoints take large bodies.
 MAX_JSON_BYTES_BY_PATH = {
     "/v1/submissions/create": 10 * 1024 * 1024,
     "/v1/blueprints/create": 2 * 1024 * 1024,
     "/v1/blueprints/update": 2 * 1024 * 1024,
 }
-# The other parts of a multipart form and its boundaries, beside the file itself.
+# The size of a multipart form without its file: the other fields and the boundaries.
 FORM_OVERHEAD_BYTES = 64 * 1024
 
 ROUTERS = (
@@ -67,16 +66,16 @@ ROUTERS = (
 )
 
 DESCRIPTION = """
-Takes raw company data in, runs it through deterministic pipelines, and gives the transformed records back.
+Takes in raw company data, runs it through deterministic pipelines and returns the transformed records.
 
 Every product endpoint is a POST with a JSON body. Authenticate with a Supabase session token or an API
-token as `Authorization: Bearer …`. Success is `{"data": …}`, lists add `next_cursor`; an error is
+token as `Authorization: Bearer …`. Success is `{"data": …}`; lists add `next_cursor`. An error is
 `{"error": {"code", "message", "details", "request_id"}}`, where `code` is stable.
 """
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Reads the environment unless settings are given; ends the process when they are incomplete."""
+    """Reads the environment unless settings are given; ends the process if they are incomplete."""
     settings = settings or Settings.read()
     configure_logs(settings.log_level)
     tracing = _tracing(settings)
@@ -110,7 +109,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
-        # The framework's own spans begin too late for our log, know nothing of our calls, tell what was sent.
+        # Our own spans replace those of the framework: they begin before the log line of the request, cover
+        # the calls to other services, and hold nothing that the caller sent.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
             Middleware(
@@ -132,7 +132,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 limit=MAX_JSON_BYTES,
                 limits_by_path={
                     **MAX_JSON_BYTES_BY_PATH,
-                    UPLOAD_ROUTE: settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
+                    "/v1/submissions/upload": settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
                 },
             ),
         ],
@@ -146,7 +146,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def __getattr__(name: str) -> FastAPI:
-    """`app` is made when a server asks for it, so that importing this module needs no settings."""
+    """Creates `app` when a server asks for it, so that importing this module needs no settings."""
     if name == "app":
         return create_app()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -155,7 +155,7 @@ def __getattr__(name: str) -> FastAPI:
 def _tracing(settings: Settings) -> Tracing:
     if settings.otel_exporter_otlp_endpoint is None:
         return Tracing()
-    # The SDK is not loaded when nobody collects.
+    # Imported here, so that the SDK is loaded only if spans are exported.
     from api.telemetry import ExportedTracing, parse_headers
 
     headers = settings.otel_exporter_otlp_headers
@@ -177,7 +177,7 @@ def _jwt_rules(settings: Settings) -> JwtRules:
 
 
 def _signing_key(settings: Settings) -> SigningKey:
-    """An imported ES256 key when there is one, for projects whose HS256 secret was revoked."""
+    """The imported ES256 key if it is set, for projects whose HS256 secret is revoked; else the secret."""
     if settings.supabase_jwt_signing_key:
         key = jwt.PyJWK.from_json(settings.supabase_jwt_signing_key.get_secret_value(), "ES256")
         return SigningKey("ES256", key, key.key_id)

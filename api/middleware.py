@@ -1,4 +1,4 @@
-"""What surrounds every request: id, trace, the access log, the last resort for errors, and the body limit."""
+"""The middleware of every request: id, trace, access log, unknown errors, and the body limit."""
 
 import logging
 import re
@@ -20,11 +20,11 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestContext:
-    """Gives the request an id and a trace, answers what nobody else caught, and writes one access log line.
+    """Gives each request an id and a trace, answers unknown exceptions, and writes one access log line.
 
-    A caller's `X-Request-Id` is kept when it is 8 to 64 letters, digits, dots, dashes or underscores;
-    anything else could forge log lines. Its trace is gone on with when `traceparent` has the exact form.
-    Neither other headers, bodies nor query strings are logged.
+    The `X-Request-Id` of the caller is kept if it is 8 to 64 letters, digits, dots, dashes or underscores,
+    since other characters could forge log lines. The trace of the caller is continued if `traceparent` is
+    well-formed. Other headers, bodies and query strings are not logged.
     """
 
     def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
@@ -38,7 +38,7 @@ class RequestContext:
         headers = Headers(scope=scope)
         offered = headers.get("x-request-id", "")
         begin_request(offered if SANE_REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex)
-        # Joined as HTTP says when it was sent twice, and then it is not one.
+        # HTTP joins a repeated header with commas; the result is not a valid traceparent.
         caller = Span.of_caller(",".join(headers.getlist("traceparent")))
         with self.tracing.request(caller, scope["method"], scope["path"]) as work:
             set_current_span(work.span)
@@ -62,8 +62,8 @@ class RequestContext:
             logger.info("the caller hung up")
         except Exception as error:
             if status is not None:
-                # Headers are out (an export that broke in the middle): the server must cut the
-                # connection, so that the caller sees an incomplete answer and not a short file.
+                # The headers are sent, for instance when an export breaks off. The server must close the
+                # connection, so that the caller sees an incomplete answer instead of a short file.
                 raise
             response = error_response(as_api_error(Request(scope), error))
             await response(scope, receive, send_with_id)
@@ -86,9 +86,9 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuses bodies above the limit of their path with 413, by Content-Length at once or while they arrive.
+    """Refuses a body above the limit of its path with 413, by its Content-Length or while it arrives.
 
-    The framework's own limit answers in plain text, outside the error envelope.
+    The framework's limit would answer in plain text, outside the error envelope.
     """
 
     def __init__(self, app: ASGIApp, limit: int, limits_by_path: Mapping[str, int]) -> None:

@@ -1,7 +1,7 @@
 """Checks a step's condition (`run_if`) when its blueprint is saved: CEL, the Common Expression Language.
 
-The parser and type checker are those of the CEL project itself. The tasks evaluate the same text with another
-implementation; `tests/shared/run_if.json` holds both to one meaning.
+The parser and the type checker are those of the CEL project. The tasks evaluate the condition with another
+implementation; `tests/shared/run_if.json` makes sure that both agree.
 """
 
 import re
@@ -13,10 +13,10 @@ from cel_expr_python import cel
 
 MAX_COMPREHENSIONS = 4
 
-# `<input>:line:column: reason`, the first of several.
+# The first fault: `<input>:line:column: reason`.
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.+)")
 _NOISE = re.compile(r" \(in container ''\)| expecting \{.*|^Syntax error: ")
-# Text, comments, and the calls that go through a list.
+# String literals, comments, and the calls that iterate over a list.
 _TOKEN = re.compile(
     r"""
     (?P<text>
@@ -32,7 +32,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a condition cannot be used; line and column count from 1 and 1 if unknown."""
+    """Why a condition cannot be used. `line` and `column` count from 1, and are 1 if unknown."""
 
     reason: str
     line: int = 1
@@ -44,7 +44,7 @@ class Fault:
 
 @cache
 def environment() -> cel.Env:
-    """What a condition may name. There is no clock and nothing random: the same records, the same answers."""
+    """The variables of a condition. No clock and no randomness: the same records give the same answer."""
     row = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
     return cel.NewEnv(variables={"record": row, "run": row, "steps": cel.Type.DYN})
 
@@ -56,29 +56,29 @@ def find_fault(expression: str) -> Fault | None:
     except RuntimeError as error:
         return _fault_of(str(error))
     if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
-        return Fault(f"It gives {compiled.return_type().name()}; a condition gives true or false.")
+        return Fault(f"The result is {compiled.return_type().name()}; a condition must give true or false.")
     return _excess_of(expression)
 
 
 def _fault_of(message: str) -> Fault:
     found = _PLACE.search(message)
     if found is None:
-        return Fault("It cannot be read.")
+        return Fault("The condition cannot be parsed.")
     line, column, reason = found.groups()
-    # The checker counts columns to the end of a name's dot; what it cannot place is at 0.
+    # The checker reports column 0 for a fault that it cannot locate.
     return Fault(_NOISE.sub("", reason), int(line), max(1, int(column)))
 
 
 def _excess_of(expression: str) -> Fault | None:
-    """A list in a list makes a condition cost its length times its length, and more with each further one."""
+    """Refuses nested iterations, since each multiplies the cost by the length of its list, and too many."""
     count, within = 0, list[bool]()
     for token in _TOKEN.finditer(expression):
         if token["macro"]:
             count += 1
             if any(within):
-                return Fault("It goes through a list within a list.", *_place_of(expression, token.start()))
+                return Fault("It iterates over a list within a list.", *_place_of(expression, token.start()))
             if count > MAX_COMPREHENSIONS:
-                reason = f"It goes through lists more than {MAX_COMPREHENSIONS} times."
+                reason = f"It iterates over lists more than {MAX_COMPREHENSIONS} times."
                 return Fault(reason, *_place_of(expression, token.start()))
             within.append(True)
         elif token["open"]:

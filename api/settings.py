@@ -1,6 +1,6 @@
-"""The settings of the API, read once from the environment (and a `.env` file beside it).
+"""The settings of the API, read once from the environment and from a `.env` file in the working directory.
 
-The process refuses to start half-configured: `Settings.read` reports every problem in one message.
+The process refuses to start half-configured. `Settings.read` reports all problems in one message.
 """
 
 import re
@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 MIN_JWT_SECRET_LENGTH = 32
 MIN_KEY_LENGTH = 20
 ASYMMETRIC_ALGORITHMS = frozenset({"ES256", "RS256"})
-# Includes the secret that `supabase start` gives to everybody.
+# Includes the secret that is the same in every `supabase start`.
 PLACEHOLDER = re.compile(
     r"change.?me|your[-_ ]|placeholder|replace|example|dummy|x{6,}|<.*>|super-secret-jwt-token",
     re.IGNORECASE,
@@ -33,16 +33,16 @@ class Environment(StrEnum):
 
 
 class SettingsError(SystemExit):
-    """Ends the process with the list of problems, without a traceback around it."""
+    """Ends the process with the list of problems, without a traceback."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         lines = "\n".join(f"  - {problem}" for problem in problems)
-        super().__init__(f"The API cannot start, its settings have {len(problems)} problem(s):\n{lines}")
+        super().__init__(f"The API cannot start. Its settings have {len(problems)} problem(s):\n{lines}")
 
 
 class Settings(BaseSettings):
-    """Field order matters: a check may look at the fields above its own."""
+    """The order of the fields matters: a check can read only the fields above its own."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
         url = urlsplit(value)
         if url.scheme not in ("http", "https") or not url.hostname:
             raise ValueError("must be an http(s) URL")
-        # A private network's names (Railway: *.railway.internal) have no certificates.
+        # Names of a private network, such as *.railway.internal, have no certificates.
         if url.scheme == "http" and not _is_local(info) and not url.hostname.endswith(".internal"):
             raise ValueError("must be https outside ENVIRONMENT=local: it carries secrets")
         if PLACEHOLDER.search(url.hostname) and not _is_local(info):
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a private key on the curve P-256, as JWK (JSON)") from error
         if not isinstance(key.key, EllipticCurvePrivateKey) or not isinstance(key.key.curve, SECP256R1):
             raise ValueError("must be a private key on the curve P-256")
-        # Whoever verifies finds the public key by it.
+        # Supabase finds the public key by its kid.
         if not isinstance(key.key_id, str) or not key.key_id:
             raise ValueError("must have a kid, the one that Supabase shows for the imported key")
         return value
@@ -143,7 +143,7 @@ class Settings(BaseSettings):
     @field_validator("otel_exporter_otlp_endpoint")
     @classmethod
     def _check_collector(cls, value: str | None) -> str | None:
-        """A collector often runs beside the API, where http is what it speaks."""
+        """Allows http in production: a collector often runs on the same host as the API."""
         if value is None:
             return None
         url = urlsplit(value)
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def read(cls) -> Self:
-        """Reads the environment; raises SettingsError with every problem found."""
+        """Reads the environment; raises SettingsError with all problems."""
         try:
             return cls()
         except ValidationError as error:
@@ -180,7 +180,7 @@ def _is_local(info: ValidationInfo) -> bool:
 
 
 def _is_service_key(key: str) -> bool:
-    """Both kinds that Supabase gives out: `sb_secret_…`, and the older JWT of role service_role."""
+    """Recognises both kinds of secret keys: `sb_secret_…`, and the older JWT of role service_role."""
     if key.startswith("sb_secret_"):
         return True
     try:

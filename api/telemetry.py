@@ -1,7 +1,6 @@
-"""Spans for whoever collects them: exported over OTLP when OTEL_EXPORTER_OTLP_ENDPOINT is set.
+"""Exports spans over OTLP. Imported, with the SDK, only if OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
-Imported only then, so that the SDK and its exporter are not even loaded otherwise. Their other variables
-(sampler, batches, resource) they read themselves:
+The SDK reads its other variables (sampler, batches, resource) itself:
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
 
@@ -31,7 +30,7 @@ from opentelemetry.trace import Span as RecordedSpan
 from api.trace import Span, Tracing, Work
 
 EXPORT_SECONDS = 5
-# Asked every few seconds by whoever runs the API.
+# Monitoring asks these every few seconds.
 POLLED = frozenset({"/healthz", "/readyz"})
 
 
@@ -62,7 +61,7 @@ class RecordedWork(Work):
 
 
 class ExportedTracing(Tracing):
-    """Sends spans in batches, in the background; what the collector does not take is dropped, and logged."""
+    """Exports spans in batches, in the background. Refused spans are dropped and logged."""
 
     def __init__(self, endpoint: str, headers: Mapping[str, str], service_name: str) -> None:
         self._provider = TracerProvider(resource=Resource.create({SERVICE_NAME: service_name}))
@@ -73,7 +72,7 @@ class ExportedTracing(Tracing):
     @contextmanager
     def request(self, caller: Span | None, method: str, path: str) -> Iterator[Work]:
         if path in POLLED:
-            # Nor are the calls that it makes: they are as sampled as what they are part of.
+            # The calls inside inherit this, so they are not exported either.
             quiet = caller.child() if caller else Span.begin()
             yield Work(replace(quiet, is_sampled=False))
             return
@@ -97,7 +96,7 @@ class ExportedTracing(Tracing):
     def _recorded(
         self, name: str, kind: SpanKind, context: Context, attributes: Mapping[str, str]
     ) -> Iterator[RecordedSpan]:
-        """Not with the exception that ends it: the text may hold what was sent."""
+        """Leaves out the exception that ends the span: its text may hold what the caller sent."""
         span = self._tracer.start_span(name, context, kind, attributes)
         try:
             yield span
@@ -109,7 +108,7 @@ class ExportedTracing(Tracing):
 
 
 def parse_headers(text: str) -> dict[str, str]:
-    """`name=value,name=value` with values in percent encoding, as OTEL_EXPORTER_OTLP_HEADERS has them."""
+    """Parses OTEL_EXPORTER_OTLP_HEADERS: `name=value,name=value`, the values in percent encoding."""
     pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())
     return {name.strip().lower(): unquote(value.strip()) for name, _, value in pairs}
 

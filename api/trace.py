@@ -1,4 +1,4 @@
-"""The trace that a request belongs to, as W3C Trace Context says: its caller's, or one that begins here."""
+"""The trace of a request, in the form of W3C Trace Context: the caller's trace or a new one."""
 
 import re
 import secrets
@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Self
 
-# A later version may have more fields at its end; ff is none.
+# Later versions may add fields at the end. The version ff is invalid.
 # https://www.w3.org/TR/trace-context/#traceparent-header
 TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 MAX_LENGTH = 512
@@ -16,7 +16,7 @@ MAX_LENGTH = 512
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of work in a trace: 32 and 16 hexadecimal digits, and whether the trace is recorded."""
+    """A span of a trace: ids of 32 and 16 hexadecimal digits, and whether the trace is recorded."""
 
     trace_id: str
     span_id: str
@@ -24,12 +24,12 @@ class Span:
 
     @classmethod
     def begin(cls) -> Self:
-        """Of a new trace. It counts as recorded, since our logs have it."""
+        """The first span of a new trace, which is recorded, since our logs have it."""
         return cls(secrets.token_hex(16), secrets.token_hex(8), True)
 
     @classmethod
     def of_caller(cls, traceparent: str) -> Self | None:
-        """The caller's own piece of work; None when it names none in the exact form."""
+        """The caller's span; None if the header is not well-formed."""
         found = TRACEPARENT.fullmatch(traceparent) if len(traceparent) <= MAX_LENGTH else None
         if found is None or (found[1] == "00" and found[5]):
             return None
@@ -47,42 +47,42 @@ class Span:
 
 @dataclass(slots=True)
 class Work:
-    """A span while its work is done. Here nobody collects what it comes to."""
+    """A span while it is open. This class records nothing."""
 
     span: Span
 
     def ended(self, status: int | None, **attributes: object) -> None:
-        """`status` is the one of the answer; None when there was none."""
+        """`status` is that of the answer, or None if there was no answer."""
 
     def named(self, name: str) -> None:
-        """Once it is known what the work is."""
+        """Names the span once the route is known."""
 
 
 class Tracing:
-    """Spans that have ids, for the log and for whoever is called, and that go nowhere.
+    """Creates spans for the log and for the services that the API calls, without exporting them.
 
-    `api.telemetry` has those that are exported.
+    `api.telemetry` exports them.
     """
 
     @contextmanager
     def request(self, caller: Span | None, method: str, path: str) -> Iterator[Work]:
-        """The work on a request of ours, in its caller's trace or in a new one."""
+        """The span of a request to the API."""
         yield Work(caller.child() if caller else Span.begin())
 
     @contextmanager
     def call(self, parent: Span, method: str, url: str, route: str) -> Iterator[Work]:
-        """A call that is part of the work; `route` is its path without what differs from call to call."""
+        """The span of a call to another service; `route` is its path without ids."""
         yield Work(parent)
 
     def close(self) -> None:
-        """Sends what is left. Blocks."""
+        """Exports the remaining spans. Blocks."""
 
 
 _current: ContextVar[Span | None] = ContextVar("span", default=None)
 
 
 def current_span() -> Span | None:
-    """Of the request that is worked on."""
+    """The span of the current request."""
     return _current.get()
 
 

@@ -1,7 +1,7 @@
-"""Starts, reads and cancels Trigger.dev runs over HTTP: short timeout, one try.
+"""Starts, reads and cancels Trigger.dev runs over HTTP, with a short timeout and one attempt.
 
-No failure here is the caller's: what could not be started is started later by the reconciler, and a task
-whose run was cancelled in SQL notices by itself.
+No failure here fails a request: the reconciler starts a run later, and the task of a cancelled run stops by
+itself.
 """
 
 import json
@@ -18,18 +18,16 @@ TRIGGER_RUN_ID = re.compile(r"run_[A-Za-z0-9]{1,64}")
 
 
 class TriggerUnavailableError(Exception):
-    """Trigger.dev could not be reached, or refused; the message says which, without secrets."""
+    """Trigger.dev did not answer or refused. The message says which, without secrets."""
 
 
 class TriggerClient:
-    """Shared by all requests."""
-
     def __init__(self, http: HttpClient, secret_key: str) -> None:
         self._http = http
         self._headers = {"Authorization": f"Bearer {secret_key}", "Content-Type": "application/json"}
 
     async def start_run_pipeline(self, pipeline_run_id: str, org_id: str) -> str:
-        """Starts the run's task and returns the Trigger.dev run id; the same run never starts twice."""
+        """Returns the id of the Trigger.dev run, which is the same if the pipeline run is started again."""
         body = {
             "payload": {"pipeline_run_id": pipeline_run_id},
             "options": {
@@ -92,13 +90,13 @@ def pipeline_run_tag(pipeline_run_id: str) -> str:
 
 
 def _checked(trigger_run_id: str) -> str:
-    """The id was written by a client of the Data API, so it must not be able to name another path."""
+    """Refuses an id that could change the path: a client of the Data API may have written it."""
     if not TRIGGER_RUN_ID.fullmatch(trigger_run_id):
-        raise TriggerUnavailableError("the recorded Trigger.dev run id is not one")
+        raise TriggerUnavailableError("the recorded Trigger.dev run id is malformed")
     return trigger_run_id
 
 
-def _trigger(request: Request) -> TriggerClient:
+async def _trigger(request: Request) -> TriggerClient:
     trigger: TriggerClient = request.app.state.trigger
     return trigger
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import FrameType
 from uuid import UUID
 
-from local import replay
-from local.console import Console
 from local.environment import as_dotenv
 from local.errors import StackError
+from local.log_follower import LogFollower
+from local.replay import command as replay
 from local.settings import DEFAULT_DIRECTORY, DEFAULT_PORT_BASE, ROOT, StackSettings, read_settings
 from local.stack import Stack, environment_file, stop_stack
 from local.state import read_state
@@ -26,9 +26,9 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["demo"]:
-        from local import demo  # here, since it imports what only a demonstration needs
+        from local.demo import command as demo  # here, since only the demo needs its imports
 
-        return int(demo.main(arguments[1:]))
+        return demo.main(arguments[1:])
     options = _parser().parse_args(arguments)
     options.directory = options.directory.resolve()
     try:
@@ -49,33 +49,41 @@ def _parser() -> argparse.ArgumentParser:
             dest="directory",
             type=Path,
             default=DEFAULT_DIRECTORY,
-            help="where the stack keeps its data, secrets and logs (default: .local in the repository)",
+            help="the stack's folder for data, secrets and logs (default: .local in the repository)",
         )
         added.set_defaults(run=run)
         return added
 
-    up = command("up", _up, "Start everything and show one log; Ctrl-C stops it.")
-    up.add_argument("--detach", action="store_true", help="return when everything is ready, leave it running")
-    up.add_argument("--quiet", action="store_true", help="leave the processes' lines to their log files")
+    up = command("up", _up, "Start everything and show one log. Ctrl-C stops it.")
+    up.add_argument(
+        "--detach", action="store_true", help="return when everything is ready, and leave it running"
+    )
+    up.add_argument("--quiet", action="store_true", help="do not print the lines of the log files")
     up.add_argument(
         "--port-base",
         type=int,
         default=DEFAULT_PORT_BASE,
         metavar="N",
-        help="the API listens on N, the rest on N+1 to N+5 (default: %(default)s)",
+        help="the API listens on N, the others on N+1 to N+5 (default: %(default)s)",
     )
     up.add_argument(
-        "--only", dest="scope", choices=["supabase"], default="all", help="database, Data API and Auth"
+        "--only",
+        dest="scope",
+        choices=["supabase"],
+        default="all",
+        help="start database, Data API and Auth alone",
     )
     up.add_argument(
-        "--migrate", action="store_true", help="apply migrations to a Supabase project of your own"
+        "--migrate", action="store_true", help="apply the migrations to your own Supabase project"
     )
-    command("down", _down, "Stop the stack and whatever a crash left of it.")
-    command("status", _status, "Tell which processes run.")
+    command("down", _down, "Stop the stack, or what a crash left of it.")
+    command("status", _status, "List the processes and whether they run.")
     command("env", _env, "Print the stack's variables as dotenv lines.")
     logs = command("logs", _logs, "Print the log of one process.")
     logs.add_argument("name", metavar="NAME", help="as `status` lists them")
-    replayed = command("replay", _replay, "Execute a finished run's steps again and compare every chunk.")
+    replayed = command(
+        "replay", _replay, "Execute the steps of a finished run again and compare every chunk."
+    )
     replayed.add_argument("run_id", metavar="RUN", type=UUID, help="the pipeline run's id")
     commands.add_parser("demo", help="Send a sample export through everything.", add_help=False)
     return parser
@@ -95,13 +103,13 @@ def _up_here(settings: StackSettings, *, quiet: bool) -> int:
     for number in _STOP_SIGNALS:
         signal.signal(number, _interrupt_once)
     stack = Stack(settings)
-    with Console([] if quiet else stack.logs) as console:
+    with LogFollower([] if quiet else stack.logs) as screen:
         try:
             environment = stack.start()
         except KeyboardInterrupt:
-            return 0  # stopped while starting, as asked
+            return 0  # Stack.start has stopped what it started
         try:
-            console.say(_ready_sentence(settings, environment))
+            screen.say(_ready_sentence(settings, environment))
             while True:
                 stack.check()
                 time.sleep(_POLL_SECONDS)
@@ -151,13 +159,13 @@ def _ready_sentence(settings: StackSettings, environment: dict[str, str]) -> str
     api = f"the API on {environment['API_URL']}, " if settings.scope == "all" else ""
     return (
         f"Ready: {api}Supabase on {environment['SUPABASE_URL']}. "
-        f"Its variables: python -m local env --dir {settings.directory}"
+        f"Variables for your programs: python -m local env --dir {settings.directory}"
     )
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
     for stop_signal in _STOP_SIGNALS:
-        signal.signal(stop_signal, signal.SIG_IGN)  # a second Ctrl-C shall not interrupt the stopping
+        signal.signal(stop_signal, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the stop
     raise KeyboardInterrupt
 
 
@@ -178,15 +186,12 @@ def _status(options: argparse.Namespace) -> int:
     if state.reason:
         print(state.reason)
     if crashed:
-        print("Whoever started it is gone. End what is left of it with `python -m local down`.")
+        print("The process that started it is gone. Stop what is left: python -m local down")
     return 0 if state.phase == "ready" and state.running else 1
 
 
 def _env(options: argparse.Namespace) -> int:
-    path = environment_file(options.directory)
-    if not path.exists():
-        raise StackError(f"No stack was ever started in {options.directory}. Start one: python -m local up")
-    sys.stdout.write(as_dotenv(json.loads(path.read_text())))
+    sys.stdout.write(as_dotenv(_environment_of(options.directory)))
     return 0
 
 
@@ -194,13 +199,21 @@ def _logs(options: argparse.Namespace) -> int:
     path = options.directory / "logs" / f"{options.name}.log"
     if not path.exists():
         names = ", ".join(sorted(log.stem for log in path.parent.glob("*.log"))) or "none yet"
-        raise StackError(f"There is no log of {options.name}. There are: {names}.")
+        raise StackError(f"There is no log of {options.name}. Logs: {names}.")
     sys.stdout.write(path.read_text(errors="replace"))
     return 0
 
 
 def _replay(options: argparse.Namespace) -> int:
-    return replay.main(options.directory, options.run_id)
+    return replay.main(_environment_of(options.directory), options.run_id)
+
+
+def _environment_of(directory: Path) -> dict[str, str]:
+    path = environment_file(directory)
+    if not path.exists():
+        raise StackError(f"No stack was ever started in {directory}. Start one: python -m local up")
+    environment: dict[str, str] = json.loads(path.read_text())
+    return environment
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The secrets of one stack: made once for its folder, kept there, never constants."""
+"""The secrets of one stack: generated once for its folder and kept there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Credentials:
 
 
 def load_or_create(path: Path) -> Credentials:
-    """The credentials stored in `path`, which is made readable by its owner alone when it is new."""
+    """The credentials in `path`. A new file gets new ones, and only its owner may read it."""
     if not path.exists():
         write_private(path, json.dumps(asdict(generate()), indent=2) + "\n")
     try:
@@ -34,8 +34,8 @@ def load_or_create(path: Path) -> Credentials:
     except (ValueError, TypeError) as error:
         names = ", ".join(field.name for field in fields(Credentials))
         raise StackError(
-            f"{path} is not what this version wrote (it holds {names}). "
-            f"Remove the folder {path.parent} to start afresh; its data goes with it."
+            f"{path} is not what this version writes ({names}). "
+            f"Remove the folder {path.parent} to start afresh; its data is then lost."
         ) from error
 
 

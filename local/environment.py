@@ -1,4 +1,4 @@
-"""The variables under which the API, the tasks and the tools run on one stack."""
+"""The environment variables of the API, the tasks and the tools of one stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from local.settings import StackSettings, SupabaseService, TriggerService
 
 
 def local_supabase(settings: StackSettings, credentials: Credentials) -> SupabaseService:
-    """The stand-in, described as an existing project is."""
+    """The local Supabase server, described like an existing project."""
     port = settings.ports.postgres
     return SupabaseService(
         url=f"http://127.0.0.1:{settings.ports.supabase}",
@@ -21,7 +21,7 @@ def local_supabase(settings: StackSettings, credentials: Credentials) -> Supabas
 
 
 def local_trigger(settings: StackSettings, credentials: Credentials) -> TriggerService:
-    """The control plane, described as an existing platform is."""
+    """The local control plane, described like an existing platform."""
     return TriggerService(
         api_url=f"http://127.0.0.1:{settings.ports.trigger_platform}",
         access_token=credentials.trigger_access_token,
@@ -33,7 +33,7 @@ def local_trigger(settings: StackSettings, credentials: Credentials) -> TriggerS
 def build_environment(
     settings: StackSettings, supabase: SupabaseService, trigger: TriggerService
 ) -> dict[str, str]:
-    """Every variable of `.env.example` that has a value here, and where things are."""
+    """Every variable of `.env.example` that has a value on this stack."""
     return {
         "API_URL": f"http://127.0.0.1:{settings.ports.api}",
         "SUPABASE_URL": supabase.url,
@@ -58,7 +58,7 @@ def build_environment(
 
 
 def task_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The part that the tasks get, as a Trigger.dev project's environment variables."""
+    """The tasks' part of them, as a Trigger.dev project's environment variables."""
     names = (
         "SUPABASE_URL",
         "SUPABASE_SECRET_KEY",
@@ -67,13 +67,13 @@ def task_environment(environment: Mapping[str, str]) -> dict[str, str]:
         "TRIGGER_SECRET_KEY",
     )
     return {name: environment[name] for name in names} | {
-        # As a platform may have it for its tasks: log lines and spans go in batches, not each in a request.
+        # Send log lines and spans in batches. Dev mode sends one a request unless a platform sets this.
         "TRIGGER_OTEL_BATCH_PROCESSING_ENABLED": "1",
     }
 
 
 def as_dotenv(environment: Mapping[str, str]) -> str:
-    """Lines that dotenv readers and POSIX shells understand alike."""
+    """Lines that dotenv readers and POSIX shells read alike."""
     return "".join(f"{name}={_quoted(value)}\n" for name, value in environment.items())
 
 

@@ -1,4 +1,4 @@
-"""Files that hold secrets."""
+"""Files that only their owner may read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner may read, replacing an earlier one at once."""
+    """Writes a file that only its owner may read, and replaces an earlier one in one step."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""Asking over HTTP whether something is up."""
+"""HTTP requests that test whether a service is up."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def probe(url: str, api_key: str | None = None, *, method: str = "GET") -> httpx
 
 @cache
 def _client() -> httpx.Client:
-    # One for all, since making a client costs more than a probe; without the shell's proxies, since all it
-    # asks is on this machine; without kept connections, since what it asks may be restarted meanwhile.
+    # One client, since making one costs more than a probe. No proxies, since every service is local.
+    # No connections are kept, since a service may restart between two probes.
     return httpx.Client(timeout=10, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))

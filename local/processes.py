@@ -1,8 +1,8 @@
-"""Starting, watching and ending the stack's processes.
+"""Starts, watches and stops the stack's processes.
 
-Every process leads a group of its own and carries its stack's folder in its environment. The mark is what
-`sweep` goes by: unlike a pid it cannot be recycled, it is inherited by grandchildren, and it is still there
-after whoever started the process has crashed.
+Each process leads its own process group and has its stack's folder in an environment variable, the mark.
+`sweep` finds processes by this mark: unlike a pid it is never reused, grandchildren inherit it, and it stays
+after the stack's owner has crashed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import psutil
 from local.errors import StackError
 
 _MARK = "DATA_ENGINE_X_STACK"
-# What the shell has of these may belong to another project: a process gets what its command names.
+# The shell may have these for another project, so a process gets only those of its command.
 _NOT_INHERITED = ("SUPABASE_", "TRIGGER_", "PGRST_")
 _POLL_SECONDS = 0.05
 _LAST_LINES = 12
@@ -30,7 +30,7 @@ _LAST_LINES = 12
 
 @dataclass(frozen=True)
 class Identity:
-    """A process that is told apart from a later one with the same pid by when it started."""
+    """A pid and its start time, since a later process may get the same pid."""
 
     pid: int
     started: float
@@ -42,25 +42,19 @@ class Identity:
     def alive(self) -> bool:
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+            return process.create_time() == self.started and _runs(process)
         except psutil.NoSuchProcess:
             return False
 
     def end(self, *, seconds: float) -> None:
-        """Asks the process to end and waits; kills it when that takes too long."""
-        if not self.alive():
-            return
-        process = psutil.Process(self.pid)
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-        if psutil.wait_procs([process], timeout=seconds)[1]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        """Terminates the process, and kills it if it does not end in time."""
+        if self.alive():
+            _end([psutil.Process(self.pid)], seconds)
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a process of the stack is called and how it is run."""
+    """A process of the stack: its name and how to run it."""
 
     name: str
     arguments: Sequence[str]
@@ -69,7 +63,7 @@ class Command:
 
 
 class ManagedProcess:
-    """One running process of the stack, writing to a log of its own."""
+    """A running process of the stack, with its own log."""
 
     def __init__(self, command: Command, *, directory: Path, log: Path, log_goes_on: bool = False) -> None:
         self.name = command.name
@@ -81,7 +75,7 @@ class ManagedProcess:
                     command.arguments,
                     cwd=command.cwd,
                     env={**_inherited(), **command.environment, _MARK: str(directory)},
-                    stdin=subprocess.PIPE,  # closes when we die, which tells the Supabase server to end
+                    stdin=subprocess.PIPE,  # closes when this process dies, and the Supabase server then ends
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
@@ -91,7 +85,7 @@ class ManagedProcess:
         self.identity = Identity.of(self._process.pid)
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
-        """Returns once `ready()` holds; raises StackError if the process ends or time runs out before."""
+        """Returns once `ready()` is true; raises StackError if the process ends first or time runs out."""
         deadline = time.monotonic() + seconds
         while not ready():
             self.check()
@@ -100,7 +94,7 @@ class ManagedProcess:
             time.sleep(_POLL_SECONDS)
 
     def wait(self, *, seconds: float) -> None:
-        """Returns once the process has ended well; raises StackError if it failed or takes too long."""
+        """Returns once the process has succeeded; raises StackError if it fails or takes too long."""
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired as error:
@@ -119,9 +113,9 @@ class ManagedProcess:
         return self._process.poll() is not None
 
     def stop(self, *, seconds: float = 10) -> None:
-        """Ends the process and its group: asked first, killed when that takes too long."""
+        """Terminates the process, then kills what is left of its group."""
         _signal_group(self._process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):  # the kill below is the answer to that
+        with suppress(subprocess.TimeoutExpired):  # the kill below ends it
             self._process.wait(seconds)
         _signal_group(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -135,7 +129,7 @@ class ManagedProcess:
 
 
 def marked_processes(directory: Path) -> list[psutil.Process]:
-    """Every live process of the stack in `directory`, whoever started it."""
+    """Every live process of the stack in `directory`, no matter which process started it."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -143,21 +137,14 @@ def marked_processes(directory: Path) -> list[psutil.Process]:
             if marked and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # gone meanwhile, or somebody else's
+            continue  # it has just ended, or belongs to another user
     return found
 
 
 def sweep(directory: Path, *, seconds: float = 5) -> int:
-    """Ends whatever is left of the stack in `directory`; returns how many processes that were."""
+    """Ends all processes of the stack in `directory`; returns how many there were."""
     leftovers = marked_processes(directory)
-    for process in leftovers:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, stubborn = psutil.wait_procs(leftovers, timeout=seconds)
-    for process in stubborn:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(stubborn)
+    _end(leftovers, seconds)
     return len(leftovers)
 
 
@@ -175,12 +162,35 @@ def check_ports(ports: Mapping[str, int]) -> None:
                 ) from error
 
 
+def _end(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Terminates the processes, and kills those that have not ended in time."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    deadline = time.monotonic() + seconds
+    while any(map(_runs, processes)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    for process in filter(_runs, processes):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    while any(map(_runs, processes)):
+        time.sleep(_POLL_SECONDS)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """A zombie has ended: its parent may take long to collect it, and never does in some containers."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    # A group's id is not reused while a member lives, so this also reaches children of a dead leader.
+    # The id of a group is not reused while a member lives, so this reaches the children of a dead leader too.
     with suppress(ProcessLookupError):
         os.killpg(group, number)
 

@@ -1,4 +1,4 @@
-"""The product's own processes: what each runs, and how it shows that it is ready."""
+"""The product's own processes: their commands, and the probes that say when each is ready."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def publish_registry(environment: Mapping[str, str], *, folder: Path) -> Command
 
 
 def trigger_platform(environment: Mapping[str, str], *, port: int, task_environment: Path) -> Command:
-    """The control plane that stands in for Trigger.dev."""
+    """The local Trigger.dev control plane."""
     return Command(
         "trigger-platform",
-        [sys.executable, "-m", "local.trigger_platform", "--host", "127.0.0.1", "--port", str(port)],
+        [sys.executable, "-m", "local.trigger_platform", "--port", str(port)],
         ROOT,
         {**environment, "TASK_ENVIRONMENT_FILE": str(task_environment)},
     )
 
 
 def trigger_worker(environment: Mapping[str, str], *, folder: Path, branch: str | None) -> Command:
-    """Trigger.dev's own CLI, which builds the tasks in `folder` and executes them.
+    """Trigger.dev's CLI, which builds the tasks in `folder` and executes them.
 
-    It ends any other session on the same branch of the folder it runs in, so a stack has a branch of its own.
+    It ends any other session in this folder on the same branch, so each stack has its own branch.
     """
     variables = {**environment, "TRIGGER_DEV_BRANCH": branch} if branch else environment
     return Command("trigger-worker", ["npm", "run", "dev"], folder, variables)
 
 
 def worker_branch(directory: Path) -> str:
-    """The CLI's branch of the stack in `directory`."""
+    """The CLI's branch for the stack in `directory`."""
     return f"stack-{sha256(bytes(directory)).hexdigest()[:12]}"
 
 
 def remove_worker_files(directory: Path) -> None:
-    """Removes what the CLI, when it is ended, leaves of a branch: its builds, tens of megabytes each time."""
+    """Removes the builds that the CLI leaves behind when it is killed: tens of megabytes each time."""
     for path in (TRIGGER_FOLDER / ".trigger").glob(f"*{worker_branch(directory)}-*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -54,7 +54,7 @@ def remove_worker_files(directory: Path) -> None:
 
 
 def api(environment: Mapping[str, str], *, port: int, directory: Path) -> Command:
-    """The API, run from the stack's folder: it reads .env, and the repository's is for hosted services."""
+    """The API. It runs in the stack's folder, since the .env of the repository is for hosted services."""
     return Command(
         "api",
         [
@@ -67,12 +67,12 @@ def api(environment: Mapping[str, str], *, port: int, directory: Path) -> Comman
 
 
 def platform_answers(url: str) -> bool:
-    """Whether the control plane takes calls; it may have no worker yet."""
+    """Whether the control plane answers. It may have no worker yet."""
     return _get(f"{url}/healthz") is not None
 
 
 def worker_registered(url: str) -> bool:
-    """Whether the CLI has told the control plane which tasks there are."""
+    """Whether the CLI has registered the tasks at the control plane."""
     answer = _get(f"{url}/healthz")
     return answer is not None and answer.json().get("worker") is not None
 
@@ -83,6 +83,6 @@ def api_answers(url: str) -> bool:
 
 
 def _get(url: str) -> httpx.Response | None:
-    """The answer if it is a 200, else None."""
+    """The answer if its status is 200, else None."""
     answer = probe(url)
     return answer if answer is not None and answer.status_code == 200 else None

@@ -1,4 +1,4 @@
-"""What one stack is to be: its folder, its ports, and which hosted services take a stand-in's place."""
+"""The settings of one stack: its folder, its ports, and the real services that replace stand-ins."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class SupabaseService:
-    """A Supabase project that exists already: hosted, or started by `supabase start`."""
+    """An existing Supabase project: hosted, or started by `supabase start`."""
 
     url: str
     publishable_key: str
@@ -60,7 +60,7 @@ class SupabaseService:
 
 @dataclass(frozen=True)
 class TriggerService:
-    """A Trigger.dev platform that exists already."""
+    """An existing Trigger.dev platform."""
 
     api_url: str
     access_token: str
@@ -82,7 +82,7 @@ class StackSettings:
     durable: bool = True
     """Whether the database survives a crash of the machine. One that does not starts and writes faster."""
     adjusted: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the API that the stack leaves to the developer, as far as they are set."""
+    """The API's variables that the developer has set and that override the stack's."""
 
     @property
     def logs(self) -> Path:
@@ -90,7 +90,7 @@ class StackSettings:
 
     @property
     def taken_ports(self) -> dict[str, int]:
-        """The ports this stack will listen on, by the name of what listens."""
+        """The ports that this stack needs, by the name of what listens on each."""
         ports: dict[str, int] = {}
         if self.supabase is None:
             ports |= {"Supabase": self.ports.supabase, "PostgreSQL": self.ports.postgres}
@@ -137,18 +137,18 @@ def read_settings(
     migrate: bool = False,
     environment: Mapping[str, str] = os.environ,
 ) -> StackSettings:
-    """Settings from the command line and the environment. Raises StackError on a half-set group."""
+    """Settings from the command line and the environment. Raises StackError for a half-set group."""
     if not 1024 <= port_base <= 65530:
         raise StackError(f"--port-base must lie between 1024 and 65530, not {port_base}.")
     ports = Ports(port_base)
-    # Somebody who has exported what `python -m local env` printed means this very stack.
+    # The shell may have the variables that `python -m local env` printed: they mean this very stack.
     own = {"SUPABASE_URL": ports.supabase, "TRIGGER_API_URL": ports.trigger_platform}
     foreign = {name for name, port in own.items() if environment.get(name) != f"http://127.0.0.1:{port}"}
     supabase = trigger = None
     if "SUPABASE_URL" in foreign:
-        supabase = _group(environment, _SUPABASE_VARIABLES, "a Supabase project")
+        supabase = _group(environment, _SUPABASE_VARIABLES, "your Supabase project")
     if "TRIGGER_API_URL" in foreign:
-        trigger = _group(environment, _TRIGGER_VARIABLES, "a Trigger.dev platform")
+        trigger = _group(environment, _TRIGGER_VARIABLES, "your Trigger.dev platform")
     return StackSettings(
         directory=directory.resolve(),
         ports=ports,
@@ -169,8 +169,8 @@ def _group(environment: Mapping[str, str], names: Mapping[str, str], what: str) 
     if missing:
         present = [variable for variable in names.values() if variable not in missing]
         raise StackError(
-            f"{' and '.join(present)} set without {', '.join(missing)}: to use {what} of your own set all of "
-            f"{', '.join(names.values())}; to use the local stand-in unset them all."
+            f"{' and '.join(present)} set without {', '.join(missing)}: "
+            f"set all of {', '.join(names.values())} to use {what}, or unset all to use the local stand-in."
         )
     return values
 
@@ -181,5 +181,5 @@ def _postgrest_bin(environment: Mapping[str, str]) -> Path | None:
         return None
     path = Path(value).resolve()
     if not os.access(path, os.X_OK) or path.is_dir():
-        raise StackError(f"POSTGREST_BIN names no executable file: {value}")
+        raise StackError(f"POSTGREST_BIN is not an executable file: {value}")
     return path

@@ -1,4 +1,4 @@
-"""One local stack: which processes, in which order, until ready; it stops what it started."""
+"""One local stack: starts its processes in order, waits until each is ready, and stops them."""
 
 from __future__ import annotations
 
@@ -19,35 +19,36 @@ from local.private_file import write_private
 from local.processes import Command, Identity, ManagedProcess, check_ports, sweep
 from local.settings import TRIGGER_FOLDER, Scope, StackSettings, SupabaseService, read_settings
 from local.state import Phase, StackState, read_state, write_state
-from local.supabase_cli import migration_up
+from local.supabase_cli import CLI_FOLDER, migration_up
 from local.supabase_server import FOLDER, auth_answers, data_api_answers, server_command
 from local.tools import check_tools
 
 
 class Stack:
-    """A stack in one folder. Whoever starts it owns it: it watches the processes and stops them."""
+    """A stack in one folder. The process that starts it owns it, watches its processes and stops them."""
 
     def __init__(self, settings: StackSettings) -> None:
         self.settings = settings
         self.processes: list[ManagedProcess] = []
-        self.logs: list[Path] = []  # of all that was started, also of what has ended since
+        self.logs: list[Path] = []  # of every process that was started, ended ones too
 
     def start(self) -> dict[str, str]:
-        """Starts everything and returns the environment once all of it is ready.
+        """Starts everything and returns the environment once everything is ready.
 
-        Raises StackError, with nothing left running.
+        If it raises StackError, nothing is left running.
         """
         directory = self.settings.directory
         state = read_state(directory)
         if state is not None and state.running:
             raise StackError(
-                f"A stack runs in {directory} already. End it with `python -m local down`, "
+                f"A stack runs in {directory} already. Stop it with `python -m local down`, "
                 "or start this one with another --dir and --port-base."
             )
         self.settings.logs.mkdir(parents=True, exist_ok=True)
-        sweep(directory)  # what a crashed predecessor may have left
+        sweep(directory)  # a crashed stack may have left processes
         try:
-            check_tools([FOLDER, *([self.settings.trigger_folder] if self.settings.scope == "all" else [])])
+            tasks = [self.settings.trigger_folder] if self.settings.scope == "all" else []
+            check_tools([CLI_FOLDER, FOLDER, *tasks])
             check_ports(self.settings.taken_ports)
             environment = self._start_services()
         except BaseException as error:
@@ -57,15 +58,15 @@ class Stack:
         return environment
 
     def check(self) -> None:
-        """Raises StackError when one of the processes has ended."""
+        """Raises StackError if one of the processes has ended."""
         for process in self.processes:
             process.check()
 
     def restart(self, name: str) -> ManagedProcess:
-        """Starts a part that has ended once more, in its place: on its ports, with its data and its log.
+        """Starts an ended process again, on the same ports and with the same data and log.
 
-        For tests that kill parts: a stack of `python -m local` ends when one of its parts does. What the
-        ended process left running is not touched; the Supabase server takes over a PostgreSQL that lives on.
+        For tests that kill processes: a stack of `python -m local` ends when one of its processes does.
+        Children of the ended process keep running; the Supabase server takes over a running PostgreSQL.
         """
         place = [process.name for process in self.processes].index(name)
         ended = self.processes[place]
@@ -79,7 +80,7 @@ class Stack:
         return process
 
     def stop(self, *, reason: str | None = None) -> None:
-        """Stops what runs, last started first; `reason` tells why when it was not asked for."""
+        """Stops all processes, the last started first. `reason` says why, unless the user asked for it."""
         while self.processes:
             self.processes[-1].stop()
             self.processes.pop()
@@ -98,7 +99,7 @@ class Stack:
         if settings.scope == "supabase":
             self._start_supabase(credentials, supabase)
             return environment
-        # Building the tasks takes longest, and needs nothing of the database.
+        # Building the tasks takes longest and does not need the database.
         worker = self._start_worker(environment)
         self._start_supabase(credentials, supabase)
         api = self._run(product.api(environment, port=settings.ports.api, directory=settings.directory))
@@ -190,10 +191,10 @@ def running_stack(
     environment: Mapping[str, str] | None = None,
     trigger_folder: Path = TRIGGER_FOLDER,
 ) -> Iterator[dict[str, str]]:
-    """A stack for as long as the block runs; yields the variables that `python -m local env` prints.
+    """A stack that runs while the block does; yields the variables that `python -m local env` prints.
 
-    `environment` is searched for services that replace a stand-in (default: the process's own);
-    `trigger_folder` is a Trigger.dev project other than the product's.
+    `environment` (default: that of the process) may name services that replace stand-ins. `trigger_folder` is
+    a Trigger.dev project other than the product's.
     """
     settings = read_settings(
         directory=directory,
@@ -211,7 +212,7 @@ def running_stack(
 
 
 def stop_stack(directory: Path) -> bool:
-    """Stops the stack of a folder, also one whose owner has crashed; False if nothing was running."""
+    """Stops the stack of a folder, even if its owner has crashed. False if nothing was running."""
     state = read_state(directory)
     was_running = state is not None and state.running
     if state is not None and was_running:
@@ -224,17 +225,17 @@ def stop_stack(directory: Path) -> bool:
 
 
 def wait_for_migrations(supabase: SupabaseService, *, seconds: float) -> None:
-    """Returns once a project that we did not start shows our schema; raises StackError when it does not."""
+    """Returns once an existing project serves the migrated schema; raises StackError if it does not."""
     deadline = time.monotonic() + seconds
     while not data_api_answers(supabase):
         if time.monotonic() > deadline:
             raise StackError(
-                f"The Data API of {supabase.url} does not answer, or has not got the migrations: "
+                f"The Data API of {supabase.url} does not answer, or lacks the migrations: "
                 "add --migrate to apply them, and expose the schemas public and worker."
             )
         time.sleep(0.2)
 
 
 def environment_file(directory: Path) -> Path:
-    """Where a stack leaves its variables for `python -m local env`."""
+    """The file with a stack's variables, for `python -m local env`."""
     return directory / "environment.json"

@@ -1,13 +1,13 @@
-"""What a stack's folder tells about it: who runs it, which processes, how far it is."""
+"""The state of a stack, kept in its folder: its phase, its owner and its processes."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from local.private_file import write_private
 from local.processes import Identity
 from local.settings import Scope
 
@@ -29,7 +29,7 @@ class StackState:
 
 
 def read_state(directory: Path) -> StackState | None:
-    """The last state that was written, or None for a folder that never held a stack."""
+    """The last state, or None if no stack was ever started in the folder."""
     path = _path(directory)
     if not path.exists():
         return None
@@ -40,11 +40,7 @@ def read_state(directory: Path) -> StackState | None:
 
 
 def write_state(directory: Path, state: StackState) -> None:
-    """Replaces the state at once, so that a reader never sees half of it."""
-    path = _path(directory)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(state), indent=2) + "\n")
-    os.replace(fresh, path)
+    write_private(_path(directory), json.dumps(asdict(state), indent=2) + "\n")
 
 
 def _path(directory: Path) -> Path:

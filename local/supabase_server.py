@@ -1,4 +1,4 @@
-"""The Node process in local/supabase: what it is told, and when it is ready."""
+"""The Node process in local/supabase: its settings, and the probes that say when it is ready."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def server_command(
 
 
 def auth_answers(supabase: SupabaseService) -> bool:
-    """Whether database and Auth are up, which migrations need."""
+    """Whether database and Auth are up; migrations need both."""
     answer = probe(f"{supabase.url}/auth/v1/health", supabase.publishable_key)
     return answer is not None and answer.status_code == 200
 
 
 def data_api_answers(supabase: SupabaseService) -> bool:
-    """Whether the Data API has read the migrated schema: a function that it does not know is 404."""
+    """Whether the Data API has read the migrated schema: it answers 404 for an unknown function."""
     answer = probe(f"{supabase.url}/rest/v1/rpc/auth_context", supabase.publishable_key, method="POST")
     return answer is not None and answer.status_code < 500 and answer.status_code != 404

@@ -1,4 +1,4 @@
-"""What the stack needs of the machine before it starts anything."""
+"""The tools that the stack needs: a recent Node.js, and the npm packages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OLDEST_NODE = (20, 19)
 
 
 def check_tools(npm_folders: Iterable[Path]) -> None:
-    """Raises StackError when Node.js is missing or too old, or a folder's npm packages are not installed."""
+    """Raises StackError if Node.js is missing or too old, or a folder's npm packages are not installed."""
     wanted = ".".join(map(str, _OLDEST_NODE))
     node = shutil.which("node")
     if node is None:

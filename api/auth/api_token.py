@@ -1,7 +1,7 @@
-"""API tokens: their form, and the short-lived context JWT that carries one to the database.
+"""API tokens: their form, and the short-lived context JWT that stands for one at the database.
 
-A token is `dex_`, 43 base62 digits (256 random bits) and 6 base62 digits of their CRC32, the shape that
-GitHub introduced: a secret scanner finds it, and a typo is refused without asking the database.
+A token is `dex_`, 43 base62 digits (256 random bits) and 6 base62 digits of their CRC32, the form that GitHub
+introduced: a secret scanner finds it, and a typo is refused without a call to the database.
 https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
 """
 
@@ -31,7 +31,7 @@ MAX_CACHED_JWTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """`secret` is shown to its owner once; `token_hash` is all that is kept."""
+    """The owner sees `secret` once; the database keeps `token_hash` and `prefix`."""
 
     secret: str = field(repr=False)
 
@@ -43,6 +43,9 @@ class ApiToken:
     def prefix(self) -> str:
         return self.secret[:SHOWN_PREFIX_LENGTH]
 
+    def rpc_arguments(self) -> dict[str, str]:
+        return {"p_token_hash": self.token_hash, "p_prefix": self.prefix}
+
 
 def generate_api_token() -> ApiToken:
     body = _base62(secrets.randbits(256), BODY_LENGTH)
@@ -50,7 +53,7 @@ def generate_api_token() -> ApiToken:
 
 
 def parse_api_token(text: str) -> ApiToken:
-    """Recognises a token offline; raises ApiError(api_token_malformed) for a typo or a cut-off paste."""
+    """Recognises a token offline; raises ApiError(api_token_malformed) for a typo or an incomplete copy."""
     body, checksum = text[len(PREFIX) : -CHECKSUM_LENGTH], text[-CHECKSUM_LENGTH:]
     if (
         not text.startswith(PREFIX)
@@ -60,7 +63,7 @@ def parse_api_token(text: str) -> ApiToken:
     ):
         raise ApiError(
             ErrorCode.API_TOKEN_MALFORMED,
-            "The API token is cut off or mistyped. Copy it again.",
+            "The API token is incomplete or mistyped. Copy it again.",
         )
     return ApiToken(text)
 
@@ -79,7 +82,7 @@ def _base62(number: int, length: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """How context JWTs are signed: an HS256 secret, or a private ES256 key that Supabase knows by `kid`."""
+    """The key of context JWTs: an HS256 secret, or a private ES256 key that Supabase knows by `kid`."""
 
     algorithm: str
     key: str | jwt.PyJWK = field(repr=False)
@@ -87,9 +90,9 @@ class SigningKey:
 
 
 class ContextJwtMinter:
-    """Signs what the database needs to know of an API token caller: its token's hash, for about a minute.
+    """Signs context JWTs, which are valid for a minute and name an API token by its hash.
 
-    The JWT names no user, org or role of its own: SQL looks all of that up by the hash, each time.
+    They name no user, org or role: SQL looks these up by the hash, each time.
     """
 
     def __init__(self, signing_key: SigningKey, issuer: str, audience: str) -> None:

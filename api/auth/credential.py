@@ -1,4 +1,4 @@
-"""Bearer → verified credential. Two kinds exist: an API token and a Supabase session JWT."""
+"""Bearer → verified credential: an API token or a Supabase session JWT."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,14 +19,14 @@ class AuthMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """`fingerprint` identifies the bearer in caches; it is a SHA-256 and is not printed either."""
+    """`fingerprint`, a SHA-256, identifies the bearer in caches."""
 
     auth_method: AuthMethod
     fingerprint: str = field(repr=False)
     bearer: Callable[[], str] = field(repr=False, compare=False)
 
     def data_api_bearer(self) -> str:
-        """The JWT for the next Data API call; a context JWT is renewed as often as a long export needs it."""
+        """The JWT for the next Data API call. A context JWT is renewed during a long export."""
         return self.bearer()
 
 
@@ -36,7 +36,7 @@ class CredentialVerifier:
         self._context_jwts = context_jwts
 
     async def verify(self, authorization: str | None) -> Credential:
-        """Reads an Authorization header; raises ApiError with one of the 401 codes."""
+        """Verifies an Authorization header; raises ApiError with one of the 401 codes."""
         scheme, _, bearer = (authorization or "").partition(" ")
         bearer = bearer.strip()
         if scheme.lower() != "bearer" or not bearer:
@@ -45,7 +45,7 @@ class CredentialVerifier:
                 "Send a session token or an API token as `Authorization: Bearer …`.",
             )
         if len(bearer) > MAX_BEARER_LENGTH:
-            raise ApiError(ErrorCode.INVALID_TOKEN, "The token is too long to be one.")
+            raise ApiError(ErrorCode.INVALID_TOKEN, "The token is too long.")
         if bearer.startswith(PREFIX):
             token_hash = parse_api_token(bearer).token_hash
             return Credential(

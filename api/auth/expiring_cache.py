@@ -1,4 +1,4 @@
-"""A small bounded cache whose entries expire; for one event loop, so it needs no lock."""
+"""A small bounded cache whose entries expire. It needs no lock, because one event loop uses it."""
 
 import time
 from collections import OrderedDict
@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class ExpiringCache(Generic[Value]):
-    """The oldest entry leaves when `max_entries` is reached; `clock` is seconds and monotonic."""
+    """Above `max_entries` the oldest entry is removed. `clock` is monotonic, in seconds."""
 
     def __init__(
         self, ttl_seconds: float, max_entries: int, clock: Callable[[], float] = time.monotonic

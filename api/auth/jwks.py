@@ -1,6 +1,6 @@
-"""The public keys of Supabase Auth, fetched when needed and remembered.
+"""The public keys of Supabase Auth, fetched when needed and cached.
 
-pyjwt's own PyJWKClient does the same with blocking calls, which would stop the event loop.
+pyjwt's PyJWKClient does the same with blocking calls, which would stop the event loop.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ MIN_RSA_BITS = 2048
 
 
 class JwksKeys:
-    """Looks a key up by `kid`; `http` is a client whose origin is the whole URL of the key set.
+    """Looks a key up by `kid`. The origin of `http` is the whole URL of the key set.
 
-    The set is kept for 10 minutes. An unknown kid causes a fetch before that (keys are rotated), but at most
-    one a minute, so that forged tokens cannot make us hammer Auth. While Auth is down, known keys are used
-    for up to a day.
+    The set is cached for 10 minutes. An unknown kid causes an earlier fetch, since keys are rotated, but at
+    most one a minute, so that forged tokens cannot flood Auth. While Auth is down, known keys are used for up
+    to a day.
     """
 
     def __init__(self, http: HttpClient, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,10 +43,10 @@ class JwksKeys:
         self._lock = asyncio.Lock()
 
     async def get(self, kid: str) -> jwt.PyJWK | None:
-        """Returns None for an unknown kid; raises ApiError(auth_unavailable) when that cannot be known."""
+        """Returns None for an unknown kid; raises ApiError(auth_unavailable) if the set cannot be fetched."""
         if self._is_fetch_due(kid):
             async with self._lock:
-                # Whoever held the lock may have fetched it.
+                # Another request may have fetched the set while this one waited for the lock.
                 if self._is_fetch_due(kid):
                     fetched = await self._fetch()
                     self._tried_at = self._clock()
@@ -56,7 +56,7 @@ class JwksKeys:
         if self._age() > STALE_SECONDS or (last_fetch_failed and kid not in self._keys):
             raise ApiError(
                 ErrorCode.AUTH_UNAVAILABLE,
-                "The keys that sessions are checked with cannot be fetched at the moment. Try again shortly.",
+                "The keys that verify sessions cannot be fetched at the moment. Try again shortly.",
                 headers={"Retry-After": str(int(SECONDS_AFTER_FAILED_FETCH))},
             )
         return self._keys.get(kid)
@@ -65,10 +65,10 @@ class JwksKeys:
         return self._clock() - self._fetched_at
 
     def _is_fetch_due(self, kid: str) -> bool:
-        since_the_last = self._clock() - self._tried_at
+        since_last_fetch = self._clock() - self._tried_at
         if self._age() >= FRESH_SECONDS:
-            return since_the_last >= SECONDS_AFTER_FAILED_FETCH
-        return kid not in self._keys and since_the_last >= SECONDS_BETWEEN_UNKNOWN_KIDS
+            return since_last_fetch >= SECONDS_AFTER_FAILED_FETCH
+        return kid not in self._keys and since_last_fetch >= SECONDS_BETWEEN_UNKNOWN_KIDS
 
     async def _fetch(self) -> dict[str, jwt.PyJWK] | None:
         try:
@@ -78,18 +78,18 @@ class JwksKeys:
             logger.warning("the JWKS could not be fetched: %r", error)
             return None
         if not isinstance(entries, list):
-            logger.warning("the JWKS could not be fetched: HTTP %s, and no list of keys", response.status)
+            logger.warning("the JWKS could not be fetched: HTTP %s without a list of keys", response.status)
             return None
         return _usable_keys(entries)
 
 
 def _usable_keys(entries: list[object]) -> dict[str, jwt.PyJWK]:
-    """By kid. One that several keys share names none of them: which was meant could only be guessed."""
+    """The keys by kid. A kid that several keys share is ambiguous, so none of them is used."""
     by_kid: defaultdict[str, list[jwt.PyJWK]] = defaultdict(list)
     for entry in entries:
         key = _public_key(entry)
         if key is None or not isinstance(key.key_id, str) or not key.key_id:
-            logger.warning("a key of the JWKS was skipped: only P-256 and RSA keys for signatures are used")
+            logger.warning("a key of the JWKS was skipped: it is not a P-256 or RSA key for signatures")
         else:
             by_kid[key.key_id].append(key)
     for kid in [kid for kid, keys in by_kid.items() if len(keys) > 1]:
@@ -99,10 +99,10 @@ def _usable_keys(entries: list[object]) -> dict[str, jwt.PyJWK]:
 
 
 def _public_key(entry: object) -> jwt.PyJWK | None:
-    """A public key of the two kinds that we accept, or None.
+    """The key if it is a public P-256 or RSA key for signatures, else None.
 
-    What the document says of a key (`use`, `key_ops`, `alg`) can only exclude it: which algorithm it serves
-    follows from the key itself.
+    The algorithm follows from the type of the key. The fields `use`, `key_ops` and `alg` can only exclude a
+    key.
     """
     if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
         return None

@@ -1,4 +1,4 @@
-"""Supabase session JWTs: the signature by a key we chose, then who issued it, for whom, and until when."""
+"""Verifies Supabase session JWTs: the signature by a key that we choose, then issuer, audience and expiry."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +14,7 @@ REQUIRED_CLAIMS = ["sub", "iss", "aud", "exp", "iat", "role"]
 
 @dataclass(frozen=True, slots=True)
 class JwtRules:
-    """What a session token must satisfy; `algorithms` is the allow-list, never read from the token."""
+    """The requirements for a session token; `algorithms` is an allow-list."""
 
     algorithms: frozenset[str]
     issuer: str
@@ -23,7 +23,7 @@ class JwtRules:
 
 
 class SessionJwtVerifier:
-    """Checks tokens offline, except for fetching the key set of asymmetric ones now and then."""
+    """Verifies tokens offline; only the key set for asymmetric algorithms is fetched now and then."""
 
     def __init__(self, rules: JwtRules, jwks: JwksKeys | None) -> None:
         self._rules = rules
@@ -34,10 +34,10 @@ class SessionJwtVerifier:
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError as error:
-            raise _invalid("It is not a JWT.") from error
+            raise _invalid("The token is not a JWT.") from error
         algorithm = header.get("alg")
         if not isinstance(algorithm, str) or algorithm not in self._rules.algorithms:
-            raise _invalid("Its algorithm is not accepted here.")
+            raise _invalid("The algorithm is not accepted.")
         key = await self._key(algorithm, header.get("kid"))
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -55,22 +55,22 @@ class SessionJwtVerifier:
             ) from error
         except jwt.InvalidTokenError as error:
             raise _invalid(f"{type(error).__name__.removesuffix('Error')}.") from error
-        # The same key also signs service_role and anon keys; only people's sessions pass.
+        # The same key also signs the service_role and anon keys, which must not pass.
         if claims["role"] != "authenticated" or not claims["sub"]:
-            raise _invalid("It is not the token of a signed-in user.")
+            raise _invalid("The token does not belong to a signed-in user.")
         return claims
 
     async def _key(self, algorithm: str, kid: object) -> str | jwt.PyJWK:
-        """The algorithm decides the kind of key, so a public key can never serve as an HMAC secret."""
+        """Chooses the kind of key by the algorithm, so a public key never serves as an HMAC secret."""
         if algorithm == "HS256":
             if self._rules.hs256_secret is None:
-                raise _invalid("Its algorithm is not accepted here.")
+                raise _invalid("The algorithm is not accepted.")
             return self._rules.hs256_secret
         if self._jwks is None or not isinstance(kid, str):
-            raise _invalid("It does not name its key.")
+            raise _invalid("The token names no key.")
         key = await self._jwks.get(kid)
         if key is None or key.algorithm_name != algorithm:
-            raise _invalid("Its key is not known.")
+            raise _invalid("The key is unknown.")
         return key
 
 

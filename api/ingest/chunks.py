@@ -12,7 +12,7 @@ TARGET_BYTES = 1_000_000
 
 @dataclass(slots=True)
 class Chunk:
-    """Rows in order; records and rejected ones go to the database together."""
+    """Rows in order; the database gets records and rejected rows in one call."""
 
     records: list[EncodedRecord] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Chunk:
             self.rejected.append(row)
 
     def rpc_body(self, submission_id: str, chunk_index: int) -> bytes:
-        """The arguments of append_submission_chunk; every row was encoded when it was read."""
+        """The arguments of append_submission_chunk as JSON text, joined from the encoded rows."""
         head = json.dumps({"p_submission_id": submission_id, "p_chunk_index": chunk_index})
         records = b",".join(row.encoded for row in self.records)
         rejected = b",".join(row.encoded for row in self.rejected)

@@ -1,13 +1,14 @@
-"""CSV → rows, as RFC 4180 has it, with comma, semicolon or tab between the fields.
+"""CSV → rows, after RFC 4180, with comma, semicolon or tab between the fields.
 
 Rules:
-- The first line that is not blank is the header. Names are trimmed; an empty one becomes `column_<n>`
-  (its 1-based position), a repeated one gets `_2`, `_3`, … A first line `sep=;` (Excel) names the
-  delimiter; otherwise it is whichever of the three splits the header into most fields.
-- Values stay text, exactly as given; an empty field is "", never null.
-- A row must have as many fields as the header, for whether a short row was cut off cannot be told.
-- A stray quote inside an unquoted field is text. A quoted field that goes on after its closing quote, or
-  is never closed, rejects the line it began on, and reading resumes at the next line.
+- The first line that is not blank is the header. Names are trimmed. An empty name becomes `column_<n>` (its
+  1-based position), a repeated name gets `_2`, `_3`, …
+- A first line `sep=;` (Excel) names the delimiter. Otherwise it is the one that splits the header into most
+  fields.
+- Values stay text, unchanged. An empty field is "", never null.
+- A row must have as many fields as the header, since a short row may have been cut off.
+- A stray quote inside an unquoted field is text. Text after a closing quote, or a quote that is never closed,
+  rejects the line where the record began. Reading resumes at the next line.
 """
 
 import csv
@@ -24,21 +25,21 @@ from api.ingest.scan import Scan, unreadable
 
 DELIMITERS = ",;\t"
 MAX_NAME_CHARACTERS = 255
-# Reading resumes at the line after an unclosed quote, so text may be read again. A file made for it
-# could have every line read a megabyte further in vain: this much in all is enough for an honest one.
+# Text after an unclosed quote is read again. A malicious file could have every line read a megabyte ahead in
+# vain, so the total is limited; an honest file needs less.
 MAX_REREAD_CHARACTERS = 64_000_000
 SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)
 
-# The module's limit is one for the process; a record's own limit is what counts here.
+# The limit of the csv module holds for the whole process; MAX_RECORD_BYTES limits a record.
 csv.field_size_limit(MAX_RECORD_BYTES + 1)
 
 
 class _RecordTooLongError(Exception):
-    """The lines taken for one record exceed what a record may have."""
+    """The lines of one record exceed MAX_RECORD_BYTES."""
 
 
 class _RecordLines:
-    """Feeds the csv module and remembers which physical lines the record in progress has taken."""
+    """Feeds the csv module and keeps the physical lines of the current record."""
 
     def __init__(self, reader: LineReader) -> None:
         self._reader = reader
@@ -67,7 +68,7 @@ class _RecordLines:
     def give_back_all_but_first(self) -> Line:
         self._reread += self._size
         if self._reread > MAX_REREAD_CHARACTERS:
-            raise unreadable("The file has too many quoted fields that are never closed.")
+            raise unreadable("The file has too many unclosed quotes.")
         self._returned.extendleft(reversed(self.taken[1:]))
         return self.taken[0]
 
@@ -81,10 +82,10 @@ class _RecordLines:
 
 
 class CsvRows:
-    """Iterates the data rows. `fields` is known from the start."""
+    """Iterates over the data rows. `fields` is complete from the start."""
 
     def __init__(self, text: IO[str], scan: Scan) -> None:
-        """Raises ApiError unreadable_file when there is no usable header."""
+        """Raises ApiError unreadable_file if there is no usable header."""
         self._may_be_undecodable = scan.errors != "strict"
         self._lines = _RecordLines(LineReader(text))
         self._csv = csv.reader(self._lines, delimiter=self._find_delimiter(), strict=True)
@@ -113,12 +114,12 @@ class CsvRows:
         if "\x00" in raw:
             return reject(number, line, "malformed_row", "The row contains a NUL character.", raw)
         if self._may_be_undecodable and UNDECODABLE.search(raw):
-            message = "The row contains bytes that are not text in the file's encoding."
+            message = "The row contains bytes that are invalid in the encoding of the file."
             return reject(number, line, "undecodable_text", message, raw)
         if len(values) != len(self.fields):
             many = len(values) > len(self.fields)
             counts = {"expected_fields": len(self.fields), "found_fields": len(values)}
-            message = f"The row has {len(values)} fields, the header {len(self.fields)}."
+            message = f"The row has {len(values)} fields; the header has {len(self.fields)}."
             return reject(
                 number, line, "too_many_fields" if many else "too_few_fields", message, raw, **counts
             )
@@ -162,16 +163,16 @@ class CsvRows:
             raise unreadable("The header of the file is not well-formed CSV.") from error
         header = "".join(names)
         if "\x00" in header or UNDECODABLE.search(header):
-            raise unreadable("The header of the file is not text.")
+            raise unreadable("The header of the file contains a NUL character or invalid bytes.")
         if len(names) > MAX_FIELDS or any(len(name) > MAX_NAME_CHARACTERS for name in names):
             raise unreadable(
-                f"The header has over {MAX_FIELDS} fields, or a name over {MAX_NAME_CHARACTERS} characters."
+                f"The header has over {MAX_FIELDS} fields or a name of over {MAX_NAME_CHARACTERS} characters."
             )
         return field_names(names)
 
 
 def field_names(header: list[str]) -> list[str]:
-    """Makes each name of a header non-empty and unique, changing none that is so already."""
+    """Makes each name of a header non-empty and unique. Names that are both already stay unchanged."""
     trimmed = [
         name.strip().lstrip("\ufeff") or f"column_{position}" for position, name in enumerate(header, 1)
     ]
@@ -186,7 +187,7 @@ def field_names(header: list[str]) -> list[str]:
 
 
 def _count_fields(header: str, delimiter: str) -> int:
-    # Not strict: a header whose quoted name spans lines is cut here, and still counted well enough.
+    # Not strict, because a quoted name may span several lines and this is only the first.
     return len(next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), []))
 
 

@@ -1,6 +1,7 @@
 """NDJSON → rows: one JSON object a line. Blank lines are skipped.
 
-The line itself becomes the record's data. A number that the steps would change silently is refused.
+The text of the line becomes the data of the record. A line is rejected if the steps would change one of its
+numbers.
 """
 
 import itertools
@@ -13,12 +14,12 @@ from api.ingest.numbers import exact_int, finite_float
 from api.ingest.rows import MAX_FIELDS, MAX_RECORD_BYTES, UNDECODABLE, Line, LineReader, Row, accept, reject
 from api.ingest.scan import Scan
 
-# What may turn into a character that jsonb cannot hold: the escapes of NUL and of surrogates.
+# The escapes of NUL and of surrogates, which jsonb cannot hold.
 SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class NdjsonRows:
-    """Iterates the rows. `fields` grows: names in the order they are first seen, at most 2,000 of them."""
+    """Iterates over the rows. `fields` grows: the names in first-seen order, at most 2,000."""
 
     def __init__(self, text: IO[str], scan: Scan) -> None:
         self._may_be_undecodable = scan.errors != "strict"
@@ -41,7 +42,7 @@ class NdjsonRows:
             message = f"The record is larger than {MAX_RECORD_BYTES:,} bytes."
             return reject(number, line.number, "record_too_large", message, text)
         if self._may_be_undecodable and UNDECODABLE.search(text):
-            message = "The line contains bytes that are not text in the file's encoding."
+            message = "The line contains bytes that are invalid in the encoding of the file."
             return reject(number, line.number, "undecodable_text", message, text)
         try:
             data = json.loads(
@@ -53,7 +54,7 @@ class NdjsonRows:
             reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             return reject(number, line.number, "invalid_json", f"The line is not valid JSON: {reason}.", text)
         if not isinstance(data, dict):
-            return reject(number, line.number, "not_an_object", "The line is JSON, but not an object.", text)
+            return reject(number, line.number, "not_an_object", "The line is JSON but not an object.", text)
         if len(self._fields) < MAX_FIELDS:
             self._fields.update(dict.fromkeys(data))
         return accept(number, text)

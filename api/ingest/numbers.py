@@ -1,6 +1,6 @@
-"""Numbers that the steps, which count in doubles, would change silently: an id more often than an amount.
+"""Finds numbers that the steps would change, because they compute in doubles. Such a number is usually an id.
 
-`private.check_numbers` is the last word on records, and lets pass whatever passes here.
+`private.check_numbers` checks records again, and accepts all that passes here.
 """
 
 import math
@@ -12,36 +12,37 @@ MAX_EXACT_INTEGER = 2**53 - 1
 
 
 def exact_int(digits: str) -> int:
-    """Hook of the JSON parser; raises ValueError beyond 2^53."""
+    """A hook for the JSON parser; raises ValueError beyond 2^53."""
     number = int(digits) if len(digits) <= len(str(-MAX_EXACT_INTEGER)) else math.inf
     if abs(number) > MAX_EXACT_INTEGER:
-        raise ValueError(f"the integer {digits[:40]} is beyond 2^53 and would lose digits; write it as text")
+        raise ValueError(f"the integer {digits[:40]} is beyond 2^53 and would lose digits: write it as text")
     return int(number)
 
 
 def finite_float(digits: str) -> float:
-    """Hook of the JSON parser; raises ValueError for what is out of range, or loses digits before the point.
+    """A hook for the JSON parser; raises ValueError for a number that overflows or loses integer digits.
 
     A number beyond the range (1e400) would become infinite in the first step that reads it.
     """
     number = float(digits)
-    # jsonb keeps 16,383 digits after the point, so what a double takes for nothing may be refused later.
+    # A double rounds 1e-20000 to 0, but jsonb, which keeps 16,383 digits after the point, would refuse it
+    # later.
     if math.isinf(number) or (number == 0 and re.search("[1-9]", digits.lower().partition("e")[0])):
         raise ValueError(f"the number {digits[:40]} is out of range")
     if abs(number) > MAX_EXACT_INTEGER and Decimal(digits) != Decimal(repr(number)):
-        raise ValueError(f"the number {digits[:40]} is beyond 2^53 and would lose digits; write it as text")
+        raise ValueError(f"the number {digits[:40]} is beyond 2^53 and would lose digits: write it as text")
     return number
 
 
 def changing_field(data: dict[str, object]) -> str | None:
-    """The first field of a parsed record that holds a number which would change, at any depth."""
+    """The first field of a parsed record that holds, at any depth, a number that would change."""
     if not _changes(data.values()):
         return None
     return next(field for field, value in data.items() if _changes((value,)))
 
 
 def _changes(values: Iterable[object]) -> bool:
-    """Without recursion: how deep a body may be nested is the JSON parser's to say."""
+    """Uses no recursion, because only the JSON parser limits the depth of a body."""
     rest: list[Iterable[object]] = [values]
     while rest:
         for value in rest.pop():

@@ -1,4 +1,4 @@
-"""What reading a line or a row of a file gives: an encoded record, or a rejected one."""
+"""The rows of a file: each becomes an encoded record or a rejected row."""
 
 import json
 import re
@@ -8,13 +8,13 @@ from typing import IO, Final
 MAX_RECORD_BYTES: Final = 1_000_000
 MAX_RAW_CHARACTERS: Final = 10_000
 MAX_FIELDS: Final = 2_000
-# Bytes that the file's encoding does not know arrive as lone surrogates (surrogateescape).
+# Bytes that are invalid in the encoding of the file arrive as lone surrogates (surrogateescape).
 UNDECODABLE: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedRecord:
-    """`encoded` is the JSON text of `{"id", "data"}`, made once and sent as it is."""
+    """`encoded` is the JSON text of `{"id", "data"}`, which is sent unchanged."""
 
     encoded: bytes
 
@@ -37,7 +37,7 @@ def accept(record_id: int, data_json: str) -> EncodedRecord:
 def reject(
     record_id: int, line: int, reason: str, message: str, raw: str, **details: int | bool
 ) -> RejectedRow:
-    """Keeps the raw text of the row, made storable: a NUL or an undecodable byte is shown as an escape."""
+    """Keeps the raw text of the row, with a NUL or an undecodable byte as an escape."""
     shown = raw.rstrip("\r\n")
     kept = shown[:MAX_RAW_CHARACTERS]
     if len(shown) > MAX_RAW_CHARACTERS:
@@ -54,8 +54,8 @@ def reject(
 
 
 def storable(text: str) -> str:
-    """PostgreSQL's jsonb holds neither NUL nor half a surrogate pair: both are spelled out."""
-    # surrogateescape gives undecodable bytes back as they were, backslashreplace spells them as \x81.
+    """Escapes NUL and lone surrogates, which PostgreSQL's jsonb cannot hold."""
+    # surrogateescape restores the undecodable bytes, backslashreplace writes them as \x81.
     return (
         text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
     )
@@ -63,7 +63,7 @@ def storable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A physical line with its end; `number` is 1-based; `too_long`: only its beginning was kept."""
+    """A physical line with its end. `number` counts from 1. If `too_long`, `text` is only the beginning."""
 
     number: int
     text: str
@@ -71,7 +71,7 @@ class Line:
 
 
 class LineReader:
-    """Reads physical lines, never holding more of one than a record may have."""
+    """Reads physical lines, and holds at most MAX_RECORD_BYTES of one."""
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text

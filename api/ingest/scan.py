@@ -1,4 +1,4 @@
-"""The first pass over an uploaded file: is it readable, how is it encoded, what is its hash."""
+"""The first pass over an uploaded file: whether it is readable, its encoding and its hash."""
 
 import codecs
 import gzip
@@ -6,7 +6,6 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
@@ -35,10 +34,10 @@ ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """`sha256` and `size` are of the decompressed content.
+    """`sha256` and `size` describe the decompressed content.
 
-    With `errors` "surrogateescape", bytes that the encoding does not know become lone surrogates, so
-    that only the rows that hold them are rejected.
+    With `errors` "surrogateescape", invalid bytes become lone surrogates, so that only their rows are
+    rejected.
     """
 
     compressed: bool
@@ -51,18 +50,19 @@ class Scan:
 def scan(file: IO[bytes], max_bytes: int) -> Scan:
     """Reads the file once, block by block.
 
-    Raises ApiError payload_too_large (more than `max_bytes` of content), unsupported_media_type (a
-    known other format) or unreadable_file (empty, broken compression, broken UTF-16).
+    Raises ApiError payload_too_large (more than `max_bytes` of content), unsupported_media_type (a known
+    foreign format) or unreadable_file (an empty file, broken compression, broken UTF-16).
     """
     file.seek(0)
     compressed = file.read(2) == GZIP_MAGIC
+    content = _content(file, compressed)
     digest = hashlib.sha256()
     size = 0
     evidence: _Utf8Evidence | None = None
     marked: codecs.IncrementalDecoder | None = None
     encoding = "utf-8"
     try:
-        for block in _blocks(file, compressed):
+        while block := content.read(BLOCK_BYTES):
             if size == 0:
                 _refuse_foreign_format(block)
                 encoding = _marked_encoding(block) or encoding
@@ -81,7 +81,7 @@ def scan(file: IO[bytes], max_bytes: int) -> Scan:
         if marked:
             marked.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise unreadable(f"The file claims to be {encoding.upper()} but is not.") from error
+        raise unreadable(f"The file begins like {encoding.upper()} but is not valid.") from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise unreadable("The gzip compression of the file is broken or incomplete.") from error
     if size == 0:
@@ -95,10 +95,9 @@ def scan(file: IO[bytes], max_bytes: int) -> Scan:
 
 
 def open_text(file: IO[bytes], scan: Scan) -> io.TextIOWrapper:
-    """The content as text, line ends untouched (quoted CSV fields may hold them)."""
-    file.seek(0)
-    content = gzip.GzipFile(fileobj=file, mode="rb") if scan.compressed else file
-    return io.TextIOWrapper(cast(IO[bytes], content), encoding=scan.encoding, errors=scan.errors, newline="")
+    """The content as text. Line ends stay unchanged, because quoted CSV fields may hold them."""
+    content = _content(file, scan.compressed)
+    return io.TextIOWrapper(content, encoding=scan.encoding, errors=scan.errors, newline="")
 
 
 def unreadable(message: str, **details: object) -> ApiError:
@@ -106,10 +105,10 @@ def unreadable(message: str, **details: object) -> ApiError:
 
 
 class _Utf8Evidence:
-    """Counts what speaks for UTF-8 and against it.
+    """Counts the valid and the invalid UTF-8 sequences.
 
-    One broken byte in a UTF-8 file must not turn every umlaut of the other rows into Windows-1252
-    gibberish; and text that is really Windows-1252 hardly ever holds a valid UTF-8 sequence.
+    A UTF-8 file with one broken byte must not be read as Windows-1252, which would garble every umlaut. Text
+    in Windows-1252 hardly ever holds a valid UTF-8 sequence.
     """
 
     def __init__(self) -> None:
@@ -133,11 +132,9 @@ class _Utf8Evidence:
         return self.valid > self.invalid
 
 
-def _blocks(file: IO[bytes], compressed: bool) -> Iterator[bytes]:
+def _content(file: IO[bytes], compressed: bool) -> IO[bytes]:
     file.seek(0)
-    content = gzip.GzipFile(fileobj=file, mode="rb") if compressed else file
-    while block := content.read(BLOCK_BYTES):
-        yield block
+    return cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")) if compressed else file
 
 
 def _marked_encoding(start: bytes) -> str | None:
@@ -152,7 +149,7 @@ def _refuse_foreign_format(start: bytes) -> None:
         if start.startswith(magic):
             raise ApiError(
                 ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-                f"The file is {description}. Export the data as CSV or NDJSON, plain or gzip.",
+                f"The file is {description}. Send CSV or NDJSON, plain or gzip.",
             )
 
 

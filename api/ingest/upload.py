@@ -1,18 +1,18 @@
-"""From an uploaded file to a received submission: scan, open, append chunk by chunk, finalize.
+"""Uploaded file → received submission: scan, open, append chunk by chunk, finalize.
 
-When something fails in the middle the submission stays `receiving`, has no run, and expires by itself.
+After a failure in the middle the submission stays `receiving`, has no run, and expires by itself.
 """
 
 import asyncio
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import IO, Any
+from typing import IO
 
 from starlette.datastructures import UploadFile
 
-from api.data_api import DataApiCaller
+from api.auth.caller import Caller
 from api.errors import ApiError, ErrorCode
-from api.idempotency import request_hash
+from api.idempotency import IdempotencyScope
 from api.ingest.chunks import Chunk, chunked
 from api.ingest.csv_rows import CsvRows
 from api.ingest.ndjson_rows import NdjsonRows
@@ -26,13 +26,12 @@ from api.models.submissions import (
     UploadSubmission,
 )
 
-UPLOAD_ROUTE = "/v1/submissions/upload"
 MAX_REPORTED_REJECTS = 10
-# A file with more bad rows than this is of another kind than it was taken for.
+# A file with more bad rows than this is probably in another format.
 MAX_REJECTED_ROWS = 10_000
-# What is stored may be larger than the file (each CSV row repeats the field names), but not without bounds.
+# The stored records may be larger than the file, since each CSV row repeats the field names.
 MAX_EXPANSION = 8
-# So many chunks without a single record are read before a submission is opened at all.
+# Up to this many chunks without a record are read before a submission is opened.
 MAX_LEADING_CHUNKS = 10
 
 FORMAT_BY_SUFFIX = {
@@ -45,7 +44,7 @@ FORMAT_BY_SUFFIX = {
 FORMAT_BY_CONTENT_TYPE = {
     "text/csv": UploadFormat.CSV,
     "text/tab-separated-values": UploadFormat.CSV,
-    "application/vnd.ms-excel": UploadFormat.CSV,  # what browsers on Windows call a .csv
+    "application/vnd.ms-excel": UploadFormat.CSV,  # sent by browsers on Windows for a .csv
     "application/x-ndjson": UploadFormat.NDJSON,
     "application/ndjson": UploadFormat.NDJSON,
     "application/jsonl": UploadFormat.NDJSON,
@@ -54,7 +53,7 @@ FORMAT_BY_CONTENT_TYPE = {
 
 
 def upload_format(form: UploadSubmission, file: UploadFile) -> UploadFormat:
-    """What the caller says, else the file's name (`.gz` ignored), else its content type."""
+    """The format from the form, else from the file's name without `.gz`, else from its content type."""
     if form.format:
         return form.format
     name = (file.filename or "").lower().removesuffix(".gz")
@@ -63,23 +62,19 @@ def upload_format(form: UploadSubmission, file: UploadFile) -> UploadFormat:
     if found is None:
         raise ApiError(
             ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-            "Neither the file's name nor its type says what it is. Send `format`: csv or ndjson.",
+            "The format does not follow from the file's name or content type. Send `format`: csv or ndjson.",
             details={"content_type": content_type[:100]},
         )
     return found
 
 
 async def ingest(
-    rpc: DataApiCaller,
-    form: UploadSubmission,
-    file: UploadFile,
-    idempotency_key: str | None,
-    max_bytes: int,
+    caller: Caller, form: UploadSubmission, file: UploadFile, idempotency: IdempotencyScope, max_bytes: int
 ) -> SubmissionCreated:
-    """Raises ApiError; unreadable_file and submission_empty when not one record can be had from the file."""
+    """Raises ApiError; unreadable_file or submission_empty if the file yields no record."""
     source = upload_format(form, file)
     content: IO[bytes] = file.file
-    # Threads throughout: reading and parsing must not hold up the other requests.
+    # Reading and parsing run in threads, so that they do not block other requests.
     scanned = await asyncio.to_thread(scan, content, max_bytes)
     with open_text(content, scanned) as text:
         rows: CsvRows | NdjsonRows
@@ -90,7 +85,8 @@ async def ingest(
         chunks = _Chunks(chunked(rows))
         leading = await chunks.leading()
         known_fields = {"p_fields": rows.fields} if isinstance(rows, CsvRows) else {}
-        opened = await rpc.call(
+        hashed = form.model_dump(mode="json") | {"format": source, "file_sha256": scanned.sha256}
+        opened = await caller.call(
             "open_submission",
             {
                 "p_company_id": str(form.company_id),
@@ -98,7 +94,7 @@ async def ingest(
                 "p_name": form.name,
                 "p_source": source,
                 **known_fields,
-                **_idempotency(idempotency_key, form, source, scanned.sha256),
+                **idempotency.arguments(hashed),
             },
             SubmissionOpened,
         )
@@ -112,30 +108,21 @@ async def ingest(
             if stored_bytes > MAX_EXPANSION * max_bytes:
                 raise ApiError(
                     ErrorCode.PAYLOAD_TOO_LARGE,
-                    "The file's rows take too much room once each carries its field names. "
-                    "Split the file, or shorten the header.",
+                    "The records are too large, because each repeats the field names. "
+                    "Split the file or shorten the header.",
                 )
-            await rpc.call("append_submission_chunk", body, ChunkAppended, repeatable=True)
+            await caller.call("append_submission_chunk", body, ChunkAppended, repeatable=True)
             chunk_index += 1
         chunks.require_a_record()
-        return await rpc.call(
+        return await caller.call(
             "finalize_submission",
             {"p_submission_id": submission_id, "p_fields": rows.fields},
             SubmissionCreated,
         )
 
 
-def _idempotency(
-    key: str | None, form: UploadSubmission, source: UploadFormat, sha256: str
-) -> dict[str, Any]:
-    if key is None:
-        return {}
-    body = form.model_dump(mode="json") | {"format": source, "file_sha256": sha256}
-    return {"p_idempotency_key": key, "p_request_hash": request_hash(UPLOAD_ROUTE, body)}
-
-
 class _Chunks:
-    """Reads chunks one by one in threads, and remembers whether there was any record at all."""
+    """Reads chunks one by one in threads, and counts their records and rejected rows."""
 
     def __init__(self, chunks: Iterator[Chunk]) -> None:
         self._chunks = chunks
@@ -155,7 +142,7 @@ class _Chunks:
         return chunk
 
     async def leading(self) -> list[Chunk]:
-        """The chunks up to the first that holds a record; raises ApiError when the file has none."""
+        """The chunks up to the first that holds a record; raises ApiError if the file has no record."""
         leading: list[Chunk] = []
         while len(leading) < MAX_LEADING_CHUNKS:
             chunk = await self.next()
@@ -171,8 +158,8 @@ class _Chunks:
         if self._record_count:
             return
         if not self._rejected_count:
-            raise ApiError(ErrorCode.SUBMISSION_EMPTY, "The file has no row of data.")
-        raise self._unreadable("Not one row of the file could be read.")
+            raise ApiError(ErrorCode.SUBMISSION_EMPTY, "The file has no data row.")
+        raise self._unreadable("No row of the file could be read.")
 
     def _unreadable(self, message: str) -> ApiError:
         return unreadable(

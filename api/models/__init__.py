@@ -1,1 +1,1 @@
-"""What travels over HTTP: request and response models, one file per route file."""
+"""Request and response models, one file per route file."""

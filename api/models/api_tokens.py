@@ -1,4 +1,4 @@
-"""API tokens: credentials of server integrations, kept only as a hash."""
+"""API tokens: credentials of server integrations, stored only as a hash."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,16 +6,16 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from api.models.auth import UserRole
 from api.models.envelope import ResultModel
 from api.models.requests import Name, PageRequest, RequestModel
+from api.models.users import UserRole
 
 
 class CreateApiToken(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "nightly import", "role": "member"}]})
 
     name: Name
-    role: Annotated[UserRole | None, Field(description="At most your own role, the default.")] = None
+    role: Annotated[UserRole | None, Field(description="At most your own role, which is the default.")] = None
     company_id: Annotated[UUID | None, Field(description="Narrows the token to one company.")] = None
     expires_at: AwareDatetime | None = None
 
@@ -38,7 +38,7 @@ class RotateApiToken(RequestModel):
     ] = 86_400
     expires_at: Annotated[
         AwareDatetime | None,
-        Field(description="By default the new token lives as long as the old one was meant to."),
+        Field(description="By default the new token gets the lifetime that the old one was created with."),
     ] = None
 
 
@@ -56,18 +56,18 @@ class ApiTokenResult(ResultModel):
     role: UserRole
     expires_at: datetime | None
     revoked_at: datetime | None
-    replaces: Annotated[UUID | None, Field(description="The token that this one took over from.")]
-    last_used_at: Annotated[datetime | None, Field(description="To five minutes.")]
+    replaces: Annotated[UUID | None, Field(description="The token that this one replaces.")]
+    last_used_at: Annotated[datetime | None, Field(description="Accurate to five minutes.")]
     created_at: datetime
 
 
 class CreatedApiToken(ApiTokenResult):
-    token: Annotated[str, Field(description="The token itself, shown this once.")]
+    token: Annotated[str, Field(description="The token itself. Only this answer shows it.")]
 
 
 class ApiTokenRotation(ApiTokenResult):
-    replaced: Annotated[ApiTokenResult, Field(description="The old token, which ends at its `expires_at`.")]
+    replaced: Annotated[ApiTokenResult, Field(description="The old token, valid until its `expires_at`.")]
 
 
 class RotatedApiToken(ApiTokenRotation, CreatedApiToken):
-    """The successor, shown once, and the token that it replaces."""
+    """The new token and the one that it replaces."""

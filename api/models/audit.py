@@ -30,20 +30,20 @@ class ListAuditLog(PageRequest):
         Annotated[str, StringConstraints(min_length=1, max_length=200)] | None,
         Field(description="The id of one row; the name of a secret."),
     ] = None
-    actor_user_id: Annotated[UUID | None, Field(description="What this user did, also by API tokens.")] = None
-    since: Annotated[AwareDatetime | None, Field(description="From this time on.")] = None
-    until: Annotated[AwareDatetime | None, Field(description="Before this time.")] = None
+    actor_user_id: Annotated[UUID | None, Field(description="A user; its API tokens are included.")] = None
+    since: Annotated[AwareDatetime | None, Field(description="Changes at or after this time.")] = None
+    until: Annotated[AwareDatetime | None, Field(description="Changes before this time.")] = None
 
 
 class Actor(ResultModel):
     type: AuditActor
-    user_id: Annotated[UUID | None, Field(description="Also of an API token: who created it.")]
+    user_id: Annotated[UUID | None, Field(description="The user; for an API token, its creator.")]
     api_token_id: UUID | None
     name: Annotated[
         str | None,
         Field(
-            description="As it was then: the user's e-mail, the token's name, the operator's database role, "
-            "the worker's Trigger.dev run."
+            description="The user's e-mail, the token's name, the operator's database role or the worker's "
+            "Trigger.dev run, at the time of the change."
         ),
     ]
 
@@ -59,4 +59,4 @@ class AuditEntry(ResultModel):
     entity_id: str | None
     before: Annotated[Any, Field(description="The changed columns of an update, the row of a deletion.")]
     after: Annotated[Any, Field(description="The changed columns of an update, the row of a creation.")]
-    request_id: Annotated[str | None, Field(description="`X-Request-Id` of the request that did it.")]
+    request_id: Annotated[str | None, Field(description="The `X-Request-Id` of the request.")]

@@ -1,4 +1,4 @@
-"""Blueprints: ordered, versioned lists of steps with their config."""
+"""Blueprints: versioned, ordered lists of steps with their configs."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,12 +12,11 @@ from api.models.steps import ExecutionMode
 
 Description = Annotated[str, Field(max_length=2000)]
 
-
 ErrorCodeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 class Backoff(RequestModel):
-    """The n-th wait is `initial_seconds * factor^(n-1)`, at most `max_seconds`; half of it is random."""
+    """The n-th wait is `initial_seconds * factor^(n-1)`, at most `max_seconds`. Half of it is random."""
 
     initial_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 1
     max_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 60
@@ -31,21 +30,21 @@ class Retry(RequestModel):
         default_factory=list,
         min_length=1,
         max_length=20,
-        description="Only these codes are tried again; when left out, whatever the step calls retryable.",
+        description="Retry only these codes; by default all that the step declares retryable.",
     )
 
 
 class BlueprintStepInput(RequestModel):
     slug: Slug
-    version: Annotated[Version | None, Field(description="The latest published one when left out.")] = None
+    version: Annotated[Version | None, Field(description="By default the latest published version.")] = None
     config: dict[str, Any] = Field(
         default_factory=dict, description="Must satisfy the step's `config_schema`."
     )
     continue_on_error: Annotated[
-        bool, Field(description="When the step fails, what went into it passes on and the run goes on.")
+        bool, Field(description="If the step fails, the run goes on with the input of the step.")
     ] = False
     timeout_seconds: Annotated[
-        int | None, Field(ge=1, le=3600, description="How long one attempt at one chunk may take.")
+        int | None, Field(ge=1, le=3600, description="The time limit for one attempt at one chunk.")
     ] = None
     retry: Retry | None = None
     run_if: Annotated[
@@ -53,11 +52,11 @@ class BlueprintStepInput(RequestModel):
         Field(
             min_length=1,
             max_length=2000,
-            description="A condition in CEL: of each record if it names `record`, else of the run.",
+            description="A condition in CEL, for each record if it names `record`, else for the run.",
         ),
     ] = None
     concurrency: Annotated[
-        int | None, Field(ge=1, le=20, description="Chunks that are processed at a time; one when left out.")
+        int | None, Field(ge=1, le=20, description="Chunks processed at the same time; by default one.")
     ] = None
 
 
@@ -88,14 +87,14 @@ class GetBlueprint(RequestModel):
 
 
 class UpdateBlueprint(RequestModel):
-    """What is left out stays as it is. Runs keep the version they were created with."""
+    """A field that is left out keeps its value. Runs keep the version that they were created with."""
 
     blueprint_id: UUID
     name: Name | None = None
     description: Description | None = None
     steps: StepList | None = None
     expected_version: Annotated[
-        int | None, Field(ge=1, description="Refused with 409 when the blueprint has moved on from it.")
+        int | None, Field(ge=1, description="Refused with 409 if the blueprint has another version.")
     ] = None
 
 
@@ -113,25 +112,20 @@ class BlueprintStep(ResultModel):
     concurrency: int | None
 
 
-class BlueprintSummary(ResultModel):
+class BlueprintResult(ResultModel):
     id: UUID
     org_id: UUID
     name: str
     description: str | None
     version: int
+    created_by: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class BlueprintSummary(BlueprintResult):
     step_count: int
-    created_by: UUID | None
-    created_at: datetime
-    updated_at: datetime
 
 
-class Blueprint(ResultModel):
-    id: UUID
-    org_id: UUID
-    name: str
-    description: str | None
-    version: int
+class Blueprint(BlueprintResult):
     steps: list[BlueprintStep]
-    created_by: UUID | None
-    created_at: datetime
-    updated_at: datetime

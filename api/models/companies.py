@@ -15,7 +15,7 @@ class CreateCompany(RequestModel):
 
     name: Name
     external_id: Annotated[
-        str | None, Field(min_length=1, max_length=200, description="Your own id of it, unique in the org.")
+        str | None, Field(min_length=1, max_length=200, description="Your own id, unique in the org.")
     ] = None
 
 

@@ -1,4 +1,4 @@
-"""The envelopes of every answer: `data`, `data` with `next_cursor`, or `error`."""
+"""The envelopes of the answers: `data`, `data` with `next_cursor`, or `error`."""
 
 from typing import Any, Generic, TypeVar
 
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 class ResultModel(BaseModel):
-    """Fields that SQL adds later are ignored; one that is missing is our defect and becomes a 500."""
+    """Ignores fields that SQL adds later. A missing field is a defect and becomes a 500."""
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -18,17 +18,17 @@ class Data(ResultModel, Generic[Item]):
 
 
 class Page(ResultModel, Generic[Item]):
-    """SQL calls the list `items`; `next_cursor` null means that this is the last page."""
+    """`next_cursor` is null on the last page. SQL calls the list `items`."""
 
     data: list[Item] = Field(validation_alias=AliasChoices("items", "data"))
     next_cursor: str | None = None
 
 
 class ErrorDescription(BaseModel):
-    code: str = Field(description="Stable snake_case name, explained in docs/errors.md.")
-    message: str = Field(description="A sentence for people; it may change.")
+    code: str = Field(description="A stable name in snake_case; docs/errors.md explains it.")
+    message: str = Field(description="A sentence for people, which may change.")
     details: dict[str, Any]
-    request_id: str | None = Field(description="The id of this request in our logs, also in `X-Request-Id`.")
+    request_id: str | None = Field(description="The id of the request in the logs, also in `X-Request-Id`.")
 
 
 class ErrorBody(BaseModel):

@@ -1,4 +1,4 @@
-"""Invitations: who may become a user of the org, in which role."""
+"""Invitations: who may become a user of an org, and in which role."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from api.models.auth import UserRole
 from api.models.envelope import ResultModel
 from api.models.requests import Name, PageRequest, RequestModel
+from api.models.users import UserRole
 
 Email = Annotated[
     str,
@@ -31,15 +31,15 @@ class CreateInvitation(RequestModel):
         json_schema_extra={"examples": [{"email": "grace@acme.com", "role": "org_admin"}]}
     )
 
-    email: Annotated[Email, Field(description="Whoever verifies this e-mail may accept.")]
+    email: Annotated[Email, Field(description="The person who verifies this e-mail may accept.")]
     role: Annotated[UserRole, Field(description="At most your own role.")]
     company_id: Annotated[
         UUID | None,
-        Field(description="Where `company_admin` and `member` belong; your own company by default."),
+        Field(description="The company of a `company_admin` or `member`; by default your own."),
     ] = None
     full_name: Name | None = None
     expires_at: Annotated[
-        AwareDatetime | None, Field(description="At most 30 days ahead; by default in 7 days.")
+        AwareDatetime | None, Field(description="At most 30 days ahead; by default 7 days.")
     ] = None
 
 
@@ -67,9 +67,11 @@ class Invitation(ResultModel):
     full_name: str | None
     role: UserRole
     status: InvitationStatus
-    invited_by: Annotated[UUID | None, Field(description="Who made or last renewed it; null: an operator.")]
+    invited_by: Annotated[
+        UUID | None, Field(description="Who created or last renewed it; null: an operator.")
+    ]
     expires_at: datetime
-    sent_at: Annotated[datetime | None, Field(description="When the e-mail last went out.")]
+    sent_at: Annotated[datetime | None, Field(description="The time when the e-mail last went out.")]
     accepted_at: datetime | None
     accepted_by: UUID | None
     revoked_at: datetime | None
@@ -79,5 +81,5 @@ class Invitation(ResultModel):
 class SentInvitation(Invitation):
     sent: Annotated[
         bool,
-        Field(description="Whether the e-mail went out. If not, the invitation stands: resend it later."),
+        Field(description="Whether the e-mail went out. If not, the invitation stays open: resend it later."),
     ]

@@ -9,7 +9,14 @@ from pydantic import Field
 
 from api.models.envelope import ResultModel
 from api.models.requests import Name, PageRequest, RequestModel
-from api.models.step_results import RecordKind, StepResult
+from api.models.step_results import RecordsRequest, StepResult
+
+Dispatched = Annotated[
+    bool,
+    Field(
+        description="False: it waits for its turn, or Trigger.dev was unreachable. It starts later by itself."
+    ),
+]
 
 
 class PipelineRunStatus(StrEnum):
@@ -51,14 +58,12 @@ class RetryPipelineRun(RequestModel):
 class RetryRejectedRecords(RequestModel):
     pipeline_run_id: UUID
     name: Annotated[
-        Name | None, Field(description="Of the new submission; that of the first one when left out.")
+        Name | None, Field(description="The name of the new submission; by default that of the first one.")
     ] = None
 
 
-class ListPipelineRunRecords(PageRequest):
+class ListPipelineRunRecords(RecordsRequest):
     pipeline_run_id: UUID
-    kind: RecordKind = RecordKind.OUTPUT
-    limit: Annotated[int, Field(ge=1, le=1000, description="How many records at most, 1 to 1000.")] = 100
 
 
 class ExportPipelineRun(RequestModel):
@@ -84,23 +89,23 @@ class PipelineRun(ResultModel):
     status: PipelineRunStatus
     error: Annotated[
         dict[str, Any] | None,
-        Field(description="Of a failed run: `{code, message, details?, position?, slug?}`."),
+        Field(description="Why the run failed: `{code, message, details?, position?, slug?}`."),
     ]
     failed_steps: Annotated[
         list[FailedStep],
-        Field(description="Which steps failed and why; a run goes on without those that may fail."),
+        Field(description="The steps that failed. A run goes on after a step with `continue_on_error`."),
     ]
-    retry_of: Annotated[UUID | None, Field(description="The run that this one takes up where it failed.")]
+    retry_of: Annotated[UUID | None, Field(description="The run that this one retries.")]
     record_count: int
     admitted: Annotated[
-        bool, Field(description="False: it waits its turn, since other runs of the org are in flight.")
+        bool, Field(description="False: the run waits for its turn, since other runs of the org are active.")
     ]
-    dispatched: Annotated[bool, Field(description="Whether Trigger.dev has taken the run.")]
+    dispatched: Annotated[bool, Field(description="Whether Trigger.dev has accepted the run.")]
     trigger_run_id: str | None
     trace_id: Annotated[
-        str, Field(description="The W3C trace of the request that created it: all of its work is part of it.")
+        str, Field(description="The W3C trace of the request that created the run, and of all its work.")
     ]
-    request_id: Annotated[str | None, Field(description="The X-Request-Id of that request.")]
+    request_id: Annotated[str | None, Field(description="The `X-Request-Id` of that request.")]
     created_by: UUID | None
     created_at: datetime
     admitted_at: datetime | None
@@ -110,35 +115,32 @@ class PipelineRun(ResultModel):
 
 
 class PipelineRunWithSteps(PipelineRun):
-    progress: Annotated[float, Field(ge=0, le=1, description="How much is done; each step counts alike.")]
+    progress: Annotated[
+        float, Field(ge=0, le=1, description="The share that is done. All steps count the same.")
+    ]
     steps: list[StepResult]
 
 
 class PipelineRunDetail(PipelineRunWithSteps):
     blueprint_snapshot: Annotated[
-        Any, Field(description="The blueprint as it was when the run was created; it never changes.")
+        Any, Field(description="The blueprint at the time when the run was created; it never changes.")
     ]
 
 
 class PipelineRunCreated(ResultModel):
     pipeline_run: PipelineRunWithSteps
-    dispatched: Annotated[
-        bool,
-        Field(
-            description="False: it waits its turn, or Trigger.dev could not be reached; it starts by itself."
-        ),
-    ]
+    dispatched: Dispatched
 
 
 class RunRecord(ResultModel):
-    """An output record has `id` and `data` only; a verdict says which step refused or dropped it, and why."""
+    """An output record has only `id` and `data`. The other fields say which step removed it, and why."""
 
     id: str
     data: dict[str, Any] | None
     reason: str | None = None
     message: str | None = None
     details: dict[str, Any] | None = None
-    position: Annotated[int | None, Field(description="0: refused at ingestion.")] = None
+    position: Annotated[int | None, Field(description="0: rejected at ingestion.")] = None
     slug: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""Secrets: named values of an org that a step's config refers to by name."""
+"""Secrets: values of an org that the config of a step refers to by name."""
 
 from datetime import datetime
 from typing import Annotated
@@ -17,7 +17,7 @@ class SetSecret(RequestModel):
     )
 
     name: SecretName
-    value: Annotated[SecretStr, Field(min_length=1, max_length=8_192, description="Cannot be read back.")]
+    value: Annotated[SecretStr, Field(min_length=1, max_length=8_192, description="No endpoint returns it.")]
 
 
 class ListSecrets(PageRequest):

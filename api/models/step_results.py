@@ -1,4 +1,4 @@
-"""Step results: what one step did in one run, with its ledger."""
+"""Step results: what one step did in one run, with its record counts."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -42,14 +42,17 @@ class GetStepResult(RequestModel):
     step_result_id: UUID
 
 
-class ListStepResultRecords(PageRequest):
-    step_result_id: UUID
+class RecordsRequest(PageRequest):
     kind: RecordKind = RecordKind.OUTPUT
-    limit: Annotated[int, Field(ge=1, le=1000, description="How many records at most, 1 to 1000.")] = 100
+    limit: Annotated[int, Field(ge=1, le=1000, description="The most records to return, 1 to 1000.")] = 100
+
+
+class ListStepResultRecords(RecordsRequest):
+    step_result_id: UUID
 
 
 class StepResult(ResultModel):
-    """records_in + records_added = records_out + records_rejected + records_dropped, once it succeeded."""
+    """Of a succeeded step: records_in + records_added = records_out + records_rejected + records_dropped."""
 
     id: UUID
     pipeline_run_id: UUID
@@ -61,15 +64,15 @@ class StepResult(ResultModel):
     skip_reason: SkipReason | None
     continue_on_error: bool
     input_step_result_id: Annotated[
-        UUID | None, Field(description="Whose output it took, once started; null: the submission.")
+        UUID | None, Field(description="Whose output it reads, once started; null: the submission.")
     ]
     reused_from: Annotated[
-        UUID | None, Field(description="The step result of an earlier run that did this step.")
+        UUID | None, Field(description="The step result of an earlier run that is reused here.")
     ]
     resumed_from: Annotated[
-        UUID | None, Field(description="The step result of an earlier run that this one goes on with.")
+        UUID | None, Field(description="The step result of an earlier run that this one continues.")
     ]
-    delivery_key: Annotated[str, Field(description="What the step's deliveries name themselves by.")]
+    delivery_key: Annotated[str, Field(description="Identifies the deliveries. Retries of the run keep it.")]
     attempt: int
     chunk_count: int | None
     chunks_written: int
@@ -79,18 +82,18 @@ class StepResult(ResultModel):
     records_rejected: int
     records_dropped: int
     error: dict[str, Any] | None
-    progress: Annotated[float, Field(ge=0, le=1, description="How many of its chunks are written.")]
+    progress: Annotated[float, Field(ge=0, le=1, description="The share of its chunks that are written.")]
     duration_ms: Annotated[
-        int | None, Field(description="From its start to its end, waits included; so far, while it runs.")
+        int | None, Field(description="From start to end, or to now while the step runs; includes waits.")
     ]
-    records_per_second: Annotated[float | None, Field(description="`records_in` over its duration.")]
+    records_per_second: Annotated[float | None, Field(description="`records_in` divided by the duration.")]
     reading_ms: Annotated[
         int | None,
-        Field(description="Waited for chunks to arrive, as the worker measured that ended the step."),
+        Field(description="Time spent waiting for chunks to arrive, as its last worker measured it."),
     ]
-    processing_ms: Annotated[int | None, Field(description="Spent in the step itself, measured likewise.")]
+    processing_ms: Annotated[int | None, Field(description="Time spent in the step itself.")]
     writing_ms: Annotated[
-        int | None, Field(description="Waited for written chunks to be acknowledged, measured likewise.")
+        int | None, Field(description="Time spent waiting until written chunks were acknowledged.")
     ]
     started_at: datetime | None
     finished_at: datetime | None

@@ -1,4 +1,4 @@
-"""Steps: the globally registered, versioned processors that blueprints are made of."""
+"""Steps: the registered, versioned processors that a blueprint can use."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -8,10 +8,11 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from api.models.envelope import ResultModel
-from api.models.pipeline_runs import PipelineRunWithSteps
+from api.models.pipeline_runs import Dispatched, PipelineRunWithSteps
 from api.models.requests import Name, PageRequest, RequestModel
 
 MAX_RECORDS = 10_000
+FORMAT_DESCRIPTION = "By default it follows from the file's name or content type."
 
 
 class SubmissionSource(StrEnum):
@@ -52,20 +53,18 @@ class CreateSubmission(RequestModel):
         Field(
             min_length=1,
             max_length=MAX_RECORDS,
-            description="JSON objects; the n-th gets the id `n`. Integers beyond 2^53 go as text.",
+            description="JSON objects; the n-th gets the id `n`. Send integers beyond 2^53 as text.",
         ),
     ]
 
 
 class UploadSubmission(RequestModel):
-    """The form fields of an upload beside its `file`."""
+    """The form fields of an upload, apart from its `file`."""
 
     company_id: UUID
     blueprint_id: UUID
     name: Name | None = None
-    format: Annotated[
-        UploadFormat | None, Field(description="Told from the file's name or content type when left out.")
-    ] = None
+    format: Annotated[UploadFormat | None, Field(description=FORMAT_DESCRIPTION)] = None
 
 
 class ListSubmissions(PageRequest):
@@ -89,7 +88,7 @@ class Submission(ResultModel):
     chunk_count: int
     fields: list[str] | None
     retry_of_run_id: Annotated[
-        UUID | None, Field(description="The run whose rejected records these are, once more.")
+        UUID | None, Field(description="The run whose rejected records are submitted again here.")
     ]
     created_by: UUID | None
     created_at: datetime
@@ -97,7 +96,7 @@ class Submission(ResultModel):
 
 
 class SubmissionCreated(ResultModel):
-    """What SQL answers; the API adds whether Trigger.dev took the run."""
+    """The answer of SQL; the API adds whether Trigger.dev accepted the run."""
 
     submission: Submission
     pipeline_run: PipelineRunWithSteps
@@ -114,9 +113,4 @@ class ChunkAppended(ResultModel):
 
 
 class SubmissionAccepted(SubmissionCreated):
-    dispatched: Annotated[
-        bool,
-        Field(
-            description="False: it waits its turn, or Trigger.dev could not be reached; it starts by itself."
-        ),
-    ]
+    dispatched: Dispatched

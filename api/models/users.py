@@ -1,14 +1,20 @@
 """Users: the people of an org, mirrored from Supabase Auth."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from api.models.auth import UserRole
 from api.models.envelope import ResultModel
 from api.models.requests import Name, PageRequest, RequestModel
+
+
+class UserRole(StrEnum):
+    ORG_ADMIN = "org_admin"
+    COMPANY_ADMIN = "company_admin"
+    MEMBER = "member"
 
 
 class ListUsers(PageRequest):
@@ -20,7 +26,7 @@ class GetUser(RequestModel):
 
 
 class UpdateUser(RequestModel):
-    """What is left out stays as it is."""
+    """A field that is left out keeps its value."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -31,7 +37,7 @@ class UpdateUser(RequestModel):
     user_id: UUID
     role: Annotated[
         UserRole | None,
-        Field(description="At most your own. An `org_admin` leaves its company; other roles need one."),
+        Field(description="At most your own role. An `org_admin` has no company; the other roles need one."),
     ] = None
     company_id: Annotated[UUID | None, Field(description="Moves the user to this company.")] = None
     full_name: Name | None = None

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.auth.context import CallerRpc, CurrentContext
+from api.auth.caller import CurrentCaller
 from api.models.audit import AuditEntry, ListAuditLog
 from api.models.envelope import Page
 
@@ -10,8 +10,5 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
 
 @router.post("/list", summary="List who changed what in the org, newest first")
-async def list_audit_log(
-    context: CurrentContext, rpc: CallerRpc, body: ListAuditLog | None = None
-) -> Page[AuditEntry]:
-    arguments = (body or ListAuditLog()).rpc_arguments()
-    return await rpc.call("list_audit_log", arguments, Page[AuditEntry])
+async def list_audit_log(caller: CurrentCaller, body: ListAuditLog | None = None) -> Page[AuditEntry]:
+    return await caller.call("list_audit_log", body, Page[AuditEntry])

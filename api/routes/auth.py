@@ -2,14 +2,14 @@
 
 from fastapi import APIRouter
 
-from api.auth.context import FreshContext
-from api.models.auth import AuthContextResult
+from api.auth.caller import FreshContext
+from api.auth.context import AuthContext
 from api.models.envelope import Data
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
 
 
-@router.post("/context", summary="Who am I, by this credential")
-async def get_auth_context(context: FreshContext) -> Data[AuthContextResult]:
+@router.post("/context", summary="Show who this credential belongs to")
+async def get_auth_context(context: FreshContext) -> Data[AuthContext]:
     """Asks the database each time, so a revoked credential is refused at once."""
-    return Data(data=AuthContextResult.model_validate(context, from_attributes=True))
+    return Data(data=context)

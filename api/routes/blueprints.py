@@ -1,9 +1,9 @@
-"""Blueprints. Each step's config is checked against the schema that the step published before SQL sees it."""
+"""Blueprints. The config of each step is checked against the schema of the step before the RPC is called."""
 
 from fastapi import APIRouter
 
-from api.auth.context import CallerRpc, CurrentContext
-from api.idempotency import IdempotencyKey, idempotency_arguments
+from api.auth.caller import CurrentCaller
+from api.idempotency import Idempotency
 from api.models.blueprints import (
     Blueprint,
     BlueprintSummary,
@@ -20,33 +20,25 @@ router = APIRouter(prefix="/v1/blueprints", tags=["blueprints"])
 
 @router.post("/create", summary="Create a blueprint")
 async def create_blueprint(
-    body: CreateBlueprint,
-    context: CurrentContext,
-    rpc: CallerRpc,
-    idempotency_key: IdempotencyKey = None,
+    body: CreateBlueprint, caller: CurrentCaller, idempotency: Idempotency
 ) -> Data[Blueprint]:
-    arguments = body.rpc_arguments() | idempotency_arguments(idempotency_key, "/v1/blueprints/create", body)
-    arguments["p_steps"] = await checked_steps(rpc, body.steps)
-    return Data(data=await rpc.call("create_blueprint", arguments, Blueprint))
+    more = {"p_steps": await checked_steps(caller, body.steps), **idempotency.arguments(body)}
+    return Data(data=await caller.call("create_blueprint", body, Blueprint, more))
 
 
 @router.post("/list", summary="List blueprints, without their steps")
 async def list_blueprints(
-    context: CurrentContext, rpc: CallerRpc, body: ListBlueprints | None = None
+    caller: CurrentCaller, body: ListBlueprints | None = None
 ) -> Page[BlueprintSummary]:
-    arguments = (body or ListBlueprints()).rpc_arguments()
-    return await rpc.call("list_blueprints", arguments, Page[BlueprintSummary])
+    return await caller.call("list_blueprints", body, Page[BlueprintSummary])
 
 
 @router.post("/get", summary="Get a blueprint with its steps")
-async def get_blueprint(body: GetBlueprint, context: CurrentContext, rpc: CallerRpc) -> Data[Blueprint]:
-    arguments = body.rpc_arguments()
-    return Data(data=await rpc.call("get_blueprint", arguments, Blueprint))
+async def get_blueprint(body: GetBlueprint, caller: CurrentCaller) -> Data[Blueprint]:
+    return Data(data=await caller.call("get_blueprint", body, Blueprint))
 
 
 @router.post("/update", summary="Change a blueprint; its version goes up by one")
-async def update_blueprint(body: UpdateBlueprint, context: CurrentContext, rpc: CallerRpc) -> Data[Blueprint]:
-    arguments = body.rpc_arguments()
-    if body.steps is not None:
-        arguments["p_steps"] = await checked_steps(rpc, body.steps)
-    return Data(data=await rpc.call("update_blueprint", arguments, Blueprint))
+async def update_blueprint(body: UpdateBlueprint, caller: CurrentCaller) -> Data[Blueprint]:
+    more = {} if body.steps is None else {"p_steps": await checked_steps(caller, body.steps)}
+    return Data(data=await caller.call("update_blueprint", body, Blueprint, more))

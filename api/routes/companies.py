@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.auth.context import CallerRpc, CurrentContext
-from api.idempotency import IdempotencyKey, idempotency_arguments
+from api.auth.caller import CurrentCaller
+from api.idempotency import Idempotency
 from api.models.companies import Company, CreateCompany, GetCompany, ListCompanies
 from api.models.envelope import Data, Page
 
@@ -12,23 +12,16 @@ router = APIRouter(prefix="/v1/companies", tags=["companies"])
 
 @router.post("/create", summary="Create a company")
 async def create_company(
-    body: CreateCompany,
-    context: CurrentContext,
-    rpc: CallerRpc,
-    idempotency_key: IdempotencyKey = None,
+    body: CreateCompany, caller: CurrentCaller, idempotency: Idempotency
 ) -> Data[Company]:
-    arguments = body.rpc_arguments() | idempotency_arguments(idempotency_key, "/v1/companies/create", body)
-    return Data(data=await rpc.call("create_company", arguments, Company))
+    return Data(data=await caller.call("create_company", body, Company, idempotency.arguments(body)))
 
 
-@router.post("/list", summary="List the companies the caller can see")
-async def list_companies(
-    context: CurrentContext, rpc: CallerRpc, body: ListCompanies | None = None
-) -> Page[Company]:
-    arguments = (body or ListCompanies()).rpc_arguments()
-    return await rpc.call("list_companies", arguments, Page[Company])
+@router.post("/list", summary="List the companies that the caller can see")
+async def list_companies(caller: CurrentCaller, body: ListCompanies | None = None) -> Page[Company]:
+    return await caller.call("list_companies", body, Page[Company])
 
 
 @router.post("/get", summary="Get a company")
-async def get_company(body: GetCompany, context: CurrentContext, rpc: CallerRpc) -> Data[Company]:
-    return Data(data=await rpc.call("get_company", body.rpc_arguments(), Company))
+async def get_company(body: GetCompany, caller: CurrentCaller) -> Data[Company]:
+    return Data(data=await caller.call("get_company", body, Company))

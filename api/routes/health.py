@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can serve."""
+"""Whether the process runs, and whether it can serve requests."""
 
 import time
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ class Readiness(Health):
 
 @dataclass(frozen=True)
 class Findings:
-    """What the last check found; `at` is on the monotonic clock."""
+    """The result of the last check; `at` is on the monotonic clock."""
 
     at: float
     data_api_answers: bool
     trigger: str
 
 
-@router.get("/healthz", summary="The process answers")
+@router.get("/healthz", summary="Whether the process answers")
 async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz", summary="The Data API answers; Trigger.dev is reported, but not needed to be ready")
+@router.get("/readyz", summary="Whether the Data API answers; the state of Trigger.dev is only reported")
 async def readyz(request: Request, data_api: DataApiClient, trigger: Trigger) -> Readiness:
-    """Anybody may ask, so what was found, good or bad, is remembered for two seconds."""
+    """The result is cached for two seconds, because this needs no credential."""
     found: Findings | None = getattr(request.app.state, "readiness", None)
     if found is None or time.monotonic() - found.at >= REMEMBER_SECONDS:
         trigger_state = await trigger.check()
@@ -51,8 +51,8 @@ async def readyz(request: Request, data_api: DataApiClient, trigger: Trigger) ->
     if not found.data_api_answers:
         raise ApiError(
             ErrorCode.DATA_API_UNAVAILABLE,
-            "The Data API does not answer as it should. Check SUPABASE_URL and the publishable key, that "
-            "PostgREST and its database are up, and that all migrations are applied.",
+            "The Data API does not answer as expected. Check SUPABASE_URL and the publishable key. PostgREST "
+            "and its database must run, and all migrations must be applied.",
             details={"data_api": "unreachable", "trigger": found.trigger},
             headers={"Retry-After": "2"},
         )

@@ -1,12 +1,12 @@
-"""Pipeline runs: create another one, follow it, cancel it, retry it, take its records away."""
+"""Pipeline runs: create, follow, cancel and retry them, and read their records."""
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
-from api.auth.context import CallerRpc, CurrentContext
-from api.dispatch import cancel_trigger_run, dispatch
+from api.auth.caller import CurrentCaller
+from api.dispatch import cancel_trigger_run, dispatch_run, dispatch_submission
 from api.export import MEDIA_TYPES, open_export
-from api.idempotency import IdempotencyKey, idempotency_arguments
+from api.idempotency import Idempotency
 from api.models.envelope import Data, Page
 from api.models.pipeline_runs import (
     CancelPipelineRun,
@@ -29,94 +29,65 @@ from api.trigger_client import Trigger
 router = APIRouter(prefix="/v1/pipeline-runs", tags=["pipeline runs"])
 
 
-@router.post("/create", status_code=202, summary="Run a received submission once more")
+@router.post("/create", status_code=202, summary="Create another run of a received submission")
 async def create_pipeline_run(
-    body: CreatePipelineRun,
-    context: CurrentContext,
-    rpc: CallerRpc,
-    trigger: Trigger,
-    idempotency_key: IdempotencyKey = None,
+    body: CreatePipelineRun, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency
 ) -> Data[PipelineRunCreated]:
-    arguments = body.rpc_arguments() | idempotency_arguments(
-        idempotency_key, "/v1/pipeline-runs/create", body
-    )
-    created = await rpc.call("create_pipeline_run", arguments, PipelineRunWithSteps)
-    run = await dispatch(rpc, trigger, created)
-    return Data(data=PipelineRunCreated(pipeline_run=run, dispatched=run.dispatched))
+    more = idempotency.arguments(body)
+    created = await caller.call("create_pipeline_run", body, PipelineRunWithSteps, more)
+    return Data(data=await dispatch_run(caller, trigger, created))
 
 
-@router.post("/list", summary="List pipeline runs, the newest first, without their steps")
+@router.post("/list", summary="List pipeline runs without their steps, newest first")
 async def list_pipeline_runs(
-    context: CurrentContext, rpc: CallerRpc, body: ListPipelineRuns | None = None
+    caller: CurrentCaller, body: ListPipelineRuns | None = None
 ) -> Page[PipelineRun]:
-    arguments = (body or ListPipelineRuns()).rpc_arguments()
-    return await rpc.call("list_pipeline_runs", arguments, Page[PipelineRun])
+    return await caller.call("list_pipeline_runs", body, Page[PipelineRun])
 
 
 @router.post("/get", summary="Get a pipeline run with its steps and its blueprint snapshot")
-async def get_pipeline_run(
-    body: GetPipelineRun, context: CurrentContext, rpc: CallerRpc
-) -> Data[PipelineRunDetail]:
-    arguments = body.rpc_arguments()
-    return Data(data=await rpc.call("get_pipeline_run", arguments, PipelineRunDetail))
+async def get_pipeline_run(body: GetPipelineRun, caller: CurrentCaller) -> Data[PipelineRunDetail]:
+    return Data(data=await caller.call("get_pipeline_run", body, PipelineRunDetail))
 
 
-@router.post("/cancel", summary="Cancel a pipeline run; cancelling twice is fine, a finished one is 409")
+@router.post("/cancel", summary="Cancel a pipeline run; cancelling twice is fine, a finished run is 409")
 async def cancel_pipeline_run(
-    body: CancelPipelineRun, context: CurrentContext, rpc: CallerRpc, trigger: Trigger
+    body: CancelPipelineRun, caller: CurrentCaller, trigger: Trigger
 ) -> Data[PipelineRunWithSteps]:
-    arguments = body.rpc_arguments()
-    run = await rpc.call("cancel_pipeline_run", arguments, PipelineRunWithSteps)
+    run = await caller.call("cancel_pipeline_run", body, PipelineRunWithSteps)
     await cancel_trigger_run(trigger, run)
     return Data(data=run)
 
 
 @router.post(
-    "/retry", status_code=202, summary="Take up a run where it failed, without doing again what was done"
+    "/retry", status_code=202, summary="Retry a failed, cancelled or partly failed run from where it stopped"
 )
 async def retry_pipeline_run(
-    body: RetryPipelineRun,
-    context: CurrentContext,
-    rpc: CallerRpc,
-    trigger: Trigger,
-    idempotency_key: IdempotencyKey = None,
+    body: RetryPipelineRun, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency
 ) -> Data[PipelineRunCreated]:
-    arguments = body.rpc_arguments() | idempotency_arguments(idempotency_key, "/v1/pipeline-runs/retry", body)
-    created = await rpc.call("retry_pipeline_run", arguments, PipelineRunWithSteps)
-    run = await dispatch(rpc, trigger, created)
-    return Data(data=PipelineRunCreated(pipeline_run=run, dispatched=run.dispatched))
+    more = idempotency.arguments(body)
+    created = await caller.call("retry_pipeline_run", body, PipelineRunWithSteps, more)
+    return Data(data=await dispatch_run(caller, trigger, created))
 
 
 @router.post(
-    "/retry-rejected", status_code=202, summary="Submit once more what the steps of a finished run rejected"
+    "/retry-rejected", status_code=202, summary="Submit the records again that the steps of a run rejected"
 )
 async def retry_rejected_records(
-    body: RetryRejectedRecords,
-    context: CurrentContext,
-    rpc: CallerRpc,
-    trigger: Trigger,
-    idempotency_key: IdempotencyKey = None,
+    body: RetryRejectedRecords, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency
 ) -> Data[SubmissionAccepted]:
-    arguments = body.rpc_arguments() | idempotency_arguments(
-        idempotency_key, "/v1/pipeline-runs/retry-rejected", body
-    )
-    created = await rpc.call("retry_rejected_records", arguments, SubmissionCreated)
-    run = await dispatch(rpc, trigger, created.pipeline_run)
-    return Data(
-        data=SubmissionAccepted(submission=created.submission, pipeline_run=run, dispatched=run.dispatched)
-    )
+    more = idempotency.arguments(body)
+    created = await caller.call("retry_rejected_records", body, SubmissionCreated, more)
+    return Data(data=await dispatch_submission(caller, trigger, created))
 
 
 @router.post(
     "/records",
-    summary="List a run's records: its output, or what was rejected or dropped, and why",
+    summary="List the records of a run: its output, or the rejected or dropped ones with the reason",
     response_model_exclude_unset=True,
 )
-async def list_pipeline_run_records(
-    body: ListPipelineRunRecords, context: CurrentContext, rpc: CallerRpc
-) -> Page[RunRecord]:
-    arguments = body.rpc_arguments()
-    return await rpc.call("list_pipeline_run_records", arguments, Page[RunRecord])
+async def list_pipeline_run_records(body: ListPipelineRunRecords, caller: CurrentCaller) -> Page[RunRecord]:
+    return await caller.call("list_pipeline_run_records", body, Page[RunRecord])
 
 
 @router.post(
@@ -130,10 +101,8 @@ async def list_pipeline_run_records(
         }
     },
 )
-async def export_pipeline_run(
-    body: ExportPipelineRun, context: CurrentContext, rpc: CallerRpc
-) -> StreamingResponse:
-    stream = await open_export(rpc, str(body.pipeline_run_id), body.format)
+async def export_pipeline_run(body: ExportPipelineRun, caller: CurrentCaller) -> StreamingResponse:
+    stream = await open_export(caller, body.pipeline_run_id, body.format)
     filename = f"pipeline-run-{body.pipeline_run_id}.{body.format}"
     return StreamingResponse(
         stream,

@@ -1,8 +1,8 @@
-"""Secrets: set and replaced here, read back only by the tasks."""
+"""Secrets: the API sets and replaces them; only the tasks read them."""
 
 from fastapi import APIRouter
 
-from api.auth.context import CallerRpc, CurrentContext
+from api.auth.caller import CurrentCaller
 from api.models.envelope import Data, Page
 from api.models.secrets import DeletedSecret, DeleteSecret, ListSecrets, Secret, SetSecret
 
@@ -10,21 +10,17 @@ router = APIRouter(prefix="/v1/secrets", tags=["secrets"])
 
 
 @router.post("/set", summary="Set or replace a secret")
-async def set_secret(body: SetSecret, context: CurrentContext, rpc: CallerRpc) -> Data[Secret]:
-    # Not rpc_arguments(): that prints a secret as stars.
-    arguments = {"p_name": body.name, "p_value": body.value.get_secret_value()}
-    return Data(data=await rpc.call("set_secret", arguments, Secret))
+async def set_secret(body: SetSecret, caller: CurrentCaller) -> Data[Secret]:
+    # The body alone would pass the value on as stars.
+    value = body.value.get_secret_value()
+    return Data(data=await caller.call("set_secret", body, Secret, {"p_value": value}))
 
 
 @router.post("/list", summary="List the names of secrets")
-async def list_secrets(
-    context: CurrentContext, rpc: CallerRpc, body: ListSecrets | None = None
-) -> Page[Secret]:
-    arguments = (body or ListSecrets()).rpc_arguments()
-    return await rpc.call("list_secrets", arguments, Page[Secret])
+async def list_secrets(caller: CurrentCaller, body: ListSecrets | None = None) -> Page[Secret]:
+    return await caller.call("list_secrets", body, Page[Secret])
 
 
 @router.post("/delete", summary="Delete a secret")
-async def delete_secret(body: DeleteSecret, context: CurrentContext, rpc: CallerRpc) -> Data[DeletedSecret]:
-    arguments = body.rpc_arguments()
-    return Data(data=await rpc.call("delete_secret", arguments, DeletedSecret))
+async def delete_secret(body: DeleteSecret, caller: CurrentCaller) -> Data[DeletedSecret]:
+    return Data(data=await caller.call("delete_secret", body, DeletedSecret))

@@ -1,8 +1,8 @@
-"""Steps: what blueprints can be made of. They are published by the tasks, not here."""
+"""Steps: the processors that a blueprint can use. The tasks publish them."""
 
 from fastapi import APIRouter
 
-from api.auth.context import CallerRpc, CurrentContext
+from api.auth.caller import CurrentCaller
 from api.models.envelope import Data, Page
 from api.models.steps import GetStep, ListSteps, Step
 
@@ -10,11 +10,10 @@ router = APIRouter(prefix="/v1/steps", tags=["steps"])
 
 
 @router.post("/list", summary="List the latest version of each step")
-async def list_steps(context: CurrentContext, rpc: CallerRpc, body: ListSteps | None = None) -> Page[Step]:
-    arguments = (body or ListSteps()).rpc_arguments()
-    return await rpc.call("list_steps", arguments, Page[Step])
+async def list_steps(caller: CurrentCaller, body: ListSteps | None = None) -> Page[Step]:
+    return await caller.call("list_steps", body, Page[Step])
 
 
-@router.post("/get", summary="Get a step, its latest version unless one is named")
-async def get_step(body: GetStep, context: CurrentContext, rpc: CallerRpc) -> Data[Step]:
-    return Data(data=await rpc.call("get_step", body.rpc_arguments(), Step))
+@router.post("/get", summary="Get a step, by default its latest version")
+async def get_step(body: GetStep, caller: CurrentCaller) -> Data[Step]:
+    return Data(data=await caller.call("get_step", body, Step))

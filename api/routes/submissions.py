@@ -1,4 +1,4 @@
-"""Submissions: a batch of records as JSON, or as a file."""
+"""Submissions: batches of records, as JSON or as a file."""
 
 import asyncio
 import json
@@ -9,16 +9,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
-from api.auth.context import CallerRpc, CurrentContext
-from api.data_api import DataApiCaller, encode_json
-from api.dispatch import dispatch
+from api.auth.caller import CurrentCaller
+from api.data_api import encode_json
+from api.dispatch import dispatch_submission
 from api.errors import ApiError, ErrorCode
-from api.idempotency import IdempotencyKey, idempotency_arguments
+from api.idempotency import Idempotency, IdempotencyScope
 from api.ingest.numbers import changing_field
 from api.ingest.rows import MAX_FIELDS
 from api.ingest.upload import ingest
 from api.models.envelope import Data, Page
 from api.models.submissions import (
+    FORMAT_DESCRIPTION,
     CreateSubmission,
     GetSubmission,
     ListSubmissions,
@@ -27,40 +28,36 @@ from api.models.submissions import (
     SubmissionCreated,
     UploadSubmission,
 )
-from api.trigger_client import Trigger, TriggerClient
+from api.trigger_client import Trigger
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 
 
-@router.post("/create", status_code=202, summary="Submit records as JSON; their first run starts")
+@router.post("/create", status_code=202, summary="Submit records as JSON and start their first run")
 async def create_submission(
-    body: CreateSubmission,
-    context: CurrentContext,
-    rpc: CallerRpc,
-    trigger: Trigger,
-    idempotency_key: IdempotencyKey = None,
+    body: CreateSubmission, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency
 ) -> Data[SubmissionAccepted]:
-    arguments = await asyncio.to_thread(_encode_submission, body, idempotency_key)
-    created = await rpc.call("create_submission", arguments, SubmissionCreated)
-    return await _accept(rpc, trigger, created)
+    # In a thread, because ten megabytes take a moment to check, hash and encode.
+    arguments = await asyncio.to_thread(_encode_submission, body, idempotency)
+    created = await caller.call("create_submission", arguments, SubmissionCreated)
+    return Data(data=await dispatch_submission(caller, trigger, created))
 
 
-def _encode_submission(body: CreateSubmission, idempotency_key: str | None) -> bytes:
-    """Ten megabytes take a moment to look through, hash and print: this runs in a thread."""
+def _encode_submission(body: CreateSubmission, idempotency: IdempotencyScope) -> bytes:
     _refuse_changing_numbers(body.records)
     fields = list(dict.fromkeys(field for record in body.records for field in record))
     arguments = body.rpc_arguments() | {"p_fields": fields[:MAX_FIELDS]}
-    return encode_json(arguments | idempotency_arguments(idempotency_key, "/v1/submissions/create", body))
+    return encode_json(arguments | idempotency.arguments(body))
 
 
 def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
-    """Before the body is printed: a number that Python knows exactly is one that the worker may not."""
+    """Refuses the numbers that Python holds exactly but the worker, which counts in doubles, does not."""
     for row, record in enumerate(records, start=1):
         if (field := changing_field(record)) is not None:
             raise ApiError(
                 ErrorCode.INVALID_RECORDS,
                 f"Record {row} has a number in {json.dumps(field[:100], ensure_ascii=False)} "
-                "that would lose digits or is out of range; send it as text.",
+                "that would lose digits or is out of range. Send it as text.",
                 details={"row": row, "field": field[:100]},
             )
 
@@ -68,7 +65,7 @@ def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
 @router.post(
     "/upload",
     status_code=202,
-    summary="Submit records as a CSV or NDJSON file, plain or gzip; their first run starts",
+    summary="Submit records as a CSV or NDJSON file, plain or gzip, and start their first run",
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -85,7 +82,7 @@ def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
                             "format": {
                                 "type": "string",
                                 "enum": ["csv", "ndjson"],
-                                "description": "Told from the file's name or content type when left out.",
+                                "description": FORMAT_DESCRIPTION,
                             },
                         },
                     }
@@ -95,20 +92,16 @@ def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
     },
 )
 async def upload_submission(
-    request: Request,
-    context: CurrentContext,
-    rpc: CallerRpc,
-    trigger: Trigger,
-    idempotency_key: IdempotencyKey = None,
+    request: Request, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency
 ) -> Data[SubmissionAccepted]:
-    """Reads the form by itself, so that a caller without a credential is refused before the file arrives."""
+    """Refuses a caller without a credential before the file arrives."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the file as multipart/form-data.")
     async with request.form(max_files=1, max_fields=10) as form:
         fields, file = _read_form(form)
         max_bytes: int = request.app.state.max_upload_bytes
-        created = await ingest(rpc, fields, file, idempotency_key, max_bytes)
-    return await _accept(rpc, trigger, created)
+        created = await ingest(caller, fields, file, idempotency, max_bytes)
+    return Data(data=await dispatch_submission(caller, trigger, created))
 
 
 def _read_form(form: FormData) -> tuple[UploadSubmission, UploadFile]:
@@ -128,23 +121,11 @@ def _read_form(form: FormData) -> tuple[UploadSubmission, UploadFile]:
     return fields, file
 
 
-async def _accept(
-    rpc: DataApiCaller, trigger: TriggerClient, created: SubmissionCreated
-) -> Data[SubmissionAccepted]:
-    run = await dispatch(rpc, trigger, created.pipeline_run)
-    accepted = SubmissionAccepted(submission=created.submission, pipeline_run=run, dispatched=run.dispatched)
-    return Data(data=accepted)
-
-
-@router.post("/list", summary="List submissions, the newest first")
-async def list_submissions(
-    context: CurrentContext, rpc: CallerRpc, body: ListSubmissions | None = None
-) -> Page[Submission]:
-    arguments = (body or ListSubmissions()).rpc_arguments()
-    return await rpc.call("list_submissions", arguments, Page[Submission])
+@router.post("/list", summary="List submissions, newest first")
+async def list_submissions(caller: CurrentCaller, body: ListSubmissions | None = None) -> Page[Submission]:
+    return await caller.call("list_submissions", body, Page[Submission])
 
 
 @router.post("/get", summary="Get a submission")
-async def get_submission(body: GetSubmission, context: CurrentContext, rpc: CallerRpc) -> Data[Submission]:
-    arguments = body.rpc_arguments()
-    return Data(data=await rpc.call("get_submission", arguments, Submission))
+async def get_submission(body: GetSubmission, caller: CurrentCaller) -> Data[Submission]:
+    return Data(data=await caller.call("get_submission", body, Submission))

@@ -1,5 +1,1 @@
-"""The demo: one sample file through the whole product, from a CRM export to a signed webhook."""
-
-from local.demo.command import main
-
-__all__ = ["main"]
+"""`python -m local demo`: a sample file on its way from CRM export to signed webhook."""

@@ -1,4 +1,4 @@
-"""`python -m local demo`: its options, the stack it needs, and what its exit code says."""
+"""The command `demo`: its options, the stack that it uses or starts, and its exit code."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from types import FrameType
 
 from rich.console import Console
 
-from local.demo.errors import DemoError
 from local.demo.findings import Findings, gather
 from local.demo.report import print_next_commands, print_report
-from local.demo.scenario import Scene, perform
-from local.errors import StackError
+from local.demo.walkthrough import Demo, run_demo
+from local.errors import DemoError, StackError
 from local.settings import DEFAULT_DIRECTORY, DEFAULT_PORT_BASE, read_settings
 from local.stack import Stack, environment_file
 from local.state import read_state
@@ -28,23 +27,23 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the demo; 0 only if the run succeeded and everything it shows adds up."""
+    """Runs the demo. Returns 0 only if the run succeeded and its results have no complaint."""
     options = _parser().parse_args(arguments)
     directory: Path = options.directory.resolve()
     console = Console()
-    for number in _STOP_SIGNALS:  # SIGINT too: a script's background job inherits it as ignored
+    for number in _STOP_SIGNALS:  # SIGINT too: a background job of a script ignores it by default
         signal.signal(number, _interrupt)
     started = time.monotonic()
     try:
-        with _stack(console, directory, options.port_base, migrate=options.migrate) as stage:
-            scene = Scene(stage.environment, directory / "demo", stage.port_base + 6, console)
-            scene.folder.mkdir(parents=True, exist_ok=True)
-            complaints = _play(scene).complaints()
+        with _stack(console, directory, options.port_base, migrate=options.migrate) as ready:
+            demo = Demo(ready.environment, directory / "demo", ready.port_base + 6, console)
+            demo.folder.mkdir(parents=True, exist_ok=True)
+            complaints = _run_and_report(demo).complaints()
             if not complaints:
-                again = None if stage.was_running else _up_command(directory, stage.port_base)
-                print_next_commands(scene, again)
+                again = None if ready.was_running else _up_command(directory, ready.port_base)
+                print_next_commands(demo, again)
     except KeyboardInterrupt:
-        console.print("\nInterrupted; nothing of the demo is left running.")
+        console.print("\nInterrupted: nothing of the demo is left running.")
         return _INTERRUPTED
     except StackError as error:
         console.print(f"\n[red]The stack did not start:[/] {error}", soft_wrap=True)
@@ -60,21 +59,21 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local demo",
-        description="Sends a sample CRM export through the whole product and shows what became of it.",
+        description="Sends a sample CRM export through the whole product and shows the results.",
     )
     parser.add_argument(
         "--dir",
         dest="directory",
         type=Path,
         default=DEFAULT_DIRECTORY,
-        help="the stack's folder (default: .local in the repository); a stack that runs there is used",
+        help="the stack's folder (default: .local in the repository); the demo uses a stack that runs there",
     )
     parser.add_argument(
         "--port-base",
         type=int,
         default=DEFAULT_PORT_BASE,
         metavar="N",
-        help="for a stack that the demo has to start; its webhook receiver takes N+6 (default: %(default)s)",
+        help="ports of a stack that the demo starts; the webhook receiver takes N+6 (default: %(default)s)",
     )
     parser.add_argument(
         "--migrate", action="store_true", help="apply migrations to a Supabase project of your own"
@@ -83,48 +82,47 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @dataclass(frozen=True)
-class _Stage:
-    """A stack that is ready."""
-
+class _ReadyStack:
     environment: Mapping[str, str]
     port_base: int
     was_running: bool
 
 
 @contextmanager
-def _stack(console: Console, directory: Path, port_base: int, *, migrate: bool) -> Iterator[_Stage]:
-    """The stack that runs in the folder, or one that is started here and stops at the end."""
+def _stack(console: Console, directory: Path, port_base: int, *, migrate: bool) -> Iterator[_ReadyStack]:
+    """The stack that runs in the folder, or else one that runs while the block does."""
     state = read_state(directory)
     if state is not None and state.running:
         if state.phase != "ready" or state.scope != "all":
             raise StackError(
-                f"The stack in {directory} runs without API and tasks, or is still starting: wait for it, "
-                f"or end it with `python -m local down{_dir_option(directory)}`."
+                f"The stack in {directory} runs without API and tasks, or is still starting. Wait for it, "
+                f"or stop it: python -m local down{_dir_option(directory)}"
             )
         console.print(f"Using the stack that runs in {directory}.", soft_wrap=True)
-        yield _Stage(json.loads(environment_file(directory).read_text()), state.port_base, was_running=True)
+        environment = json.loads(environment_file(directory).read_text())
+        yield _ReadyStack(environment, state.port_base, was_running=True)
         return
     console.print("Starting PostgreSQL, Supabase, Trigger.dev and the API …")
     stack = Stack(read_settings(directory=directory, port_base=port_base, migrate=migrate))
     environment = stack.start()
     try:
-        yield _Stage(environment, port_base, was_running=False)
+        yield _ReadyStack(environment, port_base, was_running=False)
     finally:
-        _finish_in_peace()
+        _ignore_signals()
         stack.stop()
 
 
-def _play(scene: Scene) -> Findings:
-    with perform(scene) as (performance, server):
-        if performance.run.status != "succeeded":
-            error = performance.run.error or next(iter(performance.run.failed_steps), {})
+def _run_and_report(demo: Demo) -> Findings:
+    with run_demo(demo) as (demo_run, server):
+        if demo_run.run.status != "succeeded":
+            error = demo_run.run.error or next(iter(demo_run.run.failed_steps), {})
             where = f" in {error['slug']}" if error.get("slug") else ""
             raise DemoError(
-                f"The run {performance.run.status}{where}: {error.get('code')}: {error.get('message')}",
+                f"The run {demo_run.run.status}{where}: {error.get('code')}: {error.get('message')}",
                 log="trigger-worker",
             )
-        findings = gather(scene, performance, server)
-    print_report(scene.console, findings)
+        findings = gather(demo, demo_run, server)
+    print_report(demo.console, findings)
     return findings
 
 
@@ -150,7 +148,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _finish_in_peace() -> None:
-    """Stopping takes some seconds and must not be interrupted half-way."""
+def _ignore_signals() -> None:
+    """Ignores further signals: stopping takes some seconds and must not be interrupted."""
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""What the demo reads back after the run, and whether it all adds up."""
+"""What the demo reads after the run: records, export, deliveries, isolation; and checks of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from local.demo.api import Api, ApiError
+from local.demo.api_client import Api, ApiError
+from local.demo.demo_org import OUTSIDER, SeededOrg, sign_in
 from local.demo.models import PipelineRun, Record, RunSummary, Submission, Verdict
-from local.demo.scenario import Performance, Scene
-from local.demo.seeding import OUTSIDER, SeededOrg, sign_in
+from local.demo.walkthrough import Demo, DemoRun
 from local.demo.webhook_receiver import Deliveries
 
 _PAGE = 1000
@@ -19,7 +19,7 @@ _PAGE = 1000
 
 @dataclass(frozen=True)
 class Example:
-    """One record as it came in and as it went out."""
+    """A record before and after the run."""
 
     id: str
     before: Mapping[str, Any]
@@ -28,7 +28,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Isolation:
-    """What a user of another company of the same org gets to see of the run."""
+    """What a user of another company of the same org can see of the run."""
 
     runs_listed: int
     run: str
@@ -53,7 +53,7 @@ class Findings:
     isolation: Isolation
 
     def complaints(self) -> list[str]:
-        """What does not add up, a sentence each; empty when the demo has shown what it promises."""
+        """One sentence for each check that failed."""
         found = [
             f"The ledger of {step.slug} does not balance." for step in self.run.steps if not step.balances
         ]
@@ -71,7 +71,7 @@ class Findings:
         return found
 
     def examples(self, count: int) -> list[Example]:
-        """Records that changed most, one per country."""
+        """The records that changed most, one a country."""
         changed = sorted(
             (Example(id, self.inputs[id], after) for id, after in self.outputs.items() if id in self.inputs),
             key=lambda example: (-_changes(example), int(example.id)),
@@ -82,13 +82,13 @@ class Findings:
         return list(chosen.values())[:count]
 
 
-def gather(scene: Scene, performance: Performance, server: Api) -> Findings:
-    """Reads the run's records, exports them, and looks at the run through a stranger's eyes."""
-    run = performance.run
+def gather(demo: Demo, demo_run: DemoRun, server: Api) -> Findings:
+    """Reads and exports the run's records, and tries to read them as a user of another company."""
+    run = demo_run.run
     run_id = {"pipeline_run_id": run.id}
     first_step = {"step_result_id": run.steps[0].id, "kind": "input"}
     return Findings(
-        submission=performance.submitted.submission,
+        submission=demo_run.submitted.submission,
         run=run,
         rejected=list(
             server.every("/v1/pipeline-runs/records", {**run_id, "kind": "rejected"}, Verdict, page=_PAGE)
@@ -98,10 +98,10 @@ def gather(scene: Scene, performance: Performance, server: Api) -> Findings:
         ),
         inputs=_by_id(server, "/v1/step-results/records", first_step),
         outputs=_by_id(server, "/v1/pipeline-runs/records", {**run_id, "kind": "output"}),
-        export=scene.export_file,
-        exported_rows=_export(server, run.id, scene.export_file),
-        deliveries=performance.receiver.deliveries(run.id),
-        isolation=_look_from_outside(scene, performance.org, run.id),
+        export=demo.export_file,
+        exported_rows=_export(server, run.id, demo.export_file),
+        deliveries=demo_run.receiver.deliveries(run.id),
+        isolation=_read_as_outsider(demo, demo_run.org, run.id),
     )
 
 
@@ -119,9 +119,9 @@ def _export(server: Api, pipeline_run_id: str, file: Path) -> int:
         return sum(1 for _ in csv.DictReader(written))
 
 
-def _look_from_outside(scene: Scene, org: SeededOrg, pipeline_run_id: str) -> Isolation:
+def _read_as_outsider(demo: Demo, org: SeededOrg, pipeline_run_id: str) -> Isolation:
     run_id = {"pipeline_run_id": pipeline_run_id}
-    with Api(scene.api_url, sign_in(scene.environment, OUTSIDER)) as outsider:
+    with Api(demo.api_url, sign_in(demo.environment, OUTSIDER)) as outsider:
         listed = list(outsider.every("/v1/pipeline-runs/list", {}, RunSummary))
         own_company = org.company_ids[str(OUTSIDER.company)]
         return Isolation(

@@ -1,4 +1,4 @@
-"""What the demo reads out of the API's answers; fields it has no use for are left out."""
+"""The parts of the API's answers that the demo uses."""
 
 from typing import Any
 
@@ -87,7 +87,7 @@ class Record(BaseModel):
 
 
 class Verdict(BaseModel):
-    """A rejected or dropped record; position 0 is ingestion."""
+    """A rejected or dropped record. Position 0 is ingestion."""
 
     id: str
     reason: str

@@ -1,4 +1,4 @@
-"""Watching a run: a bar per step on a terminal, a line per finished step anywhere else."""
+"""Progress of a run: a bar for each step on a terminal, else a line for each finished step."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from local.demo.errors import DemoError
 from local.demo.models import PipelineRun, StepResult
+from local.errors import DemoError
 
 _POLL_SECONDS = 0.25
 _PATIENCE_SECONDS = 180
 
 
 def follow(console: Console, read_run: Callable[[], PipelineRun]) -> PipelineRun:
-    """The run once it has finished, in whatever way. Raises DemoError when it stands still for minutes."""
+    """Shows progress until the run ends, and returns it. Raises DemoError if it stands still for minutes."""
     last, moved_at = "", time.monotonic()
     with _Bars(console) if console.is_terminal else _Lines(console) as display:
         while True:
@@ -88,7 +88,7 @@ class _Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to put away."""
+        """Nothing to clean up."""
 
     def show(self, run: PipelineRun) -> None:
         for step in run.steps:
@@ -102,7 +102,7 @@ _MARKS = {"pending": " ", "running": "…", "succeeded": "✓"}
 
 
 def account(step: StepResult) -> str:
-    """What a step has made of its records so far, in a few words."""
+    """A step's counts so far, or its status while it has none."""
     if step.status == "pending":
         return "waiting"
     if step.status in {"failed", "cancelled", "skipped"} or step.chunks_written == 0:

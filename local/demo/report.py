@@ -1,4 +1,4 @@
-"""The demo's account of itself: tables that fit 80 columns."""
+"""The demo's report: tables that fit 80 columns."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from local.demo.demo_org import OUTSIDER
 from local.demo.findings import Example, Findings
 from local.demo.models import Verdict
-from local.demo.scenario import Scene
-from local.demo.seeding import OUTSIDER
+from local.demo.walkthrough import Demo
 
-# Header in the sample file → field that the pipeline makes of it.
+# Header in the sample file → field that the pipeline writes.
 _FIELDS = {
     "Account Name": "name",
     "Website": "domain",
@@ -32,7 +32,7 @@ _EXAMPLES = 5
 
 
 def print_report(console: Console, findings: Findings) -> None:
-    """Everything that the run has shown."""
+    """Prints all tables."""
     for table in (
         _ledger(findings),
         _rejections(findings),
@@ -44,17 +44,17 @@ def print_report(console: Console, findings: Findings) -> None:
         console.print(table)
 
 
-def print_next_commands(scene: Scene, up: str | None) -> None:
-    """What to try after the demo; `up` starts the stack again, None when it still runs."""
-    scene.console.print("\n[b]Try next[/]")
+def print_next_commands(demo: Demo, up: str | None) -> None:
+    """Prints what to try next. `up` is the command that starts the stack again, None while it runs."""
+    demo.console.print("\n[b]Try next[/]")
     for line in (
         *((up,) if up else ()),
-        f"# {'then ' if up else ''}open {scene.api_url}/docs in a browser, or:",
-        f"curl {scene.api_url}/v1/pipeline-runs/list -d '{{}}' \\",
+        f"# {'then ' if up else ''}open {demo.api_url}/docs in a browser, or:",
+        f"curl {demo.api_url}/v1/pipeline-runs/list -d '{{}}' \\",
         "  -H 'Content-Type: application/json' \\",
-        f'  -H "Authorization: Bearer $(cat {_short(scene.token_file)})"',
+        f'  -H "Authorization: Bearer $(cat {_short(demo.token_file)})"',
     ):
-        scene.console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+        demo.console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _ledger(findings: Findings) -> Table:
@@ -93,7 +93,7 @@ def _rejections(findings: Findings) -> Table:
 
 
 def _reason(verdict: Verdict) -> str:
-    """The reason, and for a schema's violation the first field that does not fit."""
+    """The reason; for a violated schema also the first field that violates it."""
     errors = (verdict.details or {}).get("errors")
     return f"{verdict.reason}: {errors[0]['field']}" if errors else verdict.reason
 
@@ -115,7 +115,7 @@ def _duplicates(findings: Findings) -> Table:
 
 
 def _telling_duplicates(findings: Findings) -> list[Verdict]:
-    """The pair whose names differ most, the one that differs least without being equal, and one between."""
+    """Three pairs of unequal names: those that differ most and least, and one between."""
 
     def folded(record_id: str) -> str:
         return unicodedata.normalize("NFKC", _name(findings, record_id)).casefold().strip()
@@ -180,7 +180,7 @@ def _cell(value: object) -> Text:
 
 
 def _shown(value: object) -> str:
-    """The value with its invisible characters made visible."""
+    """The value, with symbols for its invisible characters."""
     if value is None or value == "":
         return "∅"
     visible = {"\u00a0": "⍽", "\t": "⇥", "\u200b": "⁞", "\n": "⏎"}

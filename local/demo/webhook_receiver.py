@@ -1,7 +1,7 @@
-"""The customer's end of the delivery: an HTTP server on loopback that checks every signature.
+"""The customer's webhook receiver: an HTTP server on loopback that checks every signature.
 
-Signatures follow the Standard Webhooks specification: HMAC-SHA256 over `id.timestamp.body` with the key that
-stands in base64 behind `whsec_`.
+Signatures follow the Standard Webhooks specification: HMAC-SHA256 over `id.timestamp.body`. The key is the
+base64 after `whsec_`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
-from local.demo.errors import DemoError
+from local.errors import DemoError
 
 _TOLERANCE_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Deliveries:
-    """What arrived for one run; a batch that is delivered again counts once."""
+    """What arrived for one run. A batch that is delivered again counts once."""
 
     batches: int
     records: int
@@ -44,7 +44,7 @@ class _Batch:
 
 
 class WebhookReceiver:
-    """Listens while it is entered."""
+    """Listens inside a `with` block."""
 
     def __init__(self, port: int, secret: str) -> None:
         self.url = f"http://127.0.0.1:{port}/companies"
@@ -57,8 +57,8 @@ class WebhookReceiver:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         except OSError as error:
             raise DemoError(
-                f"Port {port}, which the demo's webhook receiver needs, is taken. "
-                "End the program that uses it, or give other ports with --port-base.",
+                f"Port {port} of the demo's webhook receiver is taken. "
+                "End the program that uses it, or choose other ports with --port-base.",
                 log=None,
             ) from error
         self._thread = threading.Thread(
@@ -75,14 +75,14 @@ class WebhookReceiver:
         self._thread.join()
 
     def deliveries(self, pipeline_run_id: str) -> Deliveries:
-        """What has arrived for a run so far; an earlier run that was cut off may still be delivering."""
+        """What has arrived for a run so far. An earlier, interrupted run may still be delivering."""
         with self._lock:
             batches = [batch for batch in self._batches.values() if batch.pipeline_run_id == pipeline_run_id]
             records = sum(batch.records for batch in batches)
             return Deliveries(len(batches), records, self._bad_signatures, self._unreadable)
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> int:
-        """The HTTP status that answers a request; header names in lower case."""
+        """Records a request and returns the HTTP status of its answer. Header names are in lower case."""
         with self._lock:
             if not self._is_signed(headers, body):
                 self._bad_signatures += 1
@@ -117,6 +117,6 @@ def _handler(receiver: WebhookReceiver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Silence: the demo prints its own account."""
+            """Prints nothing: the demo prints a report."""
 
     return Handler

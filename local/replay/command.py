@@ -1,4 +1,4 @@
-"""`python -m local replay`: executes a run's steps again and compares their output with what is recorded."""
+"""The command `replay`: executes a run's steps again and compares their output with the recorded one."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import UUID
 
 from local.errors import StackError
 from local.replay.differences import first_difference
 from local.replay.recorded import Json, RecordedRun, Records
 from local.settings import TRIGGER_FOLDER
-from local.stack import environment_file
 
 
 @dataclass
 class _Step:
-    """What the replay has shown of one step so far."""
+    """What the replay has found about one step so far."""
 
     recorded: Json
     hashes: dict[int, str] = field(default_factory=dict)
     differences: dict[int, str] = field(default_factory=dict)
-    decided: str | None = None  # what its condition said of the run
+    decided: str | None = None  # the value of its condition, in words
     complaint: str | None = None
     unknown_answers: bool = False
 
@@ -34,7 +32,7 @@ class _Step:
         return bool(self.differences) or self.complaint is not None
 
     def verdict(self) -> str:
-        """The rest of its line in the report."""
+        """The end of the step's line in the report."""
         chunks = len(self.recorded["recorded_chunks"])
         if self.complaint is not None:
             return f"DIFFERS: {self.complaint}"
@@ -47,7 +45,7 @@ class _Step:
         if self.decided is not None and not chunks:
             return f"identical: {self.decided}"
         if self.unknown_answers:
-            return "not replayed: what the outside answered is not recorded"
+            return "not replayed: the answers from outside are not recorded"
         if not chunks:
             return f"nothing recorded: {self.recorded['status']}"
         digest = hashlib.sha256("".join(self.hashes[index] for index in sorted(self.hashes)).encode())
@@ -55,12 +53,8 @@ class _Step:
         return f"identical  {count:>12}  sha256 {digest.hexdigest()}"
 
 
-def main(directory: Path, run_id: UUID) -> int:
-    """Prints a line for each step; 0 if nothing differs. Raises StackError if there is nothing to compare."""
-    path = environment_file(directory)
-    if not path.exists():
-        raise StackError(f"No stack was ever started in {directory}. Start one: python -m local up")
-    environment: dict[str, str] = json.loads(path.read_text())
+def main(environment: Mapping[str, str], run_id: UUID) -> int:
+    """Prints a line for each step; 0 if nothing differs. Raises StackError if nothing can be compared."""
     records = Records(environment["DATABASE_URL"])
     try:
         run = records.run(run_id)
@@ -90,13 +84,13 @@ def _replay(recorded: Json, events: Iterator[Json], records: Records) -> _Step:
                 step.complaint = f"{event['code']}: {event['message']}"
     missing = set(recorded["recorded_chunks"]) - step.hashes.keys()
     if missing and not step.unknown_answers and step.complaint is None:
-        step.complaint = f"chunk {min(missing)} was not made"
+        step.complaint = f"chunk {min(missing)} was not written"
     print(f"{recorded['position']:>3}  {recorded['slug']:<24} {step.verdict()}", flush=True)
     return step
 
 
 def _executed(run: RecordedRun, environment: Mapping[str, str]) -> Iterator[tuple[Json, Iterator[Json]]]:
-    """Each step, with what the worker's own code tells while it executes it."""
+    """Each step, with the events that the worker's own code prints while it executes the step."""
     variables = {**os.environ, **environment, "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true"}
     with subprocess.Popen(
         ["npm", "run", "--silent", "replay-run"],
@@ -114,7 +108,7 @@ def _executed(run: RecordedRun, environment: Mapping[str, str]) -> Iterator[tupl
         for step in run.steps:
             yield step, _until_done(lines)
     if process.returncode != 0:
-        raise StackError(f"The steps could not be executed (exit code {process.returncode}); see above.")
+        raise StackError(f"The worker's code failed (exit code {process.returncode}); see above.")
 
 
 def _until_done(lines: Iterator[Json]) -> Iterator[Json]:
@@ -123,4 +117,4 @@ def _until_done(lines: Iterator[Json]) -> Iterator[Json]:
             yield event
         if event["event"] in ("done", "failed"):
             return
-    raise StackError("The steps could not be executed to their end; see above.")
+    raise StackError("The worker's code stopped in the middle of a step; see above.")

@@ -1,4 +1,4 @@
-"""The first place where two lists of a chunk differ, named as a person would look for it."""
+"""The first difference between a recorded and a replayed chunk, named so that a person finds it."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def _of_part(part: Part) -> str:
         return f"{part.name}: record {recorded[len(replayed)]['id']} is recorded, now it is missing"
     if len(recorded) < len(replayed):
         return f"{part.name}: record {replayed[len(recorded)]['id']} is new"
-    raise AssertionError("two texts of the database that differ have values that differ")
+    raise AssertionError("different JSON texts of the database have different values")
 
 
 def _parse(text: str) -> list[dict[str, Any]]:
-    """Numbers stay text: 1.0 and 1 are different bytes."""
+    """Parses, but leaves numbers as text: 1.0 and 1 are different bytes."""
     parsed: list[dict[str, Any]] = json.loads(text, parse_float=_Number, parse_int=_Number)
     return parsed
 

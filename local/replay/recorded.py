@@ -1,4 +1,4 @@
-"""What the database has of a finished run, and how a replayed chunk compares with it."""
+"""A finished run as the database recorded it, and the comparison of its chunks with replayed ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.errors import StackError
 
 Json = dict[str, Any]
 
-# A step that was taken over from an earlier run is recorded there, and that run may have taken it over too.
+# The chunks of a reused step are those of the earlier run, which may itself have reused the step.
 _RUN = """
     with recursive recorded as (
         select sr.id, sr.position, sr.id as recorded_id, sr.reused_from
@@ -47,7 +47,7 @@ _RUN = """
     where r.id = %(run_id)s
 """
 
-# All three parts as the database writes them, which is what the recorded hash is of.
+# All three parts as the text that the database writes: the recorded hash is the hash of that text.
 _CHUNK = """
     with replayed as (
         select %(records)s::jsonb as records, %(rejected)s::jsonb as rejected, %(dropped)s::jsonb as dropped
@@ -87,7 +87,7 @@ class RecordedRun:
 
 @dataclass(frozen=True)
 class Part:
-    """One of the three lists of a chunk, as JSON text of the database's making."""
+    """One of the three lists of a chunk, as JSON text written by the database."""
 
     name: str  # records, rejected, dropped
     recorded: str
@@ -102,14 +102,14 @@ class ComparedChunk:
 
     @property
     def is_identical(self) -> bool:
-        """Both: the content, and the hash that was taken when it was written."""
+        """Whether the content and the hash recorded with it are both equal."""
         return self.recorded_hash == self.replayed_hash and all(
             part.recorded == part.replayed for part in self.parts
         )
 
 
 class Records:
-    """A read-only look at the database, as its owner."""
+    """A read-only connection to the database, as its owner."""
 
     def __init__(self, database_url: str) -> None:
         self._connection = psycopg.connect(
@@ -120,17 +120,17 @@ class Records:
         self._connection.close()
 
     def run(self, run_id: UUID) -> RecordedRun:
-        """Raises StackError for a run that is not there or not over."""
+        """The run. Raises StackError if it does not exist or has not ended."""
         row = self._connection.execute(_RUN, {"run_id": run_id}).fetchone()
         if row is None:
             raise StackError(f"There is no pipeline run {run_id}.")
         is_finished, status, blueprint, version, work = row
         if not is_finished:
-            raise StackError(f"Run {run_id} is {status}. A run can be replayed when it has ended.")
+            raise StackError(f"Run {run_id} is {status}. Only a run that has ended can be replayed.")
         return RecordedRun(status, blueprint, version, work)
 
     def compare(self, recorded_id: str, chunk: Json) -> ComparedChunk:
-        """`chunk`: {chunk_index, records, rejected, dropped}, as the step made it now."""
+        """Compares a replayed chunk: {chunk_index, records, rejected, dropped}."""
         row = self._connection.execute(
             _CHUNK,
             {
@@ -139,7 +139,7 @@ class Records:
                 **{name: json.dumps(chunk[name]) for name in ("records", "rejected", "dropped")},
             },
         ).fetchone()
-        assert row is not None, "only chunks that are recorded are replayed"
+        assert row is not None, "only recorded chunks are replayed"
         recorded_hash, replayed_hash, records, new_records, dropped, new_dropped, rejected, new_rejected = row
         return ComparedChunk(
             recorded_hash,

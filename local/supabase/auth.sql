@@ -1,5 +1,5 @@
--- What hosted Supabase has in schema auth beyond the tables. Runs as supabase_auth_admin after Lite made
--- its own: Lite's functions know only the settings that Lite sets, these also those of PostgREST.
+-- The functions of schema auth on hosted Supabase. Runs as supabase_auth_admin and replaces Lite's functions, which
+-- read only the settings that Lite sets; these also read those of PostgREST.
 create or replace function auth.uid() returns uuid language sql stable as $$
   select coalesce(
     nullif(current_setting('request.jwt.claim.sub', true), ''),

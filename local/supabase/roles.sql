@@ -1,5 +1,5 @@
--- The roles, schemas and default privileges of a hosted Supabase project, so that a migration meets the
--- same limits here. Runs at every start as the superuser; repeating it changes nothing.
+-- The roles, schemas and default privileges of a hosted Supabase project, so that migrations meet the same limits
+-- here. Runs at every start, as the superuser; repeating it changes nothing.
 do $$
 declare
   v_role text;
@@ -14,7 +14,7 @@ begin
 end
 $$;
 
--- Whoever migrates is no superuser, as on hosted Supabase.
+-- As on hosted Supabase, the role that migrates is not a superuser.
 alter role postgres login nosuperuser createdb createrole replication bypassrls;
 alter role anon nologin inherit;
 alter role authenticated nologin inherit;
@@ -26,7 +26,7 @@ grant anon, authenticated, service_role to authenticator;
 grant anon, authenticated, service_role to postgres with admin option;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 
--- PostgREST applies these to each request: a statement that outlives them fails on hosted Supabase too.
+-- PostgREST applies these to each request, so a statement that takes longer fails here as on hosted Supabase.
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
 alter role authenticator set statement_timeout = '8s';
@@ -41,7 +41,7 @@ create extension if not exists pgcrypto with schema extensions;
 create extension if not exists "uuid-ossp" with schema extensions;
 alter role postgres set search_path = "$user", public, extensions;
 
--- Hosted Supabase hands every new object in public to the API roles; migrations revoke what they mean to.
+-- Hosted Supabase grants every new object in public to the API roles; migrations revoke what they do not want.
 grant usage on schema public to anon, authenticated, service_role;
 alter default privileges for role postgres in schema public
   grant all on tables to anon, authenticated, service_role;
@@ -57,7 +57,7 @@ alter default privileges for role supabase_auth_admin in schema auth grant all o
 alter default privileges for role supabase_auth_admin in schema auth grant all on sequences to postgres;
 alter default privileges for role supabase_auth_admin in schema auth grant all on functions to postgres;
 
--- A changed schema reloads the Data API by itself, as on hosted Supabase.
+-- As on hosted Supabase, a changed schema makes the Data API reload.
 create or replace function extensions.notify_api_of_ddl() returns event_trigger
 language plpgsql set search_path = '' as $$
 begin

@@ -1,13 +1,13 @@
-// Hosted Supabase's stand-in, one process: PostgreSQL, the Data API and Auth on one address. It reads its
-// settings from the environment (local/supabase_server.py writes them) and ends when it is told to, when
-// a part of it ends, or when whoever started it is gone.
+// The stand-in for hosted Supabase: PostgreSQL, the Data API and Auth, on one address. It reads its settings from
+// the environment (local/supabase_server.py writes them). It ends when it is told to, when a part of it ends, or
+// when the process that started it is gone.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
 import postgres from "postgres";
-import { startGateway } from "./gateway.mjs";
+import { startGateway } from "./postgrest-gateway.mjs";
 import { startAuth, startDataApi } from "./lite.mjs";
 import { startPostgres } from "./postgres.mjs";
 
@@ -23,7 +23,7 @@ const {
   config,
   postgrest_bin: postgrestBin,
 } = JSON.parse(process.env.SUPABASE_SERVER_SETTINGS);
-delete process.env.SUPABASE_SERVER_SETTINGS; // the processes started from here need none of it
+delete process.env.SUPABASE_SERVER_SETTINGS; // child processes do not need it
 const parts = [];
 const MOST_MS_TO_CLOSE = 2_000;
 
@@ -80,7 +80,7 @@ async function dataApi({ databaseUrl, liteConfig, superuserUrl }) {
   return getRequestListener(lite.fetch);
 }
 
-/** Starts PostgREST at the first request: it reads no schema that is still missing, and migrations come first. */
+/** Starts PostgREST at the first request, since it reads the schema as it starts, and migrations come first. */
 function postgrest(databaseUrl) {
   let gateway;
   return (request, response) => {
@@ -120,10 +120,10 @@ async function stop(code, reason) {
   if (reason) console.error(reason);
   for (const part of parts.reverse()) {
     try {
-      // Connections wait for the answers to their queries: for ever, when the database was killed. Processes end.
+      // Processes end. A connection waits for the answers to its queries, for ever if the database was killed.
       await (part.exited ? part.stop() : Promise.race([part.stop(), delay(MOST_MS_TO_CLOSE)]));
     } catch (error) {
-      console.error(error); // the others are still to be stopped
+      console.error(error); // and stop the other parts
     }
   }
   process.exit(code);
@@ -131,5 +131,5 @@ async function stop(code, reason) {
 
 process.on("SIGTERM", () => stop(0));
 process.on("SIGINT", () => stop(0));
-process.stdin.on("end", () => stop(0)).resume(); // the starter holds the other end for as long as it lives
+process.stdin.on("end", () => stop(0)).resume(); // the process that started this one holds the other end
 start().catch((error) => stop(1, error.message));

@@ -1,4 +1,4 @@
-"""Calls by which the CLI executes runs, and the sink for its telemetry."""
+"""The CLI's calls while it executes runs, and those of its telemetry."""
 
 from datetime import UTC, datetime
 from typing import Literal, Self
@@ -9,18 +9,18 @@ from pydantic import model_validator
 from local.trigger_platform.clock import iso
 from local.trigger_platform.ids import bare, friendly
 from local.trigger_platform.models import JsonObject
-from local.trigger_platform.presenters import latest_execution
-from local.trigger_platform.requests import (
+from local.trigger_platform.route_dependencies import (
     MAX_COMPLETION_BYTES,
     PlatformOf,
     read_model,
     require_secret_key,
 )
 from local.trigger_platform.trigger_request import Body
+from local.trigger_platform.wire_shapes import latest_execution
 from local.trigger_platform.worker_messages import completed_attempt, started_attempt
 
 router = APIRouter(dependencies=[Depends(require_secret_key)])
-sink_router = APIRouter()
+telemetry_router = APIRouter()
 
 _DEV_RUN = "/engine/v1/dev/runs/{run_id}"
 
@@ -37,7 +37,6 @@ class Completion(Body):
     error: JsonObject | None = None
     retry: WorkerRetry | None = None
     usage: JsonObject | None = None
-    flushed_metadata: JsonObject | None = None
 
     @model_validator(mode="after")
     def _failure_has_error(self) -> Self:
@@ -96,7 +95,7 @@ async def wait_until(run_id: str, request: Request, platform: PlatformOf) -> Jso
     return {"waitUntil": iso(moment), "waitpoint": {"id": friendly("waitpoint", waitpoint.id)}}
 
 
-@sink_router.post("/otel/v1/{signal}")
+@telemetry_router.post("/otel/v1/{signal}")
 async def telemetry(signal: Literal["traces", "logs", "metrics"]) -> JsonObject:
-    """Take telemetry and drop it: nobody reads it here, and workers expect an answer."""
+    """Accept telemetry and drop it: workers expect an answer, but nothing here reads it."""
     return {}

@@ -1,4 +1,4 @@
-"""Calls by which the CLI logs in, learns about the project, registers builds and asks for runs."""
+"""The CLI's calls to log in, read the project's settings, register builds and ask for runs."""
 
 from collections.abc import AsyncIterator
 
@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from local.trigger_platform.clock import iso
 from local.trigger_platform.ids import bare, friendly, new_id
 from local.trigger_platform.models import JsonObject
-from local.trigger_platform.requests import (
+from local.trigger_platform.route_dependencies import (
     MAX_COMPLETION_BYTES,
     PlatformOf,
     read_model,
@@ -20,15 +20,15 @@ from local.trigger_platform.trigger_request import Body
 from local.trigger_platform.worker_messages import dequeued_message
 from local.trigger_platform.workers import WorkerManifest
 
-person_router = APIRouter(dependencies=[Depends(require_access_token)])
+access_token_router = APIRouter(dependencies=[Depends(require_access_token)])
 router = APIRouter(dependencies=[Depends(require_secret_key)])
 
-# A request for runs is held until there is one, so these pauses between requests are all the delay there is.
+# The platform holds a request for runs until there is one, so these pauses are the longest that a run waits.
 _PAUSE_WITH_RUN_MS = 10
 _PAUSE_WITHOUT_RUN_MS = 100
 _HOLD_SECONDS = 20
 _HOLD_UNKNOWN_WORKER_SECONDS = 1
-# The CLI keeps a process for each run, also while it waits: this is its ceiling, not the number of slots.
+# The CLI keeps a process for each run, also for a waiting one. This limits its processes, not the slots.
 _CLI_MAX_RUNS = 300
 _PRESENCE_SECONDS = 5
 
@@ -50,7 +50,7 @@ class DisconnectRequest(Body):
     run_friendly_ids: list[str]
 
 
-@person_router.get("/api/v2/whoami")
+@access_token_router.get("/api/v2/whoami")
 async def whoami(platform: PlatformOf) -> JsonObject:
     environment = platform.environment
     return {
@@ -60,12 +60,12 @@ async def whoami(platform: PlatformOf) -> JsonObject:
     }
 
 
-@person_router.get("/api/v1/platform-notifications")
+@access_token_router.get("/api/v1/platform-notifications")
 async def notifications() -> JsonObject:
     return {"notification": None}
 
 
-@person_router.get("/api/v1/projects/{project_ref}/dev", dependencies=[Depends(require_project)])
+@access_token_router.get("/api/v1/projects/{project_ref}/dev", dependencies=[Depends(require_project)])
 async def project(platform: PlatformOf) -> JsonObject:
     environment = platform.environment
     return {
@@ -77,9 +77,9 @@ async def project(platform: PlatformOf) -> JsonObject:
     }
 
 
-@person_router.post("/api/v1/projects/{project_ref}/branches", dependencies=[Depends(require_project)])
+@access_token_router.post("/api/v1/projects/{project_ref}/branches", dependencies=[Depends(require_project)])
 async def open_branch(request: Request, platform: PlatformOf) -> JsonObject:
-    """Let the CLI call its session a branch; every branch is this platform's one environment."""
+    """Accept a branch name for the CLI's session. All branches share the one environment."""
     await read_model(request, BranchRequest)
     return {"id": platform.environment.id}
 
@@ -113,7 +113,7 @@ async def config(platform: PlatformOf) -> JsonObject:
 
 @router.get("/engine/v1/dev/presence")
 async def presence(platform: PlatformOf) -> StreamingResponse:
-    """Server-sent events that only say that both sides are there."""
+    """Send events that show the CLI that the platform is alive."""
 
     async def events() -> AsyncIterator[str]:
         yield f"event: start\ndata: Started {new_id()[:6]}\n\n"
@@ -125,9 +125,9 @@ async def presence(platform: PlatformOf) -> StreamingResponse:
 
 @router.post("/engine/v1/dev/dequeue")
 async def dequeue(request: Request, platform: PlatformOf) -> JsonObject:
-    """Hand runs out, or hold the request until there are some.
+    """Hand out queued runs, or hold the request until there are some.
 
-    A CLI that does not know the newest build yet gets none: it could not execute them.
+    A CLI that does not know the newest build yet gets none, since it could not execute them.
     """
     current_worker = (await read_model(request, DequeueRequest)).current_worker
     deadline = platform.timers.now().timestamp() + _HOLD_SECONDS
@@ -147,7 +147,7 @@ async def dequeue(request: Request, platform: PlatformOf) -> JsonObject:
 
 @router.post("/engine/v1/dev/disconnect")
 async def disconnect(request: Request, platform: PlatformOf) -> JsonObject:
-    """The CLI's watchdog reports which runs its dead CLI was executing."""
+    """End the runs of a CLI that died, as its watchdog reports them."""
     ids = (await read_model(request, DisconnectRequest)).run_friendly_ids
     runs = [run for run_id in ids if (run := platform.state.runs.get(bare(run_id)))]
     return {"cancelled": platform.engine.session_lost(runs)}

@@ -1,4 +1,4 @@
-"""Time for the whole platform: one clock, one set of named timers, so that tests can own both."""
+"""The platform's clock, its named timers and its wake-up signal. Tests replace the clock."""
 
 import asyncio
 import heapq
@@ -13,13 +13,13 @@ Now = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The current time, cut to milliseconds because that is what the wire carries."""
+    """The current time in whole milliseconds, the precision of the API."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def iso(moment: datetime) -> str:
-    """Return `2026-11-21T20:43:46.225Z`, the only form in which times leave the platform."""
+    """Return `2026-11-21T20:43:46.225Z`, the format of all times in answers."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -28,7 +28,7 @@ def iso_or_none(moment: datetime | None) -> str | None:
 
 
 class Timers:
-    """One-shot timers. Scheduling a name again replaces what was scheduled under it."""
+    """One-shot timers with names. Scheduling a name again replaces its timer."""
 
     def __init__(self, now: Now) -> None:
         self.now = now
@@ -44,7 +44,7 @@ class Timers:
         sequence = next(self._sequence)
         self._scheduled[name] = (sequence, action)
         heapq.heappush(self._heap, (moment, sequence, name))
-        # Heartbeats replace their timer all the time; without this the dead entries would pile up.
+        # Each heartbeat replaces its timer. Without this, replaced entries would pile up.
         if len(self._heap) > 64 and len(self._heap) > 4 * len(self._scheduled):
             self._heap = [entry for entry in self._heap if self._is_live(entry)]
             heapq.heapify(self._heap)
@@ -54,7 +54,7 @@ class Timers:
         self._scheduled.pop(name, None)
 
     def run_due(self) -> None:
-        """Run every action whose time has come. An action that raises is logged; the others still run."""
+        """Run every due action. One that raises is logged and does not stop the others."""
         while self._heap and (not self._is_live(self._heap[0]) or self._heap[0][0] <= self.now()):
             entry = heapq.heappop(self._heap)
             if not self._is_live(entry):
@@ -82,7 +82,7 @@ class Timers:
 
 
 class Signal:
-    """Wakes every coroutine that waits for "something changed", such as dequeue requests on hold."""
+    """Wakes all coroutines that wait for it, such as held dequeue requests."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()

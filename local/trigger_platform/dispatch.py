@@ -1,4 +1,4 @@
-"""From the queue into the worker's hands: which runs wait for what, and which one goes next."""
+"""Moves runs into the queue, out to the worker, and back into the queue for another attempt."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -43,20 +43,20 @@ class Dispatch:
             self._enqueue(run)
 
     def workers_changed(self) -> None:
-        """Queue the runs that waited for a worker which knows their task, and apply its queue limits."""
+        """Apply the new worker's queue limits, and queue the runs that waited for their task."""
         if self._workers.current:
             self._queues.set_limits(self._workers.current.queue_limits)
         for run in [run for run in self._state.runs.values() if run.status is RunStatus.PENDING_VERSION]:
             self._enqueue(run)
 
     def take(self, limit: int = 10) -> list[Run]:
-        """Hand queued runs out to the worker process, as many as there are slots."""
+        """Hand out queued runs, as many as there are free slots."""
         taken: list[Run] = []
         while len(taken) < limit and (run_id := self._queues.take()):
             run = self._state.runs[run_id]
             worker, task = self._resolve(run)
             if not worker or not task:
-                # The build that knew the task was replaced by one that does not.
+                # A newer build without this task has replaced the one that had it.
                 self._queues.remove(run_id)
                 self._enqueue(run)
                 continue
@@ -99,8 +99,8 @@ class Dispatch:
                 self._timers.after(("ttl", run.id), ttl.total_seconds(), lambda: self._expire(run))
         self._snapshots.move(run, ExecutionStatus.QUEUED, status, description)
         if is_known:
-            queued_at = (run.delay_until or run.created_at).timestamp() * 1000
-            self._queues.enqueue(run.id, run.queue, run.concurrency_key, queued_at - run.priority_ms)
+            queued_at = run.delay_until or run.created_at
+            self._queues.enqueue(run.id, run.queue, run.concurrency_key, queued_at.timestamp())
 
     def _resolve(self, run: Run) -> tuple[Worker | None, Task | None]:
         worker = run.worker or self._workers.current

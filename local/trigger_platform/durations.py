@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 _UNITS = {"w": 604_800, "d": 86_400, "hr": 3_600, "h": 3_600, "m": 60, "s": 1}
 _DURATION = re.compile(r"^(?:\d+(?:w|d|hr|h|m|s))+$")
 _PART = re.compile(r"(\d+)(w|d|hr|h|m|s)")
-_KEY_TTL = re.compile(r"^(\d+)([smhd])$")
 
 
 def parse_duration(text: str) -> timedelta | None:
@@ -24,12 +23,6 @@ def format_duration(seconds: int) -> str | None:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or None
-
-
-def parse_key_ttl(text: str | None) -> timedelta | None:
-    """Return the life of an idempotency key. Unlike other durations it has one unit; others are ignored."""
-    match = _KEY_TTL.match(text or "")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]]) if match else None
 
 
 def parse_moment(text: str, now: datetime) -> datetime | None:

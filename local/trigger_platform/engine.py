@@ -1,10 +1,10 @@
-"""The life of runs in a worker's hands: attempts, retries, cancellation, loss, the end."""
+"""What happens to a run at a worker: attempts, retries, heartbeats, cancellation, loss and end."""
 
 import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from local.trigger_platform import retries, run_metadata, task_errors
+from local.trigger_platform import retries, task_errors
 from local.trigger_platform.clock import Timers
 from local.trigger_platform.dispatch import Dispatch
 from local.trigger_platform.errors import PlatformError
@@ -15,7 +15,6 @@ from local.trigger_platform.models import (
     Run,
     RunStatus,
 )
-from local.trigger_platform.packets import parse_packet
 from local.trigger_platform.queues import RunQueues
 from local.trigger_platform.snapshots import Snapshots
 from local.trigger_platform.state import State
@@ -27,7 +26,7 @@ SESSION_ENDED = "Dev session ended (CLI exited)"
 
 
 class Engine:
-    """Everything here is synchronous and runs on one event loop, so each method is one transaction."""
+    """Every method is synchronous and runs on one event loop, so it acts as one transaction."""
 
     def __init__(
         self,
@@ -48,12 +47,12 @@ class Engine:
         snapshots.stalled = self._stalled
 
     def start_attempt(self, run: Run, snapshot_id: str) -> datetime:
-        """Begin the next attempt. Returns when its predecessor state began.
+        """Begin the next attempt. Return when the run entered the state before it.
 
         Raises PlatformError: 409 if the snapshot is not the latest, 400 if the run is over.
         """
         if run.snapshot.status is ExecutionStatus.PENDING_CANCEL:
-            # The worker has nothing running that it would have to stop first.
+            # No attempt runs at the worker, so nothing has to stop first.
             self._finish_cancelled(run)
         if run.is_finished:
             raise PlatformError(400, "Task run is already finished")
@@ -75,11 +74,11 @@ class Engine:
         return waited_since
 
     def complete_attempt(self, run: Run, snapshot_id: str, completion: JsonObject) -> str:
-        """Take an attempt's outcome and return what the worker does next.
+        """Record an attempt's outcome and return what the worker does next.
 
-        `completion` is TaskRunExecutionResult of `@trigger.dev/core`. Any snapshot of this attempt is
-        accepted, not just the latest: a worker may not have heard of the latest yet, and refusing would
-        leave the run without anybody to finish it. A snapshot of an earlier attempt is a 400.
+        `completion` is a TaskRunExecutionResult of `@trigger.dev/core`. Any snapshot of the current attempt
+        is accepted: the worker may not know the latest one yet, and nobody else could finish the run. A
+        snapshot of an earlier attempt is refused with 400.
         """
         if snapshot_id not in run.attempt_snapshot_ids:
             raise PlatformError(400, "Snapshot ID doesn't match the latest snapshot")
@@ -87,7 +86,6 @@ class Engine:
             raise PlatformError(400, "Run is already finished")
         run.attempt_snapshot_ids.clear()
         run.usage_ms += float((completion.get("usage") or {}).get("durationMs") or 0)
-        self._apply_metadata(run, completion)
         self._waits.unblock(run)
         if run.snapshot.status is ExecutionStatus.PENDING_CANCEL:
             self._finish_cancelled(run)
@@ -100,7 +98,7 @@ class Engine:
         return self._fail_attempt(run, completion["error"], completion.get("retry"))
 
     def heartbeat(self, run: Run, snapshot_id: str) -> None:
-        """Note that the worker is alive. One that holds an old snapshot does not count."""
+        """Restart the heartbeat timeout. A worker with an old snapshot does not count."""
         if run.snapshot.id == snapshot_id:
             self._snapshots.watch(run)
 
@@ -121,7 +119,7 @@ class Engine:
             case retries.Fail():
                 self._finish(run, task_errors.run_status(error), "Run failed", error=error)
             case retries.Retry(at=at, in_queue=in_queue, machine=machine):
-                # A run that was waiting gave its slot away and has to queue for another one.
+                # A waiting run has released its slot, so it must queue for a new one.
                 if in_queue or not self._queues.holds_slot(run.id):
                     run.machine = machine or run.machine
                     self._dispatch.requeue(run, at)
@@ -136,18 +134,8 @@ class Engine:
                 return "RETRY_IMMEDIATELY"
         return "RUN_FINISHED"
 
-    def _apply_metadata(self, run: Run, completion: JsonObject) -> None:
-        flushed = completion.get("flushedMetadata") or {}
-        try:
-            changes = parse_packet(flushed.get("data"), flushed.get("dataType") or "application/json")
-            if isinstance(changes, dict):
-                run_metadata.apply_changes(run, changes, self._state, self._timers.now())
-        except (PlatformError, ValueError) as error:
-            # The outcome of the attempt counts more than its metadata.
-            logger.warning("metadata of %s was dropped: %s", run.friendly_id, error)
-
     def cancel(self, run: Run, reason: str = "Canceled by user", *, worker_is_gone: bool = False) -> bool:
-        """Cancel the run at once; the worker that executes it is told afterwards. False if it was over."""
+        """Cancel the run at once and then tell its worker. Return False if it was finished."""
         if run.is_finished:
             return False
         if run.snapshot.status is ExecutionStatus.PENDING_CANCEL and not worker_is_gone:
@@ -164,7 +152,7 @@ class Engine:
         return True
 
     def session_lost(self, runs: Iterable[Run]) -> int:
-        """Give up runs of a CLI that is gone, or queue those not yet started. Returns how many ended."""
+        """Cancel what a lost CLI executed, and queue again what it had not started. Return how many ended."""
         ended = 0
         for run in [run for run in runs if run.snapshot.status in WITH_WORKER]:
             if run.snapshot.status is ExecutionStatus.PENDING_EXECUTING:
@@ -206,8 +194,8 @@ class Engine:
         )
 
     def _stalled(self, run: Run) -> None:
-        """The worker was silent for too long."""
-        logger.warning("%s was given up while %s", run.friendly_id, run.snapshot.status)
+        """End or queue again a run whose worker has sent no heartbeat for too long."""
+        logger.warning("%s lost its worker while %s", run.friendly_id, run.snapshot.status)
         if run.snapshot.status is ExecutionStatus.PENDING_EXECUTING:
             self._dispatch.requeue(run, self._timers.now())
         elif run.snapshot.status is ExecutionStatus.PENDING_CANCEL:

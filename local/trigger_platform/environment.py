@@ -1,4 +1,4 @@
-"""The one project and dev environment that the platform serves, and the variables its tasks get."""
+"""The platform's one project and dev environment, and the variables of its tasks."""
 
 import hashlib
 import time
@@ -38,14 +38,14 @@ class Environment:
         return self._derived(f"queue {name}")
 
     def _derived(self, what: str) -> str:
-        """Return an id that stays the same when the platform restarts."""
+        """Return an id that a restart of the platform does not change."""
         return "c" + hashlib.sha256(f"{self.project_ref} {what}".encode()).hexdigest()[:24]
 
     def _signing_key(self) -> bytes:
         return hashlib.sha256(self.secret_key.encode()).digest()
 
     def variables(self) -> dict[str, str]:
-        """Return what the CLI and the tasks get from the platform itself, then what was configured."""
+        """Return the variables that the platform itself sets, overridden by the configured ones."""
         otel = f"{self.public_url}/otel"
         return {
             "TRIGGER_REALTIME_STREAM_VERSION": "v1",

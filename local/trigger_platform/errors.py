@@ -1,8 +1,8 @@
-"""Refusals of the platform, with the HTTP status that the real one answers."""
+"""Refused requests."""
 
 
 class PlatformError(Exception):
-    """A request that cannot be served; becomes `{"error": message}` with the status."""
+    """A refused request: answered as `{"error": message}`, with the real platform's status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Identifiers as Trigger.dev mints them: a bare id inside, `run_` and the like in front of it outside."""
+"""Ids in Trigger.dev's form: bare inside the platform, with a prefix such as `run_` outside."""
 
 import secrets
 import string
@@ -16,7 +16,7 @@ def friendly(kind: str, bare_id: str) -> str:
 
 
 def bare(friendly_id: str) -> str:
-    """Return the id behind a friendly one; an id without prefix is returned as it is."""
+    """Return the id without its prefix, if it has one."""
     return friendly_id.rpartition("_")[2]
 
 

@@ -1,4 +1,4 @@
-"""What the platform keeps: runs with their latest snapshot, waitpoints, batches, workers and their tasks."""
+"""The platform's records: runs with their latest snapshot, waitpoints, batches, workers and their tasks."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,18 +25,20 @@ class RunStatus(StrEnum):
     TIMED_OUT = "TIMED_OUT"
 
 
-FAILED_STATUSES = frozenset(
-    {RunStatus.COMPLETED_WITH_ERRORS, RunStatus.SYSTEM_FAILURE, RunStatus.CRASHED, RunStatus.TIMED_OUT}
+# These release the run's idempotency key: the same key then starts a new run.
+KEY_RELEASING_STATUSES = frozenset(
+    {
+        RunStatus.COMPLETED_WITH_ERRORS,
+        RunStatus.SYSTEM_FAILURE,
+        RunStatus.CRASHED,
+        RunStatus.TIMED_OUT,
+        RunStatus.EXPIRED,
+    }
 )
-FINAL_STATUSES = FAILED_STATUSES | {
-    RunStatus.CANCELED,
-    RunStatus.COMPLETED_SUCCESSFULLY,
-    RunStatus.EXPIRED,
-}
 
 
 class ExecutionStatus(StrEnum):
-    """What the worker is told about a run; finer than RunStatus."""
+    """A run's state as its worker sees it; finer than RunStatus."""
 
     RUN_CREATED = "RUN_CREATED"
     DELAYED = "DELAYED"
@@ -85,7 +87,7 @@ class Waitpoint:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One reason why a run waits. `batch_id` and `batch_index` place a child within the parent's batch."""
+    """A waitpoint that a run waits for, and the place of the child in the parent's batch, if it has one."""
 
     waitpoint: Waitpoint
     batch_id: str | None = None
@@ -94,7 +96,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of a run at one moment. Workers act on a snapshot, so that a late message can be refused."""
+    """A run's state between two changes. Workers name it in their messages, so late ones can be refused."""
 
     id: str
     previous_id: str | None
@@ -136,15 +138,12 @@ class Worker:
 @dataclass(slots=True, eq=False)
 class Batch:
     id: str
-    created_at: datetime
-    updated_at: datetime
     run_count: int
     parent_id: str | None
-    waitpoint: Waitpoint | None
-    idempotency_key: str | None
+    waitpoint: Waitpoint | None = None
     run_ids: dict[int, str] = field(default_factory=dict)
     sealed: bool = False
-    completed_at: datetime | None = None
+    completed: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -163,17 +162,13 @@ class Run:
     trigger_source: str
     root_trigger_source: str
     task_kind: str = "STANDARD"
-    # The queue that the caller named; otherwise the task's own decides, once the task is known.
+    # The queue that the caller named. Without one, the task's own queue applies once the task is known.
     asked_queue: str | None = None
     concurrency_key: str | None = None
-    priority_ms: int = 0
     tags: list[str] = field(default_factory=list)
-    metadata: JsonObject | None = None
-    is_test: bool = False
     ttl: str | None = None
     delay_until: datetime | None = None
     idempotency_key: str | None = None
-    idempotency_key_expires_at: datetime | None = None
     idempotency_key_options: JsonObject | None = None
     max_attempts: int | None = None
     max_duration: float | None = None
@@ -183,9 +178,8 @@ class Run:
     depth: int = 0
     resumes_parent: bool = False
     batch_id: str | None = None
-    # All batches that count on this run: one found by its idempotency key belongs to a later batch too.
+    # The batches that wait for this run: a run found by its idempotency key can belong to several.
     member_of: set[str] = field(default_factory=set)
-    schedule_id: str | None = None
 
     # Set when a worker takes the run; it then stays with that worker's version.
     worker: Worker | None = None

@@ -1,4 +1,4 @@
-"""Packets: serialised payloads and outputs, and the store that holds those too big to travel inline."""
+"""Packets: serialised payloads and outputs, and a store for those too large to send inline."""
 
 import hashlib
 import hmac
@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 from local.trigger_platform.errors import PlatformError
 
-# The platform moves a larger payload out of the message; the SDK does so from 128 KiB on.
+# Larger payloads go to the store. The SDK stores its own from 128 KiB on.
 INLINE_LIMIT = 512 * 1024
 STORE_TYPE = "application/store"
 
 
 def parse_packet(data: str | None, data_type: str) -> Any:  # noqa: ANN401 (JSON has no narrower type)
-    """Return the JSON value of a packet. Super JSON's own types come out in their JSON form."""
+    """Return the JSON value of a packet. Types that only Super JSON has stay in their JSON form."""
     if data is None:
         return None
     if data_type == "application/super+json":
@@ -35,12 +35,12 @@ def dump_json(value: object) -> str:
 @dataclass(frozen=True, slots=True)
 class Packet:
     content: bytes
-    # Comes back as the content type: readers learn from it how to parse the content.
+    # Served as the content type, which tells readers how to parse the content.
     data_type: str
 
 
 class PacketStore:
-    """Large packets by path, reachable under signed URLs; the oldest give way when the space is used up."""
+    """Large packets by path, served under signed URLs. The oldest are dropped when space runs out."""
 
     def __init__(self, public_url: str, max_bytes: int) -> None:
         self._public_url = public_url
@@ -50,13 +50,13 @@ class PacketStore:
         self._key = secrets.token_bytes(32)
 
     def url(self, path: str, method: str) -> str:
-        """Return a URL under which anybody may use this method on this packet for five minutes."""
+        """Return a URL that allows this method on this packet for five minutes, without a credential."""
         expires = int(time.time()) + 300
         signature = self._sign(path, method, expires)
         return f"{self._public_url}/packets/{quote(path)}?expires={expires}&signature={signature}"
 
     def verify(self, path: str, method: str, expires: int, signature: str) -> None:
-        """Raise PlatformError (403) unless the URL is one of ours and still young."""
+        """Raise PlatformError (403) unless the URL was made here and has not expired."""
         expected = self._sign(path, method, expires)
         if expires < time.time() or not hmac.compare_digest(expected, signature):
             raise PlatformError(403, "Invalid or expired packet URL")

@@ -1,4 +1,4 @@
-"""Puts the parts of the platform together."""
+"""The platform, put together from its parts."""
 
 import asyncio
 
@@ -13,10 +13,10 @@ from local.trigger_platform.queues import RunQueues
 from local.trigger_platform.schedules import Schedules
 from local.trigger_platform.settings import Settings
 from local.trigger_platform.snapshots import Snapshots
-from local.trigger_platform.socket import WorkerSocket
 from local.trigger_platform.state import State
 from local.trigger_platform.triggering import Triggering
 from local.trigger_platform.waits import Waits
+from local.trigger_platform.worker_socket import WorkerSocket
 from local.trigger_platform.workers import WorkerManifest, Workers
 
 
@@ -65,17 +65,17 @@ class Platform:
 
     @property
     def ready_version(self) -> str | None:
-        """The version of the registered worker, as long as the CLI that registered it is connected."""
+        """The current worker's version while a CLI is connected, else None."""
         current = self.workers.current
         return current.version if current and self.socket.is_connected else None
 
     def close(self) -> None:
-        """End every request on hold; more must not follow."""
+        """End every held request. No request may follow."""
         self.closing.set()
         self.dispatch.runs_ready.fire()
 
     async def is_closing_within(self, seconds: float) -> bool:
-        """Wait that long at most and tell whether the platform is stopping."""
+        """Wait up to `seconds` for the platform to stop. Return whether it does."""
         try:
             return await asyncio.wait_for(self.closing.wait(), seconds)
         except TimeoutError:

@@ -5,15 +5,15 @@ import itertools
 from collections import Counter, deque
 from collections.abc import Callable
 
-# A queue and a concurrency key: the limit of a queue applies to each key on its own.
+# (queue, concurrency key): the limit of a queue applies to each key separately.
 Group = tuple[str, str]
 
 
 class RunQueues:
-    """Decides which run goes next. Runs are named by id; nothing else about them is known here.
+    """Decides which run starts next. It knows runs by their id only.
 
-    Order within a group is by score (time of queueing, moved ahead by the priority), and among groups the
-    group whose first run has the lowest score wins. A run holds its slot from `take` to `release`.
+    Scores are times of queueing. In a group the run with the lowest score goes first; of all groups, the one
+    whose first run has the lowest score. A run holds its slot from `take` to `release`.
     """
 
     def __init__(self, max_executing: int) -> None:
@@ -28,7 +28,7 @@ class RunQueues:
         self._sequence = itertools.count()
 
     def set_limits(self, limits: dict[str, int | None]) -> None:
-        """Apply the limits of a newly registered worker; queues it does not name keep theirs."""
+        """Apply the limits of a new worker. Queues that it does not name keep theirs."""
         self._limits.update(limits)
         self.changed()
 
@@ -40,12 +40,12 @@ class RunQueues:
         self.changed()
 
     def take(self) -> str | None:
-        """Return the run that goes next and give it a slot, or None if no run may start now."""
+        """Give the next run a slot and return it, or None if no run may start now."""
         best: Group | None = None
         for group in list(self._waiting):
             heap = self._waiting[group]
             while heap and self._waiting_ids.get(heap[0][2]) != heap[0][1]:
-                heapq.heappop(heap)  # was removed meanwhile
+                heapq.heappop(heap)  # it was removed from the queue
             if not heap:
                 del self._waiting[group]
             elif self._has_room(group) and (best is None or heap[0] < self._waiting[best][0]):
@@ -58,7 +58,7 @@ class RunQueues:
         return run_id
 
     def remove(self, run_id: str) -> None:
-        """Forget a run altogether, wherever it is."""
+        """Take a run out of its queue and free its slot."""
         self._waiting_ids.pop(run_id, None)
         self._resuming = deque(entry for entry in self._resuming if entry[0] != run_id)
         self.release(run_id)
@@ -76,7 +76,7 @@ class RunQueues:
             self.changed()
 
     def reacquire(self, run_id: str, queue: str, concurrency_key: str | None) -> bool:
-        """Give a run that waited its slot back. False: it now stands before all new runs of its group."""
+        """Give a resuming run a slot. False if none is free: the run then goes before all new ones."""
         group = (queue, concurrency_key or "")
         if self._has_room(group):
             self._acquire(run_id, group)
@@ -85,7 +85,7 @@ class RunQueues:
         return False
 
     def take_resumable(self) -> list[str]:
-        """Return the runs among those that `reacquire` put off which have a slot now."""
+        """Give the runs that `reacquire` put off the slots that are free now, and return those runs."""
         resumed = []
         for entry in list(self._resuming):
             if self._has_room(entry[1]):

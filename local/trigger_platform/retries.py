@@ -1,4 +1,4 @@
-"""What follows a failed attempt: another one (when, and where), the end of the run, or its cancellation."""
+"""What follows a failed attempt: another attempt, the end of the run, or its cancellation."""
 
 import random
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from local.trigger_platform import task_errors
 from local.trigger_platform.models import JsonObject
 
 MAX_ATTEMPTS = 250
-# A worker process waits out a shorter delay itself; for a longer one the run goes back into its queue.
+# The worker process waits out shorter delays itself. For longer ones the run returns to its queue.
 IMMEDIATE_RETRY_LIMIT = timedelta(seconds=30)
 
 
@@ -39,10 +39,10 @@ def after_failure(
     task_retry: JsonObject | None,
     machine: str | None,
 ) -> Cancel | Fail | Retry:
-    """Decide as the platform does.
+    """Decide as Trigger.dev's run engine does.
 
-    `worker_retry` is `{timestamp, delay}` in milliseconds, computed in the worker process from the task's
-    policy; a process that died sends none, and then `task_retry`, the policy itself, is consulted.
+    `worker_retry` is `{timestamp, delay}` in milliseconds, computed by the worker process from the task's
+    policy. A process that died sends none; then `task_retry`, the policy itself, decides.
     """
     if task_errors.is_cancellation(error):
         return Cancel()

@@ -1,6 +1,6 @@
-"""Declarative schedules: tasks with a cron pattern are triggered when their time comes.
+"""Declarative schedules: a task with a cron pattern is triggered when it is due.
 
-As on the platform, a dev environment's schedules only run while the CLI is connected.
+Schedules run only while the CLI is connected, as in a dev environment of Trigger.dev.
 """
 
 import logging
@@ -14,7 +14,7 @@ from croniter import croniter
 
 from local.trigger_platform.clock import Timers, iso
 from local.trigger_platform.ids import friendly, new_id
-from local.trigger_platform.models import Run, Task, Worker
+from local.trigger_platform.models import Task, Worker
 from local.trigger_platform.packets import dump_json
 from local.trigger_platform.trigger_request import Caller, TriggerOptions, TriggerRequest
 from local.trigger_platform.triggering import Triggering
@@ -31,12 +31,12 @@ class Schedule:
     last_run_at: datetime | None = None
 
     def after(self, moment: datetime, count: int) -> list[datetime]:
-        """Return the next moments, in UTC, of a pattern that is meant in the schedule's own time zone."""
+        """Return the next due times in UTC. The pattern is read in the schedule's own time zone."""
         pattern = croniter(self.cron, moment.astimezone(ZoneInfo(self.timezone)))
         return [pattern.get_next(datetime).astimezone(UTC) for _ in range(count)]
 
     def payload(self, moment: datetime) -> str:
-        """Return ScheduledTaskPayload of `@trigger.dev/core` as Super JSON, which keeps dates dates."""
+        """Return ScheduledTaskPayload of `@trigger.dev/core` as Super JSON, which marks the dates."""
         upcoming = self.after(moment, 5)
         payload: dict[str, Any] = {
             "scheduleId": self.id,
@@ -59,11 +59,8 @@ class Schedules:
         self._timers = timers
         self._schedules: dict[str, Schedule] = {}
 
-    def find(self, schedule_id: str) -> Schedule | None:
-        return next((found for found in self._schedules.values() if found.id == schedule_id), None)
-
     def sync(self, worker: Worker) -> None:
-        """Take over the schedules of a new worker. One that did not change keeps its id and history."""
+        """Replace the schedules by those of a new worker. An unchanged one keeps its id and its last run."""
         wanted = {task.id: task for task in worker.tasks.values() if task.cron}
         for task_id in [task_id for task_id in self._schedules if task_id not in wanted]:
             self._timers.cancel(("schedule", task_id))
@@ -75,15 +72,13 @@ class Schedules:
             self._schedules[task.id] = self._new(task)
             self._plan(self._schedules[task.id])
 
-    def run(self, schedule: Schedule, moment: datetime) -> Run:
-        """Trigger the schedule's task as if the moment had come."""
+    def _run(self, schedule: Schedule, moment: datetime) -> None:
         request = TriggerRequest(
             payload=schedule.payload(moment),
             options=TriggerOptions(payload_type="application/super+json"),
         )
         schedule.last_run_at = moment
-        run, _ = self._triggering.trigger(schedule.task_id, request, Caller(schedule_id=schedule.id))
-        return run
+        self._triggering.trigger(schedule.task_id, request, Caller(is_schedule=True))
 
     @staticmethod
     def _new(task: Task) -> Schedule:
@@ -95,7 +90,7 @@ class Schedules:
         def due() -> None:
             self._plan(schedule)
             if self.is_connected():
-                self.run(schedule, moment)
+                self._run(schedule, moment)
             else:
                 logger.info("schedule of %s skipped: no CLI is connected", schedule.task_id)
 

@@ -1,4 +1,4 @@
-"""Moves runs from state to state: every move is a new snapshot, known to the worker, watched by a timer."""
+"""Moves runs between states. Each move makes a snapshot, and a timer watches for the worker's reaction."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,8 +7,8 @@ from local.trigger_platform.clock import Timers
 from local.trigger_platform.ids import new_id
 from local.trigger_platform.models import Block, ExecutionStatus, Run, RunStatus, Snapshot
 
-# The CLI drops a notification that arrives while it still handles the one before, and would then notice
-# only at its next poll, up to 5 s later. So a notification is repeated while the snapshot is the latest.
+# The CLI drops a notification that arrives while it handles another one. It would then notice the change only
+# at its next poll, up to 5 s later, so a notification is repeated while its snapshot is the latest.
 _REPEAT_AFTER_SECONDS = (0.1, 0.4, 1.2)
 
 _HELD = frozenset(
@@ -40,12 +40,8 @@ class Snapshots:
         self.notify: Callable[[Run], None] = lambda run: None
         self.stalled: Callable[[Run], None] = lambda run: None
         self._timers = timers
-        self._heartbeat_timeout = heartbeat_timeout
+        self.heartbeat_timeout = heartbeat_timeout
         self._pending_timeout = pending_timeout
-
-    @property
-    def heartbeat_timeout(self) -> float:
-        return self._heartbeat_timeout
 
     def move(
         self,
@@ -57,7 +53,7 @@ class Snapshots:
         batch_id: str | None = None,
         completed: tuple[Block, ...] = (),
     ) -> Snapshot:
-        """Give the run a new latest snapshot and watch it for as long as a worker is expected to act."""
+        """Give the run a new snapshot, and watch it if its worker has to act."""
         now = self._timers.now()
         run.status = run_status
         run.updated_at = now
@@ -77,12 +73,12 @@ class Snapshots:
         return run.snapshot
 
     def watch(self, run: Run) -> None:
-        """(Re)start the timer after which the run counts as given up by its worker."""
+        """Start the timer, anew if it runs, after which the run counts as lost."""
         status, snapshot_id = run.snapshot.status, run.snapshot.id
         if status not in _HELD and status not in _HANDED_OVER:
             self._timers.cancel(("heartbeat", run.id))
             return
-        seconds = self._heartbeat_timeout if status in _HELD else self._pending_timeout
+        seconds = self.heartbeat_timeout if status in _HELD else self._pending_timeout
 
         def check() -> None:
             if run.snapshot.id == snapshot_id:
@@ -91,7 +87,7 @@ class Snapshots:
         self._timers.after(("heartbeat", run.id), seconds, check)
 
     def tell_worker(self, run: Run) -> None:
-        """Make the worker fetch the latest snapshot, on which it has to act."""
+        """Notify the worker of the latest snapshot, repeatedly until another one follows."""
         self.notify(run)
         self._repeat(run, run.snapshot.id, 0)
 

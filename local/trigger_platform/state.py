@@ -1,4 +1,4 @@
-"""All runs and batches, bounded: finished ones leave, oldest first, when there are too many."""
+"""All runs and batches. When too many are finished, the oldest of them are dropped."""
 
 from collections import OrderedDict, deque
 

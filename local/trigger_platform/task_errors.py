@@ -1,4 +1,4 @@
-"""What an attempt's error means: whether to try again, how the run ends, what a caller is shown.
+"""What an attempt's error means: whether to retry, how the run ends, what the API shows.
 
 The codes and their classes are those of `@trigger.dev/core` (`dist/esm/v3/errors.js`, shouldRetryError and
 shouldLookupRetrySettings) and of the platform's run engine.
@@ -28,7 +28,7 @@ _RETRYABLE_CODES: Final = frozenset(
         "TASK_PROCESS_SIGSEGV",
     }
 )
-# A worker that died could not say how to retry, so the task's own settings are looked up.
+# A process that died cannot say how to retry, so the task's own policy decides.
 _LOOKUP_CODES: Final = frozenset(
     {
         "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE",
@@ -80,7 +80,7 @@ def is_cancellation(error: JsonObject) -> bool:
 
 
 def is_out_of_memory(error: JsonObject) -> bool:
-    """Whether the process ran out of memory. Being killed with SIGKILL counts: the kernel does it so."""
+    """Whether the process ran out of memory. SIGKILL counts: the kernel then kills with it."""
     if error.get("type") == "BUILT_IN_ERROR":
         return error.get("name") == "OutOfMemoryError" or "killed with signal SIGKILL" in _message(error)
     code, message = _code(error), _message(error)
@@ -100,7 +100,7 @@ def needs_retry_lookup(error: JsonObject) -> bool:
 
 
 def run_status(error: JsonObject) -> RunStatus:
-    """Return how a run ends that fails for good with this error."""
+    """Return the status of a run whose last attempt ended with this error."""
     if error.get("type") != "INTERNAL_ERROR":
         return RunStatus.COMPLETED_WITH_ERRORS
     return _STATUS_OF_CODE.get(_code(error), RunStatus.SYSTEM_FAILURE)

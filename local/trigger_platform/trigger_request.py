@@ -1,17 +1,17 @@
-"""What a caller may ask for when it triggers runs, as the request bodies and headers say it."""
+"""The bodies and headers of requests that trigger runs."""
 
-import json
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from local.trigger_platform import run_metadata
 from local.trigger_platform.errors import PlatformError
 from local.trigger_platform.models import JsonObject
-from local.trigger_platform.packets import dump_json, parse_packet
+from local.trigger_platform.packets import dump_json
 
 MAX_TAGS = 10
+# Options that only the real platform honours.
+_UNSUPPORTED = ("debounce", "gates", "concurrency", "idempotencyKeyTTL", "metadata", "priority", "test")
 
 Tag = Annotated[str, Field(max_length=128)]
 Text = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
@@ -26,55 +26,36 @@ class QueueOption(Body):
 
 
 class TriggerOptions(Body):
+    model_config = ConfigDict(extra="allow")
+
     queue: QueueOption | None = None
     concurrency_key: Text | None = None
     idempotency_key: Annotated[str, Field(max_length=2048)] | None = None
-    idempotency_key_ttl: Annotated[str | None, Field(alias="idempotencyKeyTTL")] = None
     idempotency_key_options: JsonObject | None = None
     tags: Tag | list[Tag] | None = None
     max_attempts: int | None = None
     max_duration: float | None = None
     delay: str | None = None
     ttl: str | Annotated[int, Field(ge=0)] | None = None
-    metadata: Any = None
-    metadata_type: str = "application/json"
     payload_type: str = "application/json"
-    priority: float = 0
     machine: str | None = None
-    test: bool = False
     parent_run_id: str | None = None
     resume_parent_on_completion: bool = False
     lock_to_version: str | None = None
-    debounce: Any = None
-    gates: Any = None
-    concurrency: Any = None
 
     def check(self) -> None:
-        """Raise PlatformError (422, or 413 for too much metadata) if they cannot be honoured."""
-        for name in ("debounce", "gates", "concurrency"):
-            if getattr(self, name) is not None:
+        """Raise PlatformError (422) if they cannot be honoured."""
+        for name in _UNSUPPORTED:
+            if (self.model_extra or {}).get(name):
                 raise PlatformError(422, f"The local platform does not support the option {name}")
         if isinstance(self.tags, list) and len(self.tags) > MAX_TAGS:
             raise PlatformError(
                 422, f"Runs can only have {MAX_TAGS} tags, you're trying to set {len(self.tags)}."
             )
-        run_metadata.check_size(self.metadata_object() or {})
 
     def tag_list(self) -> list[str]:
         tags = [self.tags] if isinstance(self.tags, str) else self.tags or []
         return [tag for tag in tags if tag.strip()]
-
-    def metadata_object(self) -> JsonObject | None:
-        """Return the metadata as an object; the SDK sends it as a packet, other callers as it is."""
-        metadata = self.metadata
-        if isinstance(metadata, str):
-            try:
-                metadata = parse_packet(metadata, self.metadata_type)
-            except json.JSONDecodeError as error:
-                raise PlatformError(422, "Metadata is not valid JSON") from error
-        if metadata is not None and not isinstance(metadata, dict):
-            raise PlatformError(422, "Metadata must be an object")
-        return metadata
 
 
 class TriggerRequest(Body):
@@ -82,7 +63,7 @@ class TriggerRequest(Body):
     options: TriggerOptions = Field(default_factory=TriggerOptions)
 
     def payload_data(self) -> str | None:
-        """Return the payload serialised: the SDK does that itself, other callers send plain JSON."""
+        """Return the serialised payload: the SDK sends it so, other callers send plain JSON."""
         if self.options.payload_type == "application/json":
             return dump_json(self.payload) if "payload" in self.model_fields_set else None
         return self.payload if isinstance(self.payload, str) else None
@@ -101,11 +82,10 @@ class BatchRequest(Body):
 
 
 class Caller(Body):
-    """Who asks, as the request headers say: the API, or a task (`from_worker`)."""
+    """Who triggers: the API, a task (`from_worker`) or a schedule."""
 
     idempotency_key: Annotated[str, Field(max_length=2048)] | None = None
-    idempotency_key_ttl: str | None = None
     request_key: str | None = None
     traceparent: str | None = None
     from_worker: bool = False
-    schedule_id: str | None = None
+    is_schedule: bool = False

@@ -1,14 +1,12 @@
-"""Taking runs in: idempotency keys, the new run, batches."""
-
-from datetime import timedelta
+"""Creates runs and batches, or finds earlier ones by their idempotency key."""
 
 from local.trigger_platform import ids
 from local.trigger_platform.clock import Timers
 from local.trigger_platform.dispatch import Dispatch
-from local.trigger_platform.durations import format_duration, parse_key_ttl, parse_moment
+from local.trigger_platform.durations import format_duration, parse_moment
 from local.trigger_platform.errors import PlatformError
 from local.trigger_platform.models import (
-    FAILED_STATUSES,
+    KEY_RELEASING_STATUSES,
     Batch,
     ExecutionStatus,
     JsonObject,
@@ -28,7 +26,6 @@ from local.trigger_platform.trigger_request import (
 from local.trigger_platform.waits import Waits
 from local.trigger_platform.workers import Workers, own_queue
 
-_KEY_LIFE = timedelta(days=30)
 _DEFAULT_TTL = "10m"
 
 
@@ -57,9 +54,9 @@ class Triggering:
         batch: Batch | None = None,
         index: int | None = None,
     ) -> tuple[Run, bool]:
-        """Return the run and whether it is an earlier one, found by its idempotency key.
+        """Create a run, or find one by its idempotency key. Return it and whether it was found.
 
-        Raises PlatformError: 422 for options out of bounds, 413 for too much metadata.
+        Raises PlatformError (422) for options out of bounds.
         """
         repeated = self._state.requests.get(caller.request_key or "")
         if repeated in self._state.runs:
@@ -79,8 +76,6 @@ class Triggering:
             run = self._create(task_id, request, caller, parent, batch)
             if key:
                 run.idempotency_key = key
-                ttl = parse_key_ttl(caller.idempotency_key_ttl) or parse_key_ttl(options.idempotency_key_ttl)
-                run.idempotency_key_expires_at = self._timers.now() + (ttl or _KEY_LIFE)
                 self._state.keyed[task_id, key] = run.id
         if batch is not None and index is not None:
             batch.run_ids[index] = run.id
@@ -93,22 +88,13 @@ class Triggering:
         return run, is_cached
 
     def create_batch(self, request: BatchRequest, caller: Caller) -> tuple[Batch, bool]:
-        """Open a batch whose items follow; a parent that waits for it waits from now on."""
+        """Create a batch whose items follow. A parent that waits for it waits from now on."""
         key = f"batch:{request.idempotency_key}" if request.idempotency_key else None
         repeated = self._state.requests.get(key or "") or self._state.requests.get(caller.request_key or "")
         if repeated in self._state.batches:
             return self._state.batches[repeated], True
         parent = self._state.find(request.parent_run_id) if request.parent_run_id else None
-        now = self._timers.now()
-        batch = Batch(
-            id=ids.new_id(),
-            created_at=now,
-            updated_at=now,
-            run_count=request.run_count,
-            parent_id=parent.id if parent else None,
-            waitpoint=None,
-            idempotency_key=request.idempotency_key,
-        )
+        batch = Batch(ids.new_id(), request.run_count, parent.id if parent else None)
         if parent and request.resume_parent_on_completion:
             self._waits.check(parent, "start a batch")
             self._waits.for_batch(parent, batch)
@@ -118,7 +104,7 @@ class Triggering:
         return batch, False
 
     def add_items(self, batch: Batch, items: list[BatchItem], caller: Caller) -> tuple[int, int]:
-        """Start the batch's runs and seal it when all are there. Returns (accepted, known already)."""
+        """Start a run for each new item; seal the batch when it is full. Return (accepted, already known)."""
         accepted = known = 0
         parent = self._state.runs.get(batch.parent_id or "")
         for item in items:
@@ -131,13 +117,12 @@ class Triggering:
             item_caller = caller.model_copy(update={"request_key": None, "idempotency_key": None})
             self.trigger(item.task, item, item_caller, batch, item.index)
             accepted += 1
-        batch.updated_at = self._timers.now()
         batch.sealed = len(batch.run_ids) >= batch.run_count
         self._waits.try_complete_batch(batch)
         return accepted, known
 
     def check(self, options: TriggerOptions) -> None:
-        """Raise PlatformError (422, or 413 for too much metadata) if the options cannot be honoured."""
+        """Raise PlatformError (422) if the options cannot be honoured."""
         options.check()
         if options.delay and parse_moment(options.delay, self._timers.now()) is None:
             raise PlatformError(422, f"Invalid delay {options.delay}")
@@ -146,9 +131,7 @@ class Triggering:
         run = self._state.runs.get(self._state.keyed.get((task_id, key), ""))
         if run is None:
             return None
-        expires_at = run.idempotency_key_expires_at
-        is_expired = expires_at is not None and expires_at <= self._timers.now()
-        if is_expired or run.status in FAILED_STATUSES or run.status is RunStatus.EXPIRED:
+        if run.status in KEY_RELEASING_STATUSES:
             self._state.drop_key(run)
             return None
         return run
@@ -168,12 +151,12 @@ class Triggering:
         task = known.tasks.get(task_id) if known else None
         delay_until = parse_moment(options.delay, now) if options.delay else None
         status = RunStatus.DELAYED if delay_until else RunStatus.PENDING
-        # What a task starts is part of its trace. Any other run has its own, with the caller's beside it.
+        # A run that a task starts joins its trace. Any other starts a trace and has the caller's as external.
         traceparent, span_id = ids.new_traceparent(caller.traceparent if caller.from_worker else None)
         trace_context: JsonObject = {"traceparent": traceparent}
         if not caller.from_worker:
             trace_context["external"] = {"traceparent": caller.traceparent} if caller.traceparent else {}
-        source = "schedule" if caller.schedule_id else "sdk" if caller.from_worker else "api"
+        source = "schedule" if caller.is_schedule else "sdk" if caller.from_worker else "api"
         is_scheduled = bool(task and task.cron)
         run = Run(
             id=ids.new_id(),
@@ -196,10 +179,7 @@ class Triggering:
             root_trigger_source=parent.root_trigger_source if parent else source,
             task_kind="SCHEDULED" if is_scheduled else "STANDARD",
             concurrency_key=options.concurrency_key or None,
-            priority_ms=max(0, round(options.priority * 1000)),
             tags=options.tag_list(),
-            metadata=options.metadata_object(),
-            is_test=options.test,
             ttl=_ttl(options.ttl if options.ttl is not None else task.ttl if task else None),
             delay_until=delay_until,
             idempotency_key_options=options.idempotency_key_options,
@@ -211,7 +191,6 @@ class Triggering:
             depth=parent.depth + 1 if parent else 0,
             resumes_parent=options.resume_parent_on_completion,
             batch_id=batch.id if batch else None,
-            schedule_id=caller.schedule_id,
             worker=worker,
         )
         if run.payload is not None and len(run.payload.encode()) > INLINE_LIMIT:

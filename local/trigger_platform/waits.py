@@ -1,4 +1,4 @@
-"""Waiting: a run that waits for others, for a batch or for a moment gives its slot away until it goes on."""
+"""Waits for runs, batches and moments. A waiting run releases its slot, and needs one again to go on."""
 
 from datetime import datetime
 
@@ -39,7 +39,7 @@ class Waits:
         return waitpoint
 
     def for_run(self, parent: Run, child: Run, batch: Batch | None, index: int | None) -> None:
-        """Make the parent wait for the child, also for one that is finished already."""
+        """Make the parent wait for the child, which may be finished already."""
         if child.waitpoint is None:
             child.waitpoint = Waitpoint(new_id(), WaitpointKind.RUN, run_id=child.id)
         self.block(parent, Block(child.waitpoint, batch.id if batch else None, index))
@@ -57,7 +57,7 @@ class Waits:
             raise PlatformError(422, f"Cannot {purpose} as the waiting run has a status of {run.status}")
 
     def block(self, run: Run, block: Block) -> None:
-        """Add a reason to wait to an executing run."""
+        """Make an executing run wait for one more waitpoint."""
         run.blocks.append(block)
         block.waitpoint.waiting_run_ids.add(run.id)
         if run.snapshot.status is ExecutionStatus.EXECUTING:
@@ -72,7 +72,7 @@ class Waits:
             self._queues.release(run.id)
 
     def unblock(self, run: Run) -> None:
-        """Take every reason to wait from a run whose attempt is over."""
+        """Remove the waitpoints of a run that goes on or whose attempt is over."""
         for block in run.blocks:
             block.waitpoint.waiting_run_ids.discard(run.id)
             if block.waitpoint.kind is WaitpointKind.DATETIME:
@@ -80,7 +80,7 @@ class Waits:
         run.blocks.clear()
 
     def complete_for(self, child: Run) -> None:
-        """Hand a finished run's result to whoever waits for it."""
+        """Complete a finished run's waitpoint with its output or error."""
         if child.waitpoint is None:
             return
         if child.status is RunStatus.COMPLETED_SUCCESSFULLY:
@@ -95,7 +95,7 @@ class Waits:
         output_type: str | None = None,
         error: JsonObject | None = None,
     ) -> None:
-        """Fulfil a waitpoint, once, and continue the runs for which it was the last one."""
+        """Complete a waitpoint, once, and let the runs go on that wait for nothing else."""
         if waitpoint.completed_at is None:
             waitpoint.completed_at = self._timers.now()
             waitpoint.output = output if error is None else dump_json(error)
@@ -109,15 +109,15 @@ class Waits:
     def try_complete_batch(self, batch: Batch) -> None:
         """Complete the batch if it has all its items and all their runs are finished."""
         runs = [self._state.runs.get(run_id) for run_id in batch.run_ids.values()]
-        if batch.completed_at or not batch.sealed or any(run and not run.is_finished for run in runs):
+        if batch.completed or not batch.sealed or any(run and not run.is_finished for run in runs):
             return
-        batch.completed_at = batch.updated_at = self._timers.now()
+        batch.completed = True
         self._state.note_batch_finished(batch)
         if batch.waitpoint:
             self.complete(batch.waitpoint, "Batch waitpoint completed", "application/json")
 
     def resume(self, run: Run) -> None:
-        """Let a run that has its slot back go on in the process where it waits."""
+        """Let a run that has a slot again go on in the process where it waits."""
         completed = tuple(run.blocks)
         batch_id = run.snapshot.batch_id
         self.unblock(run)

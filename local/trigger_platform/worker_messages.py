@@ -1,4 +1,4 @@
-"""What the CLI is told about the runs it executes: the message on handing out, the attempt, its outcome."""
+"""Answers to the CLI about the runs it executes: runs handed out, attempts started and completed."""
 
 from datetime import datetime
 
@@ -6,9 +6,9 @@ from local.trigger_platform.clock import iso, iso_or_none
 from local.trigger_platform.environment import Environment
 from local.trigger_platform.ids import friendly
 from local.trigger_platform.models import JsonObject, Run, RunStatus, Task, Worker
-from local.trigger_platform.presenters import short_run, short_snapshot
+from local.trigger_platform.wire_shapes import short_run, short_snapshot
 
-# name → (vCPU, GB); the local machine gives every run what it has, tasks only read these.
+# name → (vCPU, GB). Tasks read these; nothing here enforces them.
 _MACHINES = {
     "micro": (0.25, 0.25),
     "small-1x": (0.5, 0.5),
@@ -38,7 +38,7 @@ def dequeued_message(run: Run, environment: Environment, now: datetime) -> JsonO
         "run": {
             "id": run.id,
             "friendlyId": run.friendly_id,
-            "isTest": run.is_test,
+            "isTest": False,
             "isReplay": False,
             "machine": _machine(run),
             "attemptNumber": (run.attempt_number or 0) + 1,
@@ -68,7 +68,7 @@ def started_attempt(run: Run, environment: Environment, waited_since: datetime) 
 
 
 def completed_attempt(run: Run, attempt_status: str, environment: Environment) -> JsonObject:
-    """Return the outcome. A run that ended in the worker's hands is described in full."""
+    """Return the outcome, with the whole run if it finished without being cancelled."""
     if not run.is_finished or run.status is RunStatus.CANCELED:
         cancelled = {"alreadyFinished": False} if run.is_finished else {}
         short = {"snapshot": short_snapshot(run.snapshot), "run": short_run(run)}
@@ -167,7 +167,7 @@ def _attempt_run(run: Run, environment: Environment) -> JsonObject:
         "payload": run.payload,
         "payloadType": run.payload_type,
         "runTags": run.tags,
-        "isTest": run.is_test,
+        "isTest": False,
         "replayedFromTaskRunFriendlyId": None,
         "idempotencyKey": run.idempotency_key,
         "idempotencyKeyOptions": run.idempotency_key_options,
@@ -178,7 +178,7 @@ def _attempt_run(run: Run, environment: Environment) -> JsonObject:
         "usageDurationMs": round(run.usage_ms),
         "costInCents": 0,
         "traceContext": run.trace_context,
-        "priorityMs": run.priority_ms,
+        "priorityMs": 0,
         "batchId": run.batch_id,
         "realtimeStreamsVersion": "v1",
         "runtimeEnvironmentId": environment.id,
@@ -199,20 +199,18 @@ def _execution(run: Run, environment: Environment, waited_since: datetime) -> Js
         "payloadType": run.payload_type,
         "createdAt": iso(run.created_at),
         "tags": run.tags,
-        "isTest": run.is_test,
+        "isTest": False,
         "isReplay": False,
         "idempotencyKey": idempotency_key,
         "idempotencyKeyScope": (run.idempotency_key_options or {}).get("scope"),
         "startedAt": iso(run.started_at or run.created_at),
         "maxAttempts": run.max_attempts,
         "version": worker.version,
-        "metadata": run.metadata,
         "maxDuration": run.max_duration,
         "durationMs": round(run.usage_ms),
         "costInCents": 0,
         "baseCostInCents": 0,
         "traceContext": run.trace_context,
-        "priority": run.priority_ms / 1000 if run.priority_ms else None,
         "parentTaskRunId": friendly("run", run.parent_id) if run.parent_id else None,
         "rootTaskRunId": friendly("run", run.root_id) if run.root_id else None,
         "realtimeStreamsVersion": "v1",

@@ -1,31 +1,27 @@
-"""Background workers: the builds of the tasks that the CLI registered, and which of them is current."""
+"""Background workers: the builds of the tasks that the CLI registered. The newest is current."""
 
 from collections import OrderedDict
-from typing import Annotated, Self
+from typing import Self
 from zoneinfo import available_timezones
 
 from croniter import croniter
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from local.trigger_platform.clock import Now
 from local.trigger_platform.ids import friendly, new_id
 from local.trigger_platform.models import JsonObject, Task, Worker
+from local.trigger_platform.trigger_request import Body
 
 _WORKERS_KEPT = 50
 DEFAULT_MACHINE = "small-1x"
 
 
-class Manifest(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, extra="ignore")
-
-
-class QueueManifest(Manifest):
+class QueueManifest(Body):
     name: str | None = None
     concurrency_limit: int | None = None
 
 
-class ScheduleManifest(Manifest):
+class ScheduleManifest(Body):
     cron: str
     timezone: str = "UTC"
     environments: list[str] | None = None
@@ -39,7 +35,7 @@ class ScheduleManifest(Manifest):
         return self
 
 
-class TaskManifest(Manifest):
+class TaskManifest(Body):
     id: str
     file_path: str
     export_name: str | None = None
@@ -51,17 +47,17 @@ class TaskManifest(Manifest):
     schedule: ScheduleManifest | None = None
 
 
-class WorkerManifest(Manifest):
-    """The part of the CLI's registration that the platform acts on."""
+class WorkerManifest(Body):
+    """The part of the CLI's registration that the platform uses."""
 
     tasks: list[TaskManifest] = Field(min_length=1)
-    queues: Annotated[list[QueueManifest], BeforeValidator(lambda value: value or [])] = []
+    queues: list[QueueManifest] | None = None
     content_hash: str
     runtime: str = "node"
 
 
 class Workers:
-    """The registered workers. The CLI asks for runs in the name of the newest build that it knows."""
+    """The registered workers. The CLI names the newest build that it knows when it asks for runs."""
 
     def __init__(self, now: Now) -> None:
         self._now = now
@@ -73,7 +69,7 @@ class Workers:
         return next(reversed(self._workers.values()), None)
 
     def register(self, manifest: WorkerManifest) -> Worker:
-        """Return the new current worker; the same build registered twice in a row is one worker."""
+        """Make a build the current worker and return it. The same build twice in a row is one worker."""
         current = self.current
         if current and current.content_hash == manifest.content_hash:
             return current
@@ -130,6 +126,6 @@ def _queue_limits(manifest: WorkerManifest) -> dict[str, int | None]:
     for task in manifest.tasks:
         if task.queue:
             limits[task.queue.name or own_queue(task.id)] = task.queue.concurrency_limit
-    # A queue declared with queue() says its limit itself; tasks on it may repeat it only partly.
-    limits.update({queue.name: queue.concurrency_limit for queue in manifest.queues if queue.name})
+    # The limit of a queue that queue() declares counts; tasks on that queue may repeat only parts of it.
+    limits.update({queue.name: queue.concurrency_limit for queue in manifest.queues or [] if queue.name})
     return limits

@@ -1,8 +1,8 @@
 """What the run engine costs: `make bench-engine`.
 
-Four parts, each side on the same machine in the same minutes: (a) a step, beside Prefect and DBOS; (b)
-100,000 records, beside a script that keeps nothing; (c) the time to the first chunk; (d) submitting, at
-none and at 1,000,000 runs. Exits with 1 if a target is missed.
+There are four parts: (a) a step, beside Prefect and DBOS; (b) 100,000 records, beside a script that keeps
+nothing; (c) the time to the first chunk; (d) submitting, with no runs and with 1,000,000 runs. All sides run
+on the same machine in the same minutes. Exits with 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tests.benchmarks.engine_targets import Target
 
 PARTS = "abcd"
 _HOW = """
-Targets are for PostgREST; the Data API was {data_api}. The stand-in is slower, so a target that
-is met with it is met. One that is not is "not judged" if it would be met had each call taken no longer than
-Postgres worked for it, and "missed" if not even then.
+The targets apply to PostgREST; the Data API was {data_api}. The stand-in is slower, so a target that is
+met with it is met. Another target is "not judged" if it would be met at the database's speed, with each call
+as short as Postgres worked for it, and "missed" if not even then.
 """
 
 

@@ -1,7 +1,6 @@
-"""(c) How long a client waits for its first records: from its request to the first chunk committed.
+"""(c) How long a client waits for its first records: from its request to the commit of the first chunk.
 
-A trigger of the benchmark's own tells when: a notification reaches its listener once the write is
-committed.
+The benchmark adds a trigger that notifies: its listener gets the notification once the write is committed.
 """
 
 from __future__ import annotations

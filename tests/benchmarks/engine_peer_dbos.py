@@ -1,8 +1,7 @@
-"""DBOS's side of `make bench-engine`, run by the Python of tests/benchmarks/.venv: 40 steps in one
-workflow.
+"""DBOS's side of `make bench-engine`: 40 steps in one workflow. tests/benchmarks/.venv has its Python.
 
-Each line of stdin runs the workflow once and is answered by a line with the seconds that it took. The
-address of the database comes from DBOS_SYSTEM_DATABASE_URL.
+Each line of stdin runs the workflow once; the answer is a line with the seconds that it took.
+DBOS_SYSTEM_DATABASE_URL holds the address of the database.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Prefect's side of `make bench-engine`, run by the Python of tests/benchmarks/.venv: 40 tasks in one flow.
+"""Prefect's side of `make bench-engine`: 40 tasks in one flow. tests/benchmarks/.venv has its Python.
 
-Each line of stdin runs the flow once and is answered by a line with the seconds that it took. The address
-of the server comes from PREFECT_API_URL.
+Each line of stdin runs the flow once; the answer is a line with the seconds that it took. PREFECT_API_URL
+holds the address of the server.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prefect and DBOS, each as its documentation sets it up, in a process that stays."""
+"""Prefect and DBOS, set up as their documentation says, each in one process for all rounds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DATABASE = "engine_benchmark_dbos"
 
 @dataclass(frozen=True)
 class Peer:
-    """A process that answers each line with the seconds that one run took."""
+    """A process that makes one run for each line, and answers with the seconds that it took."""
 
     name: str
     process: subprocess.Popen[str]
@@ -41,7 +41,7 @@ class Peer:
 
 @contextmanager
 def prefect(bench: Bench, steps: int) -> Iterator[Peer]:
-    """A server as `prefect server start` makes it, on SQLite, and a process that calls the flow."""
+    """The server of `prefect server start`, on SQLite, and a process that calls the flow."""
     port = free_port_base()
     address = f"http://127.0.0.1:{port}/api"
     own = {
@@ -63,7 +63,7 @@ def prefect(bench: Bench, steps: int) -> Iterator[Peer]:
 
 @contextmanager
 def dbos(bench: Bench, steps: int) -> Iterator[Peer]:
-    """On the stack's Postgres server, in a database of its own."""
+    """A process that calls the workflow, with a database of its own on the stack's Postgres server."""
     bench.connection.execute(f"create database {_DATABASE}")
     try:
         url = urlsplit(bench.environment.database_url)._replace(path=_DATABASE).geturl()

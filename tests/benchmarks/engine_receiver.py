@@ -1,4 +1,4 @@
-"""The webhook receiver of the benchmark: takes what comes, and looks into it only afterwards."""
+"""The webhook receiver of the benchmark: it stores requests as bytes and parses them only afterwards."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Receiver:
         self.bodies: list[bytes] = []
 
     def take_ids(self) -> list[str]:
-        """The ids of the records that have come since the last time, sorted."""
+        """The ids of the records that have arrived since the last call, sorted."""
         bodies, self.bodies = self.bodies, []
         return sorted(record["id"] for body in bodies for record in json.loads(body)["data"]["records"])
 
 
 @contextmanager
 def receiver() -> Iterator[Receiver]:
-    """Listens on a free port for as long as the block runs."""
+    """Listens on a free port while the block runs."""
 
     class Webhook(Handler):
         disable_nagle_algorithm = True

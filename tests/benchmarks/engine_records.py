@@ -1,9 +1,8 @@
-"""(b) What keeping everything costs: 100,000 records through four steps, beside a script that keeps
-nothing.
+"""(b) The cost of keeping everything: 100,000 records through four steps, beside a script that keeps nothing.
 
-The script calls the same functions on the same records in chunks of the same size and posts to the same
-receiver, all in the memory of one process. It is timed from reading the file, a pipeline run from its
-claim: how long the upload took is shown, and not compared.
+The script calls the same functions on the same records in chunks of the same size, and posts to the same
+receiver, all in the memory of one process. Its time starts when it reads the file, the time of a pipeline run
+at its claim. The time of the upload is shown, but not compared.
 """
 
 from __future__ import annotations
@@ -69,12 +68,12 @@ async def measure(bench: Bench) -> list[Target]:
 
 def sample() -> list[dict[str, str]]:
     with _SAMPLE.open(encoding="utf-8-sig", newline="") as file:
-        # Cells beyond the last header come as a list, without a name.
+        # DictReader puts cells beyond the last header into a list, under the name None.
         return [{k: v for k, v in row.items() if isinstance(v, str)} for row in csv.DictReader(file)]
 
 
 def records(number: int) -> Iterator[Json]:
-    """The sample's companies over and over, each time with other names and domains."""
+    """The sample's companies over and over, with other names and domains each time."""
     rows = sample()
     return islice((_renamed(row, n) for n in count(1) for row in rows), number)
 
@@ -132,7 +131,7 @@ async def _run(bench: Bench, admin: Product, blueprint_id: str, content: bytes) 
 
 
 def _script(bench: Bench, file: Path, secret: str, steps: list[Json]) -> float:
-    """Seconds from reading the file to the last answer of the receiver."""
+    """The seconds from reading the file to the receiver's last answer."""
     order = {"file": str(file), "chunk_size": CHUNK, "secret": secret, "steps": steps}
     process = subprocess.run(
         ["node_modules/.bin/tsx", "src/plain-script.ts"],

@@ -1,8 +1,7 @@
-"""The stack of the benchmark: the product's own worker, with one step more and an observer.
+"""The stack of the benchmark: the product's own worker, with one more step and an observer.
 
-Trigger.dev builds a copy of trigger/ to which tests/benchmarks/engine_worker adds the step `fibo`, and a
-hook that writes a line for each execution of a task: how long it took, how much of that it waited for the
-Data API.
+Trigger.dev builds a copy of trigger/. tests/benchmarks/engine_worker adds the step `fibo` to it, and a hook
+that writes a line for each execution of a task: how long it took, and how long it waited for the Data API.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ _PLACES = {
     "plain-script.ts": "src/plain-script.ts",
 }
 _POLL_SECONDS = 0.02
-_STATISTICS_SECONDS = 11  # PGSTAT_IDLE_INTERVAL of Postgres, and one more
+_STATISTICS_SECONDS = 11  # PGSTAT_IDLE_INTERVAL of Postgres, and one second
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,9 @@ class Execution:
     cpu: float
     calls: Counter[str]
     in_calls: float
-    """What the calls to the Data API took, one by one."""
+    """The times of all calls to the Data API, added up."""
     waiting: float
-    """While calls were under way and the process had nothing else to do."""
+    """The time in which calls were under way and the process had nothing else to do."""
     peak_kilobytes: int
 
 
@@ -59,7 +58,7 @@ class Bench:
     connection: Connection
     org: Org
     folder: Path
-    """For what the parts leave; goes with the benchmark."""
+    """Holds the files of all parts. It is deleted when the benchmark ends."""
     project: Path
     http: httpx.AsyncClient
 
@@ -68,16 +67,16 @@ class Bench:
         return self.org.first.id
 
     def admin(self) -> Product:
-        """The org's admin, whose session holds for ten minutes."""
+        """The org's admin, with a session of ten minutes."""
         return Product(self.http, self.environment.api_url, session_jwt(self.environment, self.org.admin))
 
     async def finished(self, pipeline_run_id: str, *, seconds: float) -> list[Execution]:
-        """What the worker did for a run, once it has succeeded."""
-        # The log is looked at and not the database, which has a benchmark's work to do.
+        """Waits until the run has succeeded. Returns the executions of its tasks."""
+        # Polls the log: polling the database would disturb the measurement.
         deadline = time.monotonic() + seconds
         while "run-pipeline" not in {one.task for one in self._executions(pipeline_run_id)}:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"The run {pipeline_run_id} was not over after {seconds:.0f} s.")
+                raise RuntimeError(f"The run {pipeline_run_id} had not ended after {seconds:.0f} s.")
             await asyncio.sleep(_POLL_SECONDS)
         status = self._status(pipeline_run_id)
         if status != "succeeded":
@@ -85,12 +84,12 @@ class Bench:
         return self._executions(pipeline_run_id)
 
     async def settled_database_time(self) -> float:
-        """`database_time` once each backend has handed its figures in, as idle ones do after a while."""
+        """`database_time` once every backend has reported: an idle one reports after a while."""
         await asyncio.sleep(_STATISTICS_SECONDS)
         return self.database_time()
 
     def database_time(self) -> float:
-        """Milliseconds that Postgres has worked in the stack's database, the commits included."""
+        """The milliseconds that Postgres has worked in the stack's database, commits included."""
         query = "select active_time from pg_stat_database where datname = current_database()"
         row = self.connection.execute(query).fetchone()
         assert row

@@ -1,7 +1,7 @@
-"""(a) What a step costs: 40 that do nothing but fibo(10), beside 40 tasks of Prefect and 40 steps of DBOS.
+"""(a) The cost of a step: 40 that only compute fibo(10), beside 40 tasks of Prefect and 40 steps of DBOS.
 
-Each side is called in a process that runs already, and timed there: a flow, a workflow, the task of a
-pipeline run. They take turns, so that all of them meet the same machine.
+Each side is called and timed in a process that already runs: a flow, a workflow, the task of a pipeline run.
+The sides take turns, so that the load of the machine is the same for all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STEPS, ROUNDS, WARM_UP = 40, 9, 2
 
 @dataclass(frozen=True)
 class Round:
-    """Milliseconds a step, but `calls` a run."""
+    """Milliseconds per step; `calls` are per run."""
 
     engine: float
     waiting: float

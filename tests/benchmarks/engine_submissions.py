@@ -1,8 +1,8 @@
-"""(d) Whether submitting gets slower as runs pile up: `create_submission` at none and at 1,000,000 of them.
+"""(d) Whether submitting slows down as runs pile up: `create_submission` with no runs and with 1,000,000.
 
-Two databases with the same orgs take turns, one of them with runs. A round is what PostgREST makes of a
-request: its settings, one statement, the commit; without the flush to disk, which is the same for both and
-would hide the rest. Each run is cancelled outside of the time taken, so that none piles up in the queue.
+Two databases with the same orgs take turns; one of them has runs. A round does what PostgREST does for a
+request: settings, one statement, commit. It skips the flush to disk, which is the same for both and would
+hide the rest. Each run is cancelled after its time is taken, so that the queue stays empty.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CREATE = """
 
 @dataclass(frozen=True)
 class Growth:
-    """The first deciles at none and at 1,000,000 runs, in microseconds."""
+    """The first deciles in microseconds, with no runs and with 1,000,000 runs."""
 
     none: float
     many: float
@@ -52,7 +52,7 @@ def measure(folder: Path) -> list[Target]:
         connect(none) as first,
         connect(many) as second,
     ):
-        print(f"\n(d) create_submission of {RECORDS} records at none and at {RUNS:,} runs", flush=True)
+        print(f"\n(d) create_submission of {RECORDS} records, with no runs and with {RUNS:,}", flush=True)
         load(first, orgs=ORGS, runs=0)
         load(second, orgs=ORGS, runs=RUNS)
         for connection in (first, second):
@@ -67,7 +67,7 @@ def measure(folder: Path) -> list[Target]:
 def _hold(name: str, callers: list[Caller], connections: Mapping[str, Connection]) -> Target:
     growth = _compare(callers, connections)
     for _ in range(REPEATS - 1):
-        # What the machine did meanwhile may be a miss once; growth is one every time.
+        # Other load may cause a miss once; real growth causes one every time.
         if growth.ratio > MOST:
             growth = min(growth, _compare(callers, connections), key=lambda found: found.ratio)
     print(
@@ -87,7 +87,7 @@ def _compare(callers: list[Caller], connections: Mapping[str, Connection]) -> Gr
 
 
 def _create(connection: Connection, caller: Caller) -> float:
-    """Microseconds that it took."""
+    """The microseconds that `create_submission` took."""
     records = [{"name": f"Company {n}", "domain": f"company-{n}.com"} for n in range(RECORDS)]
     parameters = {
         "company_id": caller.company_id,

@@ -1,4 +1,4 @@
-"""What `make bench-engine` holds the engine to, and when it says that it cannot tell."""
+"""The targets of `make bench-engine`, and when it leaves one unjudged."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Verdict = Literal["met", "missed", "not judged"]
 class Target:
     """A ratio and its bound.
 
-    `at_database_speed` is the ratio as it were if the Data API took no longer than Postgres works for it.
-    Without a Data API there is none.
+    `at_database_speed` is the ratio if the Data API took no longer than Postgres works for it. It is None if
+    no Data API is involved.
     """
 
     name: str
@@ -25,9 +25,9 @@ class Target:
     at_database_speed: float | None = None
 
     def verdict(self, *, has_postgrest: bool) -> Verdict:
-        """Targets are for PostgREST. The stand-in is slower: what holds with it holds.
+        """Targets apply to PostgREST. The stand-in is slower: a target that is met with it is met.
 
-        What does not may be the stand-in's fault, if it would hold at the database's speed.
+        The stand-in may be the reason for a miss if the target would be met at the database's speed.
         """
         if self._holds(self.ratio):
             return "met"
@@ -45,16 +45,16 @@ class Target:
 
 
 def at_database_speed(wall: float, *, waiting: float, in_calls: float, in_database: float) -> float:
-    """How long it had taken if each call to the Data API had taken no longer than Postgres worked for it.
+    """The time if each call to the Data API had taken no longer than Postgres worked for it.
 
-    Each wait is shortened by the same share, that of the calls' time in which Postgres did not work. Work of
-    others in the same database counts as well, so this never flatters.
+    Every wait shrinks by the share of the calls' time in which Postgres did not work. The work of others in
+    the same database counts as work too, so the result never flatters the engine.
     """
     return wall - waiting * (1 - min(1, in_database / in_calls))
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest of the values that is not below `percent` of them."""
+    """The smallest value that at least `percent` of the values do not exceed."""
     if not values:
         raise ValueError("There is no percentile of nothing.")
     ordered = sorted(values)

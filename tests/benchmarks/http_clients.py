@@ -1,7 +1,7 @@
-"""What a small call costs with each HTTP client that the API could use: `make bench-http`.
+"""The cost of a small call with each HTTP client that the API could use: `make bench-http`.
 
-A loopback server answers 200 bytes; the clients take turns, so that all of them meet the same machine.
-Prints the median CPU time of this process for a call, and its ratio to that of api/http_client.py.
+A loopback server answers 200 bytes. The clients take turns, so that the load of the machine is the same for
+all. Prints the median CPU time of this process per call, and its ratio to that of api/http_client.py.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ async def clients(origin: str) -> AsyncIterator[dict[str, Call]]:
 
 
 async def measure(origin: str) -> dict[str, float]:
-    """CPU milliseconds a call, the median of the rounds."""
+    """CPU milliseconds per call, the median of the rounds."""
     async with clients(origin) as calls:
         spent: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(ROUNDS):

@@ -1,8 +1,8 @@
-"""What row-level security costs: `make bench-rls`.
+"""The cost of row-level security: `make bench-rls`.
 
-Lists and gets of pipeline runs under policy against the same statements filtered by hand as owner, at 10,000
-and at 1,000,000 runs, by every caller whom the policies treat differently. Exits with 1 if a target is
-missed.
+Compares lists and gets of pipeline runs under policy with the same statements filtered by hand as owner, at
+10,000 and at 1,000,000 runs, for every caller that the policies treat differently. Exits with 1 if a target
+is missed.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from tests.benchmarks.rls_rows import load
 from tests.support.sql_client import Connection, connect
 from tests.support.stack import stack_for_tests
 
-SIZES = {10_000: 10, 1_000_000: 1_000}  # runs → orgs: as many runs to an org
+SIZES = {10_000: 10, 1_000_000: 1_000}  # runs → orgs: always 1,000 runs per org
 MOST, REPEATS = 1.2, 3
 MOST_GROWTH = 1.3
 _HOW = f"""
-A line is a request: the transaction that PostgREST makes of it, its settings and one statement, over one
-connection. Times are first deciles of {ROUNDS} in microseconds, the sides taking turns. By hand means: as
-owner, with the caller looked up once, as every request must, and the tenant condition written into the
-statement. The ratio held to {MOST} is that of the transactions, for that is what a request costs at the
-database; a case beyond it is measured again, up to {REPEATS} times, and its best shown. Beside it: the ratio
-of the statements alone, and of the transaction to one that is told the caller's org, as no request is.
+A line is a request: the transaction that PostgREST makes of it, with its settings and one statement, over one
+connection. Times are first deciles of {ROUNDS} rounds in microseconds; the sides take turns. "By hand" runs
+as owner: it looks the caller up once, as every request must, and has the tenant condition in the statement.
+"Ratio" compares the transactions, because they are the cost of a request at the database. It may be at most
+{MOST}; a case beyond that is measured again, up to {REPEATS} times, and its best ratio is shown. "Statement"
+compares the statements alone. "Told" compares with a transaction that knows the caller's org without looking
+it up, as no request does.
 """
 
 
@@ -81,7 +82,7 @@ def measure(connection: Connection, runs: int, orgs: int) -> list[Result]:
         read = reads(connection, found["under policy"])
         result = Result(case, compare(connection, case), read)
         for _ in range(REPEATS):
-            # What the machine did meanwhile may be a miss once; what the policies cost is one every time.
+            # Other load may cause a miss once; the cost of the policies causes one every time.
             if result.ratio > MOST:
                 result = min(result, Result(case, compare(connection, case), read), key=lambda r: r.ratio)
         results.append(result)
@@ -90,7 +91,7 @@ def measure(connection: Connection, runs: int, orgs: int) -> list[Result]:
 
 
 def findings(small: list[Result], large: list[Result]) -> list[str]:
-    """Which target was missed by what."""
+    """One sentence for each target that was missed."""
     found = []
     for few, many in zip(small, large, strict=True):
         for runs, result in zip(SIZES, (few, many), strict=True):

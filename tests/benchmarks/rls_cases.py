@@ -1,10 +1,11 @@
-"""What is compared: statements under policy, and the same ones filtered by hand.
+"""The statements that are compared: under policy, and filtered by hand.
 
-Reads of the table are what PostgREST makes of `GET /pipeline_runs?…`. The counterparts of the RPCs are made
-from the functions in the catalogue: the same bodies, run by the owner, with the tenant condition written in.
+Reads of the table are the statements that PostgREST makes of `GET /pipeline_runs?…`. The counterparts of the
+RPCs come from the functions in the catalogue: the same bodies, run by the owner, with the tenant condition
+written in.
 
-Filtering by hand starts with finding out who is calling, since a revoked credential must open nothing: so it
-looks the caller up, once. `told` is the same without that, as if the caller's org were known for nothing.
+A statement filtered by hand looks the caller up once, because a revoked credential must open nothing. `told`
+skips that, as if the caller's org were known at no cost.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Parameters = dict[str, Any]
 Indexes = frozenset[str]
 
 PAGE = 50
-# One more, to know whether there is a next page, and the steps of those that failed.
+# One run beyond the page shows whether another page follows. Each run may have a failed step to read.
 RPC_PAGE = 2 * (PAGE + 1)
 SCHEMA = "by_hand"
 
@@ -60,9 +61,9 @@ _BY_SUBMISSION = frozenset(
 )
 _NEWEST = f"order by created_at desc, id desc limit {PAGE}"
 
-# RPC → what its body says, and what its counterpart says instead; each must occur once.
+# RPC → text of its body and the replacement in its counterpart. Each text must occur once.
 _REWRITES: dict[str, tuple[tuple[str, str], ...]] = {
-    # Its body writes the tenant condition in already, for the planner's sake.
+    # Its body has the tenant condition already, for the planner's sake.
     "list_pipeline_runs": (("private.require_caller()", "private.look_up_caller()"),),
     "get_pipeline_run": (
         ("private.require_caller()", "private.look_up_caller()"),
@@ -79,7 +80,7 @@ _REWRITES: dict[str, tuple[tuple[str, str], ...]] = {
 
 @dataclass(frozen=True)
 class Case:
-    """The same question asked twice. `rows` bounds what may be read of the large tables to answer it."""
+    """The same question in each form. `rows` is the most that the answer may read of the large tables."""
 
     name: str
     caller: Caller
@@ -88,12 +89,12 @@ class Case:
     by_hand: str
     told: str | None
     parameters: Parameters
-    indexes: Indexes  # one of them must serve it
+    indexes: Indexes  # the answer must use one of them
     rows: int
 
 
 def create_counterparts(connection: Connection) -> None:
-    """As the owner of the tables, whom no policy holds."""
+    """Creates them as the owner of the tables, to whom no policy applies."""
     connection.execute(f"create schema {SCHEMA}")
     for name, rewrites in _REWRITES.items():
         row = connection.execute(
@@ -105,7 +106,7 @@ def create_counterparts(connection: Connection) -> None:
         definition = row[0]
         head = (f"FUNCTION public.{name}(", f"FUNCTION {SCHEMA}.{name}(")
         for before, after in (head, *rewrites):
-            assert definition.count(before) == 1, f"{name} says no longer: {before}"
+            assert definition.count(before) == 1, f"{name} no longer says: {before}"
             definition = definition.replace(before, after)
         connection.execute(definition)
 
@@ -136,12 +137,12 @@ def cases(connection: Connection) -> list[Case]:
         (large_member, "member of the large company"),
         (small_member, "member of the small company"),
     ):
-        # Whoever reads the table for one company says which: docs/benchmarks.md tells why.
+        # A caller who reads the table for one company names it: docs/benchmarks.md says why.
         own, of_caller, indexes = "true", {}, _BY_ORG
         if caller.company:
             own, of_caller, indexes = "company_id = %(id)s", {"id": caller.company_id}, _BY_COMPANY
         if caller == large_member:
-            indexes |= _BY_ORG  # which has next to nothing but this company's runs
+            indexes |= _BY_ORG  # almost all runs of the org are this company's
         cases += [
             _read(f"newest 50, {who}", caller, _LISTED, f"{own} {_NEWEST}", of_caller, indexes, PAGE),
             _call(f"newest 50, {who}", caller, "list_pipeline_runs", {}, indexes, RPC_PAGE),
@@ -155,7 +156,7 @@ def cases(connection: Connection) -> list[Case]:
             "list_pipeline_runs",
             {"p_status": "failed"},
             _NOT_SUCCEEDED,
-            4 * PAGE,  # each of them has steps that failed
+            4 * PAGE,  # each run has failed steps
         ),
     ]
     run = _some_run(connection, member)
@@ -176,7 +177,7 @@ class _Run:
 
 
 def _some_run(connection: Connection, caller: Caller) -> _Run:
-    """One from the middle of the caller's first page."""
+    """A run from the middle of the caller's first page."""
     row = connection.execute(
         """
         select id::text, submission_id::text, private.encode_cursor(jsonb_build_array(created_at, id))

@@ -1,4 +1,4 @@
-"""How a statement is measured: in the transaction that PostgREST makes of a request, on one connection."""
+"""Measures statements in the transaction that PostgREST makes of a request, on one connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.benchmarks.rls_cases import Case
 from tests.benchmarks.rls_rows import LARGE_TABLES
 from tests.support.sql_client import Connection
 
-# The sides take turns, so that all of them meet the same machine.
+# The sides take turns, so that the load of the machine is the same for all.
 ROUNDS, WARM_UP = 200, 10
 
 _SETTINGS = """
@@ -34,7 +34,7 @@ _SEEN = f"""
 
 @dataclass(frozen=True)
 class Side:
-    """One of those that are compared."""
+    """One side of a comparison."""
 
     role: str
     claims: str
@@ -44,7 +44,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Cost:
-    """In microseconds, as the client sees them: of the statement, and of the whole transaction."""
+    """Microseconds as the client sees them, of the statement and of the whole transaction."""
 
     statement: float
     transaction: float
@@ -52,7 +52,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Reads:
-    """What answering read of the large tables."""
+    """The reads of the large tables for one answer."""
 
     indexes: frozenset[str]
     rows: int
@@ -72,7 +72,7 @@ def sides(case: Case) -> dict[str, Side]:
 
 
 def compare(connection: Connection, case: Case) -> dict[str, Cost]:
-    """What each side costs; they take turns."""
+    """The cost of each side."""
     found = sides(case)
     transactions: dict[str, list[float]] = {name: [] for name in found}
     statements: dict[str, list[float]] = {name: [] for name in found}
@@ -88,7 +88,7 @@ def compare(connection: Connection, case: Case) -> dict[str, Cost]:
 
 
 def undisturbed(times: list[float]) -> float:
-    """The first decile: whatever else the machine does only ever adds to the time that something takes."""
+    """The first decile: other load on the machine only ever adds time."""
     return statistics.quantiles(times, n=10)[0]
 
 
@@ -114,7 +114,7 @@ def answer(connection: Connection, side: Side) -> Any:  # noqa: ANN401
 
 
 def _time(connection: Connection, side: Side) -> tuple[float, float]:
-    """Of the whole transaction, and of the statement in it, in microseconds."""
+    """Microseconds of the whole transaction, and of the statement in it."""
     started = time.perf_counter()
     with _request(connection, side):
         asked = time.perf_counter()

@@ -1,6 +1,6 @@
-"""The rows of the benchmark: orgs with companies, people and tokens, and as many pipeline runs as wanted.
+"""The rows of the benchmark: orgs with companies, people and tokens, and any number of pipeline runs.
 
-One org has a tenth of all runs, and in it a small company has 20, the oldest. The other orgs share the rest
+One org has a tenth of all runs. Its small company has the oldest 20 of them. The other orgs share the rest
 evenly. Ids follow from names, so that nothing needs to be looked up.
 """
 
@@ -34,14 +34,14 @@ _ID_FUNCTION = """
     create or replace function pg_temp.id(p_noun text, variadic p_numbers int[]) returns uuid
     language sql stable return md5(p_noun || ' ' || array_to_string(p_numbers, ' '))::uuid
 """
-# {orgs}: how many there shall be; {first} and {last}: the numbers of the submissions to add.
+# {orgs}: how many orgs there are in the end. {first} and {last}: the numbers of the submissions to add.
 _ROWS = (
     """
     create temporary table new_orgs as
     select n from generate_series(1, {orgs}) n
     where not exists (select from public.orgs o where o.id = pg_temp.id('org', n))
     """,
-    # Number 0 is the org's admin, the others are members of the company of that number.
+    # Number 0 is the org's admin. Each other number is a member of the company with that number.
     """
     create temporary table new_people as
     select n, c, pg_temp.id('org', n) as org_id, pg_temp.id('user', n, c) as id,
@@ -156,7 +156,7 @@ _ROWS = (
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody of the benchmark's orgs; `company` is none for the org's admin."""
+    """A user of the benchmark's orgs. `company` is None for the org's admin."""
 
     org: int
     company: int | None
@@ -179,7 +179,7 @@ class Caller:
 
     @property
     def claims(self) -> str:
-        """As the Data API hands them to Postgres."""
+        """The claims as the Data API hands them to Postgres."""
         user_id = _id("user", self.org, self.company or 0)
         if self.credential == "API token":
             return json.dumps({"role": "authenticated", "api_token_hash": _sha256(user_id)})
@@ -187,7 +187,7 @@ class Caller:
 
 
 def load(connection: Connection, *, orgs: int, runs: int) -> None:
-    """Brings the tables to this many orgs and runs, without our triggers, which would take hours."""
+    """Brings the tables to this many orgs and runs. The product's triggers are off: they would take hours."""
     loaded = connection.execute("select count(*) from public.submissions").fetchone()
     assert loaded
     numbers = {
@@ -217,7 +217,7 @@ def load(connection: Connection, *, orgs: int, runs: int) -> None:
 
 @contextmanager
 def _without_indexes(connection: Connection) -> Iterator[None]:
-    """Takes keys and indexes off the large tables and puts them back, checked and built in bulk."""
+    """Drops keys and indexes of the large tables, and builds and checks them in bulk afterwards."""
     constraints = connection.execute(
         """
         select conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)

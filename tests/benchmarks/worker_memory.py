@@ -1,9 +1,9 @@
 """How much memory the worker needs for a large batch: `make bench-memory`.
 
-Uploads 100,000 records of 2 KB to a full stack, and sends them through normalize, validate, dedupe and a
-webhook on loopback. With `--merge` half of the records are duplicates, each with four notes that the other
-lacks, and dedupe merges them. Prints the most that each process which executes tasks ever had resident (the
-kernel's own high-water mark) and exits with 1 if one exceeded the target.
+Uploads 100,000 records of 2 KB to a full stack and sends them through normalize, validate, dedupe and a
+webhook on loopback. With `--merge`, half of the records are duplicates: each has four notes that the other
+lacks, and dedupe merges them. Prints the peak resident memory of each process that executes tasks (the
+kernel's own high-water mark) and exits with 1 if one exceeds the target.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ SCHEMA = {
     "required": ["name", "domain", "country"],
     "properties": {"country": {"pattern": "^[A-Z]{2}$"}, "employees": {"type": ["integer", "null"]}},
 }
-_LETTERS = random.Random(0)  # noqa: S311 (a benchmark that can be repeated)
+_LETTERS = random.Random(0)  # noqa: S311 (to be repeatable)
 _WORDS = [
     "".join(_LETTERS.choices("etaoinshrdlucmfwypvbgkq", k=2 + n % 8)).capitalize() for n in range(4_000)
 ]
 
 
 def record(row: int, pairs: int | None = None) -> bytes:
-    """A company as CRMs export them: fields that are normalised, and notes. One in fifty is a duplicate.
+    """A company as CRMs export them: fields to normalise, and notes. One in fifty is a duplicate.
 
-    Of `pairs` a row beyond that number is a duplicate of one up to it, far away and with other notes.
+    With `pairs`, each row beyond that number is a duplicate of an earlier one, far away and with other notes.
     """
-    chance = random.Random(row)  # noqa: S311 (as above)
+    chance = random.Random(row)  # noqa: S311 (to be repeatable)
     company = row - 1 if row % 50 == 0 else row
     notes = range(1, 9)
     if pairs is not None:
@@ -74,7 +74,7 @@ def record(row: int, pairs: int | None = None) -> bytes:
 async def upload(
     http: httpx.AsyncClient, stack: StackEnvironment, org: Org, blueprint: str, records: int, *, merge: bool
 ) -> str:
-    """Returns the id of the run. The file is never in memory as a whole."""
+    """Returns the run's id. The file is never in memory as a whole."""
     boundary = "records"
     fields = {"company_id": org.first.id, "blueprint_id": blueprint}
 
@@ -105,7 +105,7 @@ async def upload(
 
 @contextmanager
 def listening_webhook() -> Iterator[str]:
-    """Reads what it is sent and forgets it."""
+    """A webhook that reads each request and forgets it."""
 
     class Webhook(Handler):
         def respond(self) -> None:
@@ -117,7 +117,7 @@ def listening_webhook() -> Iterator[str]:
 
 
 class Watch:
-    """The high-water marks of the processes that execute tasks, in megabytes, as often as one looks."""
+    """Megabytes of the processes that execute tasks: when first seen, and at most. `look` updates them."""
 
     def __init__(self, processes: StackProcesses) -> None:
         self._processes = processes
@@ -140,13 +140,13 @@ def _megabytes(pid: int, mark: str) -> float:
 
 
 async def measure(stack: StackEnvironment, records: int, *, merge: bool) -> tuple[Json, Watch, float]:
-    """The finished run, what its processes needed and how many seconds it took."""
+    """The finished run, the memory of its processes, and the seconds that it took."""
     with psycopg.connect(stack.database_url) as connection:
         org = create_org(connection)
     watch = Watch(StackProcesses(stack))
     async with httpx.AsyncClient(trust_env=False) as http:
         with listening_webhook() as url:
-            # A session ends in ten minutes, a run perhaps later.
+            # A session lasts ten minutes, a run perhaps longer.
             def admin() -> Product:
                 return Product(http, stack.api_url, session_jwt(stack, org.admin))
 

@@ -1,4 +1,4 @@
-"""`make chaos`: runs under every fault that we know how to cause, and what must hold of them all the same."""
+"""`make chaos` sends runs through every fault that it can cause, and checks the rules that must hold."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tests.chaos.report import report
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, help="of an earlier campaign, to repeat its faults")
+    parser.add_argument("--seed", type=int, help="repeats the faults of an earlier campaign")
     parser.add_argument("--runs", type=int, default=Plan.runs, help="default: %(default)s")
-    parser.add_argument("--records", type=int, default=Plan.records, help="of each run; default: %(default)s")
+    parser.add_argument("--records", type=int, default=Plan.records, help="per run; default: %(default)s")
     options = parser.parse_args(arguments)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
     began = time.monotonic()

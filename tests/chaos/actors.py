@@ -1,4 +1,4 @@
-"""Those who use the product during a campaign, and those who misuse it. None is stopped by an outage."""
+"""The actors of a campaign: one uses the product, one misuses it, one watches. No outage stops them."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _OUTAGE = {503, 502}
 
 
 class Customer:
-    """Repeats what an outage has kept from being answered, with the same key, until it is answered."""
+    """Repeats a call that an outage left unanswered, with the same key, until it is answered."""
 
     def __init__(self, http: httpx.AsyncClient, environment: StackEnvironment, user: User) -> None:
-        # The session is to outlast the campaign.
+        # The session must outlast the campaign.
         bearer = session_jwt(environment, user, exp=int(time.time()) + _SESSION_SECONDS)
         self._product = Product(http, environment.api_url, bearer)
         self.surprises: list[str] = []
 
     async def call(self, path: str, body: Json, *, key: str | None = None, refused: int = 0) -> Any:  # noqa: ANN401
-        """The data, or None for a refusal with the status `refused`."""
+        """Returns the data, or None for a refusal with the status `refused`."""
         while True:
             with suppress(httpx.TransportError):
                 response = await self._product.post(path, body, idempotency_key=key)
@@ -55,7 +55,7 @@ class Intruder:
         self._org = org
 
     async def start(self, run_id: str, **options: object) -> None:
-        """An unreachable control plane is somebody else's outage."""
+        """Does nothing while the control plane is unreachable."""
         tags = [f"pipeline_run:{run_id}", f"org:{self._org.id}"]
         body = {
             "payload": {"pipeline_run_id": run_id},
@@ -65,7 +65,7 @@ class Intruder:
             await self._http.post(self._url, json=body, headers=self._headers, timeout=5)
 
     async def start_again(self, run_ids: list[str], luck: random.Random) -> None:
-        """Some of the runs, in another order, later, and under the same key, another or none."""
+        """Starts some runs again: in another order, at once or later, with the same key, another or none."""
         ways: list[Callable[[str], Json]] = [
             lambda run_id: {"idempotencyKey": run_id},
             lambda run_id: {"idempotencyKey": f"{run_id}:by hand"},
@@ -76,12 +76,12 @@ class Intruder:
             await self.start(run_id, **luck.choice(ways)(run_id))
 
     async def race(self, run_id: str) -> None:
-        """Two workers for one run at once."""
+        """Starts two workers for one run at once."""
         await asyncio.gather(self.start(run_id), self.start(run_id))
 
 
 class Watcher:
-    """Reads from the database how the runs stand, again and again, whatever happens to the database."""
+    """Reads the status of every run from the database, again and again, through all outages."""
 
     def __init__(self, environment: StackEnvironment, org: Org) -> None:
         self._url = environment.database_url
@@ -94,7 +94,7 @@ class Watcher:
         return [run_id for run_id, seen in self.statuses.items() if seen[-1] in ("queued", "running")]
 
     async def watch(self, every_seconds: float = 0.5) -> None:
-        """Until it is cancelled."""
+        """Looks until it is cancelled."""
         while True:
             with suppress(psycopg.OperationalError):
                 await asyncio.to_thread(self.look)
@@ -103,13 +103,13 @@ class Watcher:
             await asyncio.sleep(every_seconds)
 
     async def room_for(self, unfinished: int) -> None:
-        """Returns once fewer runs than this are unfinished, after another look."""
+        """Waits for another look, and then until fewer runs than this are unfinished."""
         async with self._looked:
             await self._looked.wait()
             await self._looked.wait_for(lambda: len(self.unfinished) < unfinished)
 
     def look(self) -> None:
-        """Raises psycopg.OperationalError while the database is away."""
+        """Raises psycopg.OperationalError while the database is down."""
         statement = "select id::text, status::text from public.pipeline_runs where org_id = %s"
         with psycopg.connect(self._url, connect_timeout=5) as connection:
             rows = connection.execute(statement, (self._org.id,)).fetchall()

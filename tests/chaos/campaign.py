@@ -1,4 +1,4 @@
-"""A campaign: many runs, while everything that can go wrong does, in an order drawn from a seed."""
+"""A campaign: many runs under many faults, in an order drawn from a seed."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _AMBUSH_SECONDS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """`each_fault_once`: in ambush, and runs come for as long as there are faults, however many `runs` says.
+    """`each_fault_once`: each fault strikes once, in ambush. Runs are submitted until all have struck.
 
-    `hurries`: what takes minutes is brought forward, as far as waiting is all that it does: a lease that
-    nobody renews is ended, and the reconciler is asked to look. Otherwise nobody touches anything.
+    `hurries`: the campaign ends leases that nobody renews and calls the reconciler, so that it need not wait
+    minutes for either. Otherwise it leaves everything alone.
     """
 
     seed: int
@@ -51,7 +51,7 @@ class Plan:
 
 
 def play(plan: Plan, say: Callable[[str], None] = lambda line: None) -> History:
-    """Starts a stack of its own and ends it."""
+    """Plays the plan on a stack of its own."""
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         luck = random.Random(plan.seed)  # noqa: S311 (to be repeatable)
@@ -70,7 +70,7 @@ async def _play(
         connection.execute(
             "update public.orgs set max_runs_in_flight = %s where id = %s", (_IN_FLIGHT, org.id)
         )
-    limits = httpx.Limits(max_keepalive_connections=0)  # none of the connections outlives who is killed
+    limits = httpx.Limits(max_keepalive_connections=0)  # no connection outlives a part that is killed
     async with httpx.AsyncClient(trust_env=False, limits=limits) as http:
         return await _Campaign(plan, luck, parts, receiver, org, http, say).play()
 
@@ -99,7 +99,7 @@ class _Campaign:
         self._submitted = asyncio.Event()
         self._has_struck_all = False
         self._caught: int | None = None
-        """The port of a task that waits for the receiver just now."""
+        """The port of the task that the receiver keeps waiting."""
 
     async def play(self) -> History:
         await self._customer.call("secrets/set", {"name": SECRET_NAME, "value": self._receiver.secret})
@@ -109,9 +109,9 @@ class _Campaign:
         watching = asyncio.create_task(self._watcher.watch())
         try:
             undisturbed = await self._undisturbed()
-            self._say(f"{len(undisturbed)} runs went undisturbed; now come {self._plan.runs} with faults.")
+            self._say(f"{len(undisturbed)} runs ended undisturbed; {self._plan.runs} with faults follow.")
             self._receiver.is_calm = False
-            await asyncio.gather(self._submit_all(), self._go_wrong())
+            await asyncio.gather(self._submit_all(), self._strike())
             await self._parts.revive()
             await self._settle()
         finally:
@@ -128,10 +128,8 @@ class _Campaign:
             surprises=self._customer.surprises,
         )
 
-    # What the product is there for.
-
     async def _undisturbed(self) -> dict[str, dict[Place, str]]:
-        """What a run of each case writes when nothing happens to it."""
+        """The chunks that a run of each case writes without faults."""
         cases: dict[str, str] = {}
         for blueprint in BLUEPRINTS:
             for record_set in range(self._plan.record_sets):
@@ -158,7 +156,8 @@ class _Campaign:
         return run_id
 
     async def _submit_all(self) -> None:
-        luck = random.Random(self._plan.seed + 2)  # noqa: S311 (of its own: faults come whenever they come)
+        # Separate from `self._luck`, so that the timing of faults does not change which runs are submitted.
+        luck = random.Random(self._plan.seed + 2)  # noqa: S311 (to be repeatable)
         for number in itertools.count():
             if number >= self._plan.runs and (self._has_struck_all or not self._plan.each_fault_once):
                 break
@@ -168,16 +167,14 @@ class _Campaign:
                 self._say(f"{number + 1} runs submitted, {len(self._watcher.unfinished)} unfinished")
         self._submitted.set()
 
-    # What goes wrong.
-
-    async def _go_wrong(self) -> None:
-        """Until all is submitted and few runs are left, or each fault has been."""
+    async def _strike(self) -> None:
+        """Strikes until all runs are submitted and few are unfinished, or until each fault has struck."""
         kinds = self._kinds()
         weights = {name: weight for name, (weight, _) in kinds.items() if name not in self._plan.left_out}
         for kind in self._in_some_order(weights):
             await asyncio.sleep(self._luck.uniform(*self._plan.pause_seconds))
             waits = self._plan.each_fault_once or self._luck.random() < 0.6
-            async with self._receiver.ambush(_AMBUSH_SECONDS) if waits else nobody() as port:
+            async with self._receiver.ambush(_AMBUSH_SECONDS) if waits else no_ambush() as port:
                 self._caught = port
                 at = datetime.now(UTC)
                 is_part = await kinds[kind][1]()
@@ -202,7 +199,7 @@ class _Campaign:
                 yield kind
 
     def _kinds(self) -> dict[str, tuple[int, Callable[[], Awaitable[bool]]]]:
-        """Weight, and what to do: whether a part of the stack is gone then."""
+        """The weight and the action of each fault. An action returns whether a part of the stack is down."""
         parts = self._parts
 
         async def kill(*names: str, with_children: bool = True) -> bool:
@@ -230,7 +227,7 @@ class _Campaign:
         }
 
     async def _kill_tasks(self, count: int) -> bool:
-        """One: the task that was caught at the receiver, if one was; most of the others wait for work."""
+        """Kills the task that the receiver keeps waiting, if one is wanted: most others are idle."""
         processes = self._parts.task_processes()
         chosen = self._luck.sample(processes, min(count, len(processes)))
         caught = self._parts.connected_from(self._caught) if self._caught else None
@@ -258,17 +255,15 @@ class _Campaign:
             await self._intruder.race(self._luck.choice(self._watcher.unfinished))
         return False
 
-    # How it ends.
-
     async def _settle(self) -> None:
-        """Nobody does anything any more; every run is to end."""
+        """Waits until every run has ended by itself."""
 
         async def unfinished() -> list[str]:
             if self._plan.hurries:
                 await self._hurry()
             return self._watcher.unfinished
 
-        with suppress(AssertionError):  # what has not ended is the oracle's to say
+        with suppress(AssertionError):  # the oracle reports the runs that have not ended
             await eventually(unfinished, lambda runs: not runs, seconds=self._plan.settle_seconds)
         with suppress(psycopg.OperationalError):
             self._watcher.look()
@@ -281,6 +276,6 @@ class _Campaign:
 
 
 @asynccontextmanager
-async def nobody() -> AsyncIterator[None]:
-    """No ambush: what goes wrong does so whatever the receiver is at."""
+async def no_ambush() -> AsyncIterator[None]:
+    """The fault strikes at once, whether or not a delivery is under way."""
     yield

@@ -1,4 +1,4 @@
-"""What the runs of a campaign are made of: a few sets of records, and blueprints of different kinds."""
+"""The cases of a campaign: a few sets of records, and blueprints of different kinds."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def steps_of(blueprint: str, webhook_url: str) -> list[Json]:
     return {
         "inline": [clean, validate, dedupe],
         "delivering": [clean, deliver(300, retry=patient), dedupe],
-        # One attempt, and the run goes on without it.
+        # The delivery has one attempt. The run continues if it fails.
         "may fail": [clean, deliver(500, retry={"max_attempts": 1}, continue_on_error=True), validate],
         "several at once": [
             {**clean, "concurrency": 3},
@@ -45,7 +45,7 @@ def steps_of(blueprint: str, webhook_url: str) -> list[Json]:
 
 
 def records_of(record_set: int, count: int) -> list[Json]:
-    """Companies of which some are alike, some are refused and some cannot be told; the same each time."""
+    """The same companies each time. Some are duplicates, some are rejected, some lack name and domain."""
     luck = random.Random(record_set)  # noqa: S311 (to be repeatable)
     records: list[Json] = []
     for row in range(count):

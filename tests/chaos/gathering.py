@@ -1,4 +1,4 @@
-"""What the database knows of a campaign at its end."""
+"""Gathers the history of a campaign from the database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ _REPAIRS = """
 select after ->> 'repair' as repair, count(*) as times from public.audit_log
 where org_id = %(org)s and entity = 'pipeline_runs' and action = 'reconciled' group by 1
 """
-# As a minute without a heartbeat does, which comes every five seconds; a longer lease is asked about anyway.
+# A worker renews its lease of a minute every five seconds: with less than 45 seconds left, nobody renews it.
+# The reconciler asks Trigger.dev about longer leases anyway.
 _FORWARD = """
 update public.pipeline_runs
 set lease_expires_at = case
@@ -51,7 +52,7 @@ where org_id = %s and finished_at is null
 
 
 def contents(database_url: str, run_ids: Sequence[str]) -> dict[str, dict[Place, str]]:
-    """Of each chunk of the runs."""
+    """The content hash of each chunk, by run and place."""
     found: dict[str, dict[Place, str]] = defaultdict(dict)
     for row in _rows(database_url, _CHUNKS, runs=list(run_ids)):
         found[row["run_id"]][row["position"], row["index"]] = row["content"]
@@ -59,7 +60,7 @@ def contents(database_url: str, run_ids: Sequence[str]) -> dict[str, dict[Place,
 
 
 def bring_forward(database_url: str, org: Org) -> None:
-    """Minutes pass for the runs of the org of which nobody says that he is at work."""
+    """Ends leases that no worker renews, and ages dispatches by two minutes, as if the time had passed."""
     with psycopg.connect(database_url, connect_timeout=5) as connection:
         connection.execute(_FORWARD, (org.id,))
 

@@ -1,4 +1,4 @@
-"""What was seen of a campaign: plain values, so that the oracle needs no stack and a test can invent it."""
+"""The history of a campaign in plain values, so that the oracle needs no stack and tests can invent one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Run:
-    """`case` names its records and its blueprint; `statuses` are those that were seen, in order."""
+    """`case` names its records and blueprint. `statuses` are the ones that the watcher saw, in order."""
 
     id: str
     case: str
@@ -53,7 +53,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A request that reached the receiver whole, however it was answered."""
+    """A request that reached the receiver in full, whatever the answer."""
 
     run_id: str
     key: str
@@ -64,7 +64,7 @@ class Delivery:
 
     @property
     def is_acknowledged(self) -> bool:
-        """Whether its sender learned the status, a 200. The rest of an answer counts for nothing."""
+        """Whether the sender learned the status 200. The rest of the answer does not count."""
         return self.answer in ("ok", "slow", "truncated")
 
 
@@ -73,19 +73,19 @@ class Fault:
     kind: str
     at: datetime
     back_at: datetime | None = None
-    """When the part that was killed answered again."""
+    """When the killed part answered again."""
 
 
 @dataclass(frozen=True)
 class History:
     accepted: Mapping[str, str]
-    """Case of each run that the API has accepted, by the run's id."""
+    """The case of each run that the API accepted, by run id."""
     runs: Sequence[Run]
     deliveries: Sequence[Delivery]
     undisturbed: Mapping[str, Mapping[Place, str]]
-    """Content of each chunk of a case that nothing disturbed."""
+    """The content of each chunk that a run of the case writes without faults, by case."""
     faults: Sequence[Fault] = ()
     repairs: Mapping[str, int] = field(default_factory=dict)
-    """How often the reconciler repaired what, from the audit log."""
+    """How often the reconciler made each repair, from the audit log."""
     surprises: Sequence[str] = ()
     """Answers of the API that no outage explains."""

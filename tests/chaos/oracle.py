@@ -1,4 +1,4 @@
-"""What must hold of a campaign, whatever happened in it. Pure functions over what was seen."""
+"""The rules that hold for every campaign, as pure functions over its history."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.chaos.history import Delivery, History, Run, Step
 
 FINAL = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
 _PATHS = {"queued": {"queued", "running"} | FINAL, "running": {"running"} | FINAL}
-# The faults may cause these and no other: the receiver refused, or the worker was lost, too often in a row.
+# The only errors that faults may cause: the receiver refused, or the worker was lost, too often in a row.
 EXPLAINED = {"webhook_unavailable", "worker_lost", "step_task_failed"}
 
 
 def violations(history: History) -> list[str]:
-    """Each with the rule that does not hold."""
+    """One sentence for each violation. It begins with the rule."""
     return [f"{name}: {found}" for name, rule in RULES.items() for found in rule(history)]
 
 
@@ -25,12 +25,12 @@ def _ends_by_itself(history: History) -> Iterator[str]:
             yield f"run {run.id} is still {run.status}"
 
 
-def _was_accepted_once(history: History) -> Iterator[str]:
-    there = [run.id for run in history.runs]
-    if missing := set(history.accepted) - set(there):
-        yield f"accepted and not there: {sorted(missing)}"
-    if unknown := set(there) - set(history.accepted):
-        yield f"there and never accepted: {sorted(unknown)}"
+def _exists_if_accepted(history: History) -> Iterator[str]:
+    present = [run.id for run in history.runs]
+    if missing := set(history.accepted) - set(present):
+        yield f"accepted but missing: {sorted(missing)}"
+    if unknown := set(present) - set(history.accepted):
+        yield f"present but never accepted: {sorted(unknown)}"
 
 
 def _takes_one_path(history: History) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _broken_ledger(run: Run, step: Step, given: int | None) -> Iterator[str]:
     if step.records_in + step.records_added != left:
         yield f"{what}: {step.records_in} + {step.records_added} records came, {left} left"
     if step.chunks_written != sum(chunk.position == step.position for chunk in run.chunks):
-        yield f"{what}: counts {step.chunks_written} chunks and has others"
+        yield f"{what}: counts {step.chunks_written} chunks and has another number"
     if step.status == "succeeded":
         if step.records_in != given:
             yield f"{what}: got {step.records_in} of {given} records"
@@ -94,7 +94,7 @@ def _writes_what_it_always_writes(history: History) -> Iterator[str]:
                 yield f"run {run.id}: chunk {chunk.index} of step {chunk.position} differs"
 
 
-def _names_each_effect(history: History) -> Iterator[str]:
+def _names_each_delivery(history: History) -> Iterator[str]:
     contents: dict[str, tuple[str, str]] = {}
     for delivery in history.deliveries:
         if not delivery.key or not delivery.is_signed:
@@ -124,13 +124,13 @@ def _delivers_what_it_says(history: History) -> Iterator[str]:
     for run in history.runs:
         arrived = {record_id for delivery in acknowledged[run.id] for record_id in delivery.record_ids}
         for step in run.steps:
-            # Also of a run that failed later: a chunk is written when all of it was delivered.
             if step.slug != "deliver-webhook":
                 continue
+            # This holds for a run that failed later too: a chunk is written once all of it is delivered.
             written = [chunk for chunk in run.chunks if chunk.position == step.position]
             lost = {record_id for chunk in written for record_id in chunk.record_ids} - arrived
             if lost:
-                yield f"run {run.id}: {len(lost)} records, {min(lost)} for one, never arrived"
+                yield f"run {run.id}: {len(lost)} records never arrived, such as {min(lost)}"
 
 
 def _answers_as_documented(history: History) -> Iterator[str]:
@@ -139,14 +139,14 @@ def _answers_as_documented(history: History) -> Iterator[str]:
 
 RULES: dict[str, Callable[[History], Iterator[str]]] = {
     "every run ends without an operator": _ends_by_itself,
-    "what was accepted is there, once": _was_accepted_once,
+    "the runs are exactly those that the API accepted": _exists_if_accepted,
     "a run's status takes one path": _takes_one_path,
-    "what was cancelled, and only that, is cancelled": _stays_cancelled,
-    "a run fails only for what was done to it": _fails_for_a_reason,
+    "a run is cancelled if and only if its cancelling was confirmed": _stays_cancelled,
+    "a run fails only from a fault": _fails_for_a_reason,
     "the ledger accounts for every record": _accounts_for_each_record,
     "a chunk is what an undisturbed run writes": _writes_what_it_always_writes,
-    "an effect has a key, and a key one content": _names_each_effect,
+    "a delivery is signed and has a key, and a key has one content": _names_each_delivery,
     "a record is delivered under one key": _delivers_under_one_key,
-    "what counts as delivered was": _delivers_what_it_says,
+    "a record that counts as delivered has arrived": _delivers_what_it_says,
     "the API answers as documented": _answers_as_documented,
 }

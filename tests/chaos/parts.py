@@ -1,4 +1,4 @@
-"""The parts of a full local stack, each of which can be killed and started again in its place."""
+"""The parts of a full local stack. Each can be killed and started again in its place."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Parts:
         return connected_from(self.environment.directory, port)
 
     async def kill(self, part: Part, *, with_children: bool = True) -> None:
-        """SIGKILL. Returns when the part is gone and whoever talked to it has noticed."""
+        """Sends SIGKILL. Returns when the part has ended and no longer answers."""
         process = self._process(part)
         for victim in self._of_group(process.identity.pid, with_children):
             with suppress(psutil.NoSuchProcess):
@@ -62,7 +62,7 @@ class Parts:
         await eventually(self._is_there(part, process), lambda there: not there, seconds=_READY_SECONDS)
 
     async def kill_postgres(self) -> None:
-        """SIGKILL to PostgreSQL's first process: its sessions end by themselves, and so does the stand-in."""
+        """Sends SIGKILL to PostgreSQL's first process. Its sessions and the stand-in end by themselves."""
         lock = self.environment.directory / "postgres" / "data" / "postmaster.pid"
         process = self._process("supabase")
         os.kill(int(lock.read_text().splitlines()[0]), signal.SIGKILL)
@@ -75,7 +75,7 @@ class Parts:
                 await self._start(part)
 
     async def _start(self, part: Part) -> None:
-        """Again, should it end at once: what was killed with it may still be ending."""
+        """Starts the part again if it ends at once: processes killed with it may still be ending."""
         process = self._stack.restart(part)
 
         async def ready() -> bool:
@@ -96,7 +96,7 @@ class Parts:
         return look
 
     def _of_group(self, group: int, with_children: bool) -> Sequence[psutil.Process]:
-        """The group's processes; without children only those that are not tasks, nor PostgreSQL."""
+        """The group's processes. Without children, tasks and PostgreSQL are left out."""
         found = []
         for process in marked_processes(self.environment.directory):
             with suppress(psutil.NoSuchProcess, ProcessLookupError):
@@ -111,7 +111,7 @@ def _is_child(process: psutil.Process) -> bool:
 
 @contextmanager
 def running_parts(directory: Path) -> Iterator[Parts]:
-    """A stack of stand-ins for as long as the block runs, whatever services the shell's variables name."""
+    """A stack of stand-ins while the block runs, even if the shell's variables name other services."""
     settings = read_settings(directory=directory, port_base=free_port_base(), environment=own_postgrest())
     stack = Stack(settings)
     with terminated_like_interrupted():

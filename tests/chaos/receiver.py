@@ -1,4 +1,4 @@
-"""A customer's webhook on a bad day: answers as its luck has it, and remembers all that has reached it."""
+"""A customer's webhook on a bad day: it draws its answers at random and records every delivery."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.support.webhook_receiver import Receiver
 
 _SLOW_SECONDS = (0.2, 2.0)
 _LONGEST_AMBUSH_SECONDS = 60
-# Of what it answers while it has a bad day. Two in three deliveries are fine.
+# The weights of its answers on a bad day. Two in three deliveries succeed.
 _WEIGHTS = {"ok": 66, "slow": 6, "429": 6, "500": 8, "truncated": 4, "cut off": 5, "reset": 5}
 
 
 class ChaosReceiver:
-    """`is_calm`: everything is a 200."""
+    """Answers everything with 200 while it `is_calm`."""
 
     def __init__(self, luck: random.Random) -> None:
         self.is_calm = True
@@ -44,9 +44,9 @@ class ChaosReceiver:
 
     @asynccontextmanager
     async def ambush(self, seconds: float) -> AsyncIterator[int | None]:
-        """Keeps whoever delivers next waiting for as long as the block runs, and resets the connection then.
+        """Keeps the next delivery waiting while the block runs, then resets its connection.
 
-        Yields the sender's port; None when nobody came in time.
+        Yields the sender's port, or None if no delivery comes in time.
         """
         with self._changed:
             self._lies_in_wait, self._caught = True, None
@@ -63,7 +63,7 @@ class ChaosReceiver:
             return self._caught
 
     def receive(self, headers: dict[str, str], body: bytes, client_port: int) -> tuple[str, float]:
-        """Notes the request; how to answer, and after how many seconds."""
+        """Records the request. Returns the answer, and the seconds to wait before it."""
         content = json.loads(body)["data"]
         with self._changed:
             answer = "ok" if self.is_calm else self._luck.choices([*_WEIGHTS], [*_WEIGHTS.values()])[0]
@@ -88,19 +88,19 @@ class ChaosReceiver:
 
 @contextmanager
 def chaos_receiver(seed: int) -> Iterator[ChaosReceiver]:
-    """Listens on a free port for as long as the block runs."""
+    """Listens on a free port while the block runs."""
     receiver = ChaosReceiver(random.Random(seed))  # noqa: S311 (to be repeatable)
 
     class Webhook(Handler):
         def respond(self) -> None:
             body = self.read_body()
             if len(body) < int(self.headers["Content-Length"]):
-                self.close_connection = True  # whoever sent it was killed: nothing has arrived
+                self.close_connection = True  # the sender was killed: this is no delivery
                 return
             answer, wait = receiver.receive(self.named_headers, body, self.client_address[1])
             receiver.released.wait(wait)
             if answer == "reset":
-                # With nothing to linger for, closing resets the connection.
+                # With a linger time of 0, closing resets the connection.
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.close_connection = True
                 self.connection.close()
@@ -119,7 +119,7 @@ def chaos_receiver(seed: int) -> Iterator[ChaosReceiver]:
                 self.close_connection = True
 
         def handle(self) -> None:
-            with suppress(OSError):  # the connection was reset above
+            with suppress(OSError):  # the sender was killed meanwhile
                 super().handle()
 
         def finish(self) -> None:

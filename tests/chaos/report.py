@@ -14,8 +14,10 @@ def report(history: History) -> str:
 
 
 def times_to_recover(history: History) -> list[float]:
-    """For each part that was killed and each run that was under way then: seconds until the run wrote its
-    next chunk or ended. Runs that were cancelled do not count."""
+    """The seconds from each kill of a part until each run that was under way wrote its next chunk or ended.
+
+    Cancelled runs do not count.
+    """
     found = []
     for fault in history.faults:
         for run in history.runs:
@@ -51,7 +53,7 @@ def _lines(history: History) -> Iterator[str]:
     records = sum(len(delivery.record_ids) for delivery in history.deliveries)
     yield (
         f"{'deliveries':28} {len(history.deliveries)} with {records} records, "
-        f"of which {repeated_deliveries(history)} repeats, recognised by their key"
+        f"{repeated_deliveries(history)} of them repeats, recognised by their key"
     )
     chunks = sum(len(run.chunks) for run in history.runs)
     yield f"{'chunks compared':28} {chunks}"

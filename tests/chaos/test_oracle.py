@@ -1,4 +1,4 @@
-"""Each rule of the oracle fails for a history that breaks it, and for no other reason."""
+"""A history that breaks a rule of the oracle violates that rule and no other."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def with_chunk(**changes: Any) -> History:  # noqa: ANN401
 
 BROKEN: dict[str, list[Callable[[], History]]] = {
     "every run ends without an operator": [lambda: with_run(status="running", statuses=("running",))],
-    "what was accepted is there, once": [
+    "the runs are exactly those that the API accepted": [
         lambda: history(accepted={"a": "case", "b": "case"}),
         lambda: history(
             runs=[run(), run("b")], deliveries=[delivery(), replace(delivery("msg_b"), run_id="b")]
@@ -76,11 +76,11 @@ BROKEN: dict[str, list[Callable[[], History]]] = {
         lambda: with_run(statuses=("running", "queued", "running")),
         lambda: with_run(statuses=("running", "failed")),
     ],
-    "what was cancelled, and only that, is cancelled": [
+    "a run is cancelled if and only if its cancelling was confirmed": [
         lambda: with_run(cancel_confirmed=True),
         lambda: with_run(status="cancelled", statuses=("running",)),
     ],
-    "a run fails only for what was done to it": [
+    "a run fails only from a fault": [
         lambda: with_run(status="failed", error_code="internal_error", statuses=("running",)),
         lambda: with_run(status="failed", error_code="chunk_conflict", statuses=("running",)),
     ],
@@ -96,7 +96,7 @@ BROKEN: dict[str, list[Callable[[], History]]] = {
         lambda: with_chunk(content="something else"),
         lambda: history(undisturbed={"case": {(1, 0): "content 1"}}),
     ],
-    "an effect has a key, and a key one content": [
+    "a delivery is signed and has a key, and a key has one content": [
         lambda: history(deliveries=[delivery(), replace(delivery(), content="something else")]),
         lambda: history(deliveries=[delivery(), replace(delivery(), is_signed=False)]),
         lambda: history(deliveries=[replace(delivery(), key="")]),
@@ -105,7 +105,7 @@ BROKEN: dict[str, list[Callable[[], History]]] = {
         lambda: history(deliveries=[delivery(), delivery("msg_2", ("3",))]),
     ],
     "the API answers as documented": [lambda: history(surprises=["submissions/create answered 500"])],
-    "what counts as delivered was": [
+    "a record that counts as delivered has arrived": [
         lambda: history(deliveries=[]),
         lambda: history(deliveries=[delivery(answer="reset"), delivery(answer="500")]),
         lambda: history(deliveries=[delivery(ids=("1", "2"))]),

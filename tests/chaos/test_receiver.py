@@ -1,4 +1,4 @@
-"""The receiver's bad days are as bad as they say."""
+"""The receiver gives every bad answer that it can draw, and records it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def deliver(receiver: ChaosReceiver) -> httpx.Response:
 @pytest.mark.parametrize(
     ("answer", "status", "is_acknowledged"), [("ok", 200, True), ("429", 429, False), ("500", 500, False)]
 )
-async def test_what_is_answered_is_noted(
+async def test_the_receiver_records_each_delivery_with_its_answer(
     monkeypatch: pytest.MonkeyPatch, answer: str, status: int, is_acknowledged: bool
 ) -> None:
     monkeypatch.setattr(bad_day, "_WEIGHTS", {answer: 1})
@@ -37,7 +37,9 @@ async def test_what_is_answered_is_noted(
 
 
 @pytest.mark.parametrize("answer", ["truncated", "cut off", "reset"])
-async def test_an_answer_that_breaks_off_is_none(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+async def test_an_answer_that_breaks_off_is_an_error_to_the_sender(
+    monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
     monkeypatch.setattr(bad_day, "_WEIGHTS", {answer: 1})
     with chaos_receiver(seed=1) as receiver:
         receiver.is_calm = False
@@ -51,7 +53,7 @@ async def test_a_calm_receiver_takes_everything() -> None:
         assert [(await deliver(receiver)).status_code for _ in range(20)] == [200] * 20
 
 
-async def test_whoever_is_caught_in_an_ambush_waits_for_its_end_and_gets_no_answer() -> None:
+async def test_a_delivery_in_an_ambush_waits_for_its_end_and_gets_no_answer() -> None:
     with chaos_receiver(seed=1) as receiver:
         delivering = asyncio.create_task(deliver(receiver))
         async with receiver.ambush(10) as port:
@@ -63,7 +65,7 @@ async def test_whoever_is_caught_in_an_ambush_waits_for_its_end_and_gets_no_answ
     assert [delivery.answer for delivery in receiver.deliveries] == ["reset", "ok"]
 
 
-async def test_an_ambush_without_anybody_ends() -> None:
+async def test_an_ambush_without_a_delivery_ends() -> None:
     with chaos_receiver(seed=1) as receiver:
         async with receiver.ambush(0.1) as port:
             assert port is None

@@ -1,4 +1,4 @@
-"""The figures say what was seen."""
+"""The figures of a campaign follow from its history."""
 
 from __future__ import annotations
 

@@ -1,15 +1,18 @@
-"""`make chaos` in short: each kind of fault once, in ambush, with the waits of minutes cut short."""
+"""A short `make chaos`: each kind of fault strikes once, in ambush, and waits of minutes are cut short."""
 
 from __future__ import annotations
 
 import os
 import random
 
+import pytest
+
 from tests.chaos.campaign import Plan, play
 from tests.chaos.oracle import violations
 from tests.chaos.report import report
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled_whatever_dies() -> None:
     seed = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(1_000_000)))
     plan = Plan(

@@ -1,4 +1,4 @@
-"""The audit log as it really is, for tests."""
+"""Reads the audit log as it is stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def entries(postgres: Client, org_id: str, entity: str | None = None, *, after_i
 
 
 def told(found: list[Entry]) -> list[tuple[str, str]]:
-    """What happened to what."""
+    """The entity and the action of each entry."""
     return [(entry["entity"], entry["action"]) for entry in found]
 
 
@@ -37,7 +37,7 @@ def actor(entry: Entry) -> tuple[str, str | None, str | None, str | None]:
 
 
 class Since:
-    """The entries of an org since this was made, or since they were last asked for."""
+    """The entries of an org since this was made, or since the last call."""
 
     def __init__(self, postgres: Client, org_id: str) -> None:
         self.postgres, self.org_id = postgres, org_id

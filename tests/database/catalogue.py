@@ -1,4 +1,4 @@
-"""What the database says about itself. A guard returns its findings as sentences: none, and all is well."""
+"""The tenant tables, read from the catalogue of the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One connection a test, in a transaction that never commits."""
+"""Each test gets a connection in a transaction that never commits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.tenants import Company, Org, Tenants, create_tenants
 
 @pytest.fixture(scope="package")
 def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """A database of their own: on the full stack's the worker and the reconciler write as well."""
+    """A database for these tests alone: on a full stack, the worker and the reconciler write too."""
     with stack_for_tests(tmp_path_factory.mktemp("database"), "supabase") as environment:
         yield environment
 
@@ -36,16 +36,16 @@ def shared_connection(supabase: StackEnvironment) -> Iterator[Connection]:
 
 @pytest.fixture
 def connection(shared_connection: Connection) -> Iterator[Connection]:
-    """Logged in as postgres; whatever the test does is rolled back."""
+    """A connection as postgres. Everything that the test does is rolled back."""
     with shared_connection.transaction(force_rollback=True):
-        # As at the end of each request: here none commits.
+        # A request checks these constraints when it commits; here none commits.
         shared_connection.execute("set constraints all immediate")
         yield shared_connection
 
 
 @pytest.fixture
 def first(supabase: StackEnvironment) -> Iterator[Connection]:
-    """Of two connections that commit; what they commit is for the test to remove."""
+    """The first of two connections that commit. The test must remove what they commit."""
     with connect(supabase) as connection:
         yield connection
 
@@ -87,7 +87,7 @@ def member(connection: Connection, company: Company) -> Client:
 
 @pytest.fixture
 def blueprint_id(connection: Connection, worker: Client, org: Org) -> str:
-    """Of a blueprint that the org's admin made."""
+    """The id of a blueprint that the org's admin created."""
     return str(create_blueprint(signed_in(connection, org.admin))["id"])
 
 

@@ -1,4 +1,4 @@
-"""Operators' functions, called as in Studio, and what shows whether one has changed anything."""
+"""Calls operators' functions as in Studio, and shows which tables a call has changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Fingerprint = dict[str, str]
 
 
 def operate(postgres: Client, function: str, **arguments: Any) -> list[Row]:  # noqa: ANN401
-    """Rows that a function of schema ops answers; arguments without their p_."""
+    """The rows that a function of schema ops returns. Arguments are given without their p_."""
     named = [
         sql.SQL("{} => {}").format(
             sql.Identifier(name if name == "dry_run" else f"p_{name}"), sql.Literal(value)
@@ -22,7 +22,7 @@ def operate(postgres: Client, function: str, **arguments: Any) -> list[Row]:  # 
     statement = sql.SQL("select * from {}({})").format(
         sql.Identifier("ops", function), sql.SQL(", ").join(named)
     )
-    # It holds no parameters, and a literal may hold a percent sign.
+    # The statement has no parameters, and a literal may hold a percent sign.
     return postgres.rows(statement.as_string(postgres.connection).replace("%", "%%"), {})
 
 
@@ -31,7 +31,7 @@ def actions(report: list[Row]) -> list[str]:
 
 
 def fingerprint(postgres: Client) -> Fingerprint:
-    """Of every table of ours and of the identities, but for the audit log."""
+    """A hash of each of the product's tables and of the identities, except the audit log."""
     tables = postgres.rows(
         """
         select n.nspname::text as schema, c.relname::text as name
@@ -61,7 +61,7 @@ def last_audit_id(postgres: Client) -> int:
 
 
 def operations_since(postgres: Client, audit_id: int) -> list[Row]:
-    """Audit rows of operators' calls, but not those of what the calls changed."""
+    """The audit rows of operators' calls, without those of the rows that the calls changed."""
     return postgres.rows(
         "select org_id::text, entity_id, action, actor_type::text, actor_name, before, after "
         "from public.audit_log where entity = 'ops' and id > %(id)s order by id",

@@ -1,4 +1,4 @@
-"""docs/operators.md, read: its SQL with the output that it shows, and what psql would print."""
+"""Reads the SQL and the outputs in docs/operators.md, and prints what psql would print."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(connection: Connection, statement: str) -> str:
 
 
 def masked(output: str, arranged: set[str]) -> str:
-    """Without what differs from run to run: times, traces, and ids but for those that were arranged."""
+    """The output without what differs from run to run: times, traces, and all ids but the arranged ones."""
     known = _UUID.sub(lambda found: found[0] if found[0] in arranged else "x" * len(found[0]), output)
     known = _TRACE.sub(lambda found: "x" * len(found[0]), known)
     return _TIME.sub(lambda found: re.sub(r"\d", "9", found[0]), known)

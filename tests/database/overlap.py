@@ -1,4 +1,4 @@
-"""Two calls at once, of which the second waits for the first."""
+"""Two calls at once: the second waits for the first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def overlap(
     *,
     roll_back: bool = False,
 ) -> tuple[Any, Future[Any]]:
-    """Both results: the first call's transaction ends only when the second call waits for it."""
+    """Returns both results. The first call's transaction ends only when the second call waits for it."""
     with ThreadPoolExecutor(1) as pool:
         with first.transaction(force_rollback=roll_back):
             result = do_first()

@@ -1,4 +1,4 @@
-"""A tenant with something in every table, and a fingerprint that shows whether anything in it changed."""
+"""A tenant with rows in every table, and a fingerprint that shows whether any of them changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.tenants import Org, create_token
 
 @dataclass(frozen=True)
 class Target:
-    """What an attacker is after: the rows of one company, or of a whole org, in every table."""
+    """The rows that an attacker is after: those of one company, or of a whole org, in every table."""
 
     connection: Connection
     org_id: str

@@ -16,7 +16,7 @@ from local.supabase_cli import supabase_cli
 from tests.support.sql_client import connect
 from tests.support.stack import StackEnvironment
 
-# Findings that are as they should be, each with its reason.
+# Accepted findings, each with its reason.
 ACCEPTED = {
     ("rls_enabled_no_policy", "private.idempotency_keys"): "reached only through two definer functions",
     ("rls_enabled_no_policy", "private.run_limits"): "reached only through one definer function",
@@ -29,7 +29,7 @@ PROBE = "probe_for_the_advisors"
 
 @pytest.fixture(scope="module")
 def findings(supabase: StackEnvironment) -> Iterator[list[dict[str, Any]]]:
-    """What the advisors say while there is a table that they must object to."""
+    """The advisors' findings while a table exists that they must object to."""
     with connect(supabase) as connection:
         connection.execute(f"create table public.{PROBE} (id int)")
         try:
@@ -56,7 +56,7 @@ def run_advisors(supabase: StackEnvironment) -> list[dict[str, Any]]:
     return results
 
 
-def test_the_advisors_find_what_is_wrong(findings: list[dict[str, Any]]) -> None:
+def test_the_advisors_find_the_probe(findings: list[dict[str, Any]]) -> None:
     found = {finding["level"] for finding in findings if finding["metadata"].get("name") == PROBE}
     assert "ERROR" in found
 
@@ -65,7 +65,7 @@ def test_the_advisors_find_nothing_else(findings: list[dict[str, Any]]) -> None:
     others = [
         f"{finding['level']} {finding['name']}: {finding['detail']}"
         for finding in findings
-        if finding["name"] != "unused_index"  # of a database that hardly anybody has used
+        if finding["name"] != "unused_index"  # hardly anything has used this database
         and finding["metadata"].get("name") != PROBE
         and (finding["name"], place(finding)) not in ACCEPTED
     ]

@@ -49,7 +49,7 @@ def row(postgres: Client, token_id: str) -> Any:  # noqa: ANN401 (JSON)
     return postgres.value("select to_jsonb(t) from public.api_tokens t where id = %(id)s", {"id": token_id})
 
 
-def test_a_successor_has_the_name_role_and_company_and_acts_for_whoever_rotates(
+def test_a_successor_has_the_name_role_and_company_and_acts_for_its_creator(
     connection: Connection, org: Org
 ) -> None:
     old = create_token(connection, org.first.member)
@@ -76,7 +76,7 @@ def test_a_successor_has_the_name_role_and_company_and_acts_for_whoever_rotates(
         (30, 0, 0),
     ],
 )
-def test_the_old_token_ends_after_the_grace_time_or_when_it_was_to_end_anyway(
+def test_the_old_token_ends_after_the_grace_time_or_at_its_own_expiry(
     connection: Connection, postgres: Client, org: Org, lives: int | None, grace: int | None, left: int
 ) -> None:
     old = create_token(connection, org.admin)
@@ -88,7 +88,7 @@ def test_the_old_token_ends_after_the_grace_time_or_when_it_was_to_end_anyway(
     assert replaced["expires_at"]
 
 
-def test_without_a_grace_time_the_old_token_ends_at_once(connection: Connection, org: Org) -> None:
+def test_the_old_token_ends_at_once_without_a_grace_time(connection: Connection, org: Org) -> None:
     old, generated = create_token(connection, org.admin), generate_api_token()
     new = rotate(signed_in(connection, org.admin), old.id, generated, grace_seconds=0)
     with refused(401, "api_token_expired"):
@@ -97,7 +97,7 @@ def test_without_a_grace_time_the_old_token_ends_at_once(connection: Connection,
 
 
 def aged_token(postgres: Client, user: User, age: str, expires_at: str) -> str:
-    """The id of a token that was made so long ago."""
+    """The id of a token of this age."""
     statement = f"""
         insert into public.api_tokens
             (org_id, user_id, name, token_hash, prefix, role, created_at, expires_at)
@@ -184,14 +184,14 @@ def test_a_token_that_has_ended_is_not_rotated(connection: Connection, org: Org)
             rotate(admin, token_id)
 
 
-def test_a_successor_can_be_rotated_in_its_turn(connection: Connection, org: Org) -> None:
+def test_a_successor_can_itself_be_rotated(connection: Connection, org: Org) -> None:
     admin = signed_in(connection, org.admin)
     first = create_token(connection, org.admin).id
     second = rotate(admin, first)["id"]
     assert rotate(admin, second)["replaces"] == second
 
 
-def test_what_is_not_visible_is_not_rotated(
+def test_nobody_rotates_a_token_out_of_their_sight(
     connection: Connection, postgres: Client, tenants: Tenants
 ) -> None:
     org = tenants.org
@@ -230,7 +230,7 @@ def test_a_token_rotates_neither_another_nor_itself(
     assert row(postgres, token.id) == before
 
 
-def test_a_demoted_admin_does_not_rotate_what_is_above_it_now(
+def test_a_demoted_admin_does_not_rotate_a_token_above_its_role(
     connection: Connection, postgres: Client, org: Org
 ) -> None:
     user = create_user(connection, org.id, "org_admin")
@@ -250,7 +250,7 @@ def test_nobody_without_an_identity_rotates(connection: Connection, postgres: Cl
         rotate(anonymous(connection), token.id)
     with refused(401, "missing_credential"):
         rotate(Client(connection, "authenticated", "{}"), token.id)
-    create_user(connection, org.id, "org_admin")  # the last one stays
+    create_user(connection, org.id, "org_admin")  # the last org_admin cannot leave
     postgres.change("update public.users set deactivated_at = now() where id = %(id)s", {"id": org.admin.id})
     with refused(403, "user_deactivated"):
         rotate(signed_in(connection, org.admin), token.id)
@@ -265,16 +265,13 @@ def test_a_successor_must_have_a_hash_of_its_own(connection: Connection, postgre
     assert row(postgres, token_id) == before
 
 
-# What holds for every writer, without the RPC ------------------------------------------------------------
-
-
 def insert(client: Client, like: Token, **changes: str | None) -> int:
     generated = generate_api_token()
     values = {"company_id": like.company_id, "role": like.role, "replaces": like.id} | changes
     return client.change(INSERT, {"hash": generated.token_hash, "prefix": generated.prefix, **values})
 
 
-def test_written_by_hand_a_successor_is_held_to_the_same_rules(connection: Connection, org: Org) -> None:
+def test_a_successor_that_is_written_directly_keeps_the_same_rules(connection: Connection, org: Org) -> None:
     admin = signed_in(connection, org.admin)
     old = create_token(connection, org.first.company_admin)
     for left in ("8 days", None):
@@ -298,7 +295,9 @@ def test_written_by_hand_a_successor_is_held_to_the_same_rules(connection: Conne
             insert(admin, ended)
 
 
-def test_nobody_writes_a_successor_of_what_it_may_not_end(connection: Connection, tenants: Tenants) -> None:
+def test_nobody_writes_a_successor_of_a_token_that_they_may_not_end(
+    connection: Connection, tenants: Tenants
+) -> None:
     org, soon = tenants.org, datetime.now(UTC) + timedelta(days=1)
     of_first = create_token(connection, org.first.member, expires_at=soon)
     for client in (
@@ -330,7 +329,7 @@ def test_the_owner_writes_no_successor_across_orgs(
         insert_as_owner(postgres, tenants.org.admin, theirs)
 
 
-def test_keys_hold_even_where_the_trigger_does_not(
+def test_the_keys_hold_without_the_trigger(
     connection: Connection, postgres: Client, tenants: Tenants
 ) -> None:
     postgres.change("alter table public.api_tokens disable trigger api_tokens_check_replaced")

@@ -1,4 +1,4 @@
-"""When a token was last used: noted by asking who is calling, but not written with every call."""
+"""The last use of a token: the look-up of the caller notes it, but at most once in five minutes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.sql_client import Client, Connection, refused, signed_in, with_token
 from tests.support.tenants import Org, Token, create_token
 
-# Another xmin is another version of the row; xmax would tell of a lock.
+# A write changes xmin, a lock changes xmax.
 VERSION = "select xmin::text, xmax::text, ctid::text from public.api_tokens where id = %(id)s"
 
 
@@ -19,7 +19,7 @@ def last_used(postgres: Client, token: Token) -> Any:  # noqa: ANN401 (a time or
 
 
 def make_last_used(connection: Connection, postgres: Client, org: Org, ago: str) -> Token:
-    """A token that was used so long ago."""
+    """A token whose last use is this long ago."""
     token = create_token(connection, org.admin)
     postgres.change(
         "update public.api_tokens set last_used_at = now() - %(ago)s::interval where id = %(id)s",
@@ -80,7 +80,7 @@ def test_only_the_token_that_was_shown_is_used(connection: Connection, postgres:
     assert last_used(postgres, token) is None
 
 
-def test_what_is_refused_is_no_use(connection: Connection, postgres: Client, org: Org) -> None:
+def test_a_refused_call_is_no_use(connection: Connection, postgres: Client, org: Org) -> None:
     now = datetime.now(UTC)
     expired = create_token(connection, org.admin, expires_at=now - timedelta(hours=1))
     revoked = create_token(connection, org.admin, revoked_at=now)

@@ -42,7 +42,7 @@ def test_an_org_admin_makes_tokens_for_any_company(connection: Connection, org: 
 @pytest.mark.parametrize(
     ("role", "for_company"), [("org_admin", True), ("company_admin", False), ("member", False)]
 )
-def test_an_org_admins_token_has_a_company_unless_it_is_an_org_admins(
+def test_a_token_has_a_company_unless_its_role_is_org_admin(
     connection: Connection, org: Org, role: Role, for_company: bool
 ) -> None:
     with refused(422, "invalid_request"):
@@ -78,7 +78,7 @@ def test_a_token_makes_no_token_whatever_its_role(connection: Connection, org: O
         create(token, role="member", company_id=org.first.id)
 
 
-def test_the_tables_own_policy_holds_without_the_rpc(connection: Connection, tenants: Tenants) -> None:
+def test_the_policy_holds_without_the_rpc(connection: Connection, tenants: Tenants) -> None:
     insert = """
         insert into public.api_tokens (company_id, name, token_hash, prefix, role)
         values (%(company_id)s, 'mine', %(hash)s, %(prefix)s, %(role)s)
@@ -107,7 +107,7 @@ def test_the_tables_own_policy_holds_without_the_rpc(connection: Connection, ten
 def test_the_policy_itself_limits_the_role_not_only_the_form_of_a_row(
     connection: Connection, postgres: Client, company: Company
 ) -> None:
-    """Otherwise the limit would hang on org_admin being the one role without a company."""
+    """Otherwise the limit would depend on org_admin being the only role without a company."""
     postgres.change("alter table public.api_tokens drop constraint api_tokens_check")
     with denied():
         signed_in(connection, company.company_admin).change(
@@ -149,7 +149,7 @@ def test_a_hash_cannot_be_read_back(connection: Connection, org: Org) -> None:
             admin.change(statement)
 
 
-def test_who_sees_which_tokens(connection: Connection, org: Org) -> None:
+def test_callers_see_only_the_tokens_in_their_reach(connection: Connection, org: Org) -> None:
     of_admin = create_token(connection, org.admin).id
     of_first = create_token(connection, org.first.company_admin).id
     of_member = create_token(connection, org.first.member).id
@@ -189,7 +189,7 @@ def test_a_revoked_token_stays_revoked(connection: Connection, postgres: Client,
             client.change("update public.api_tokens set revoked_at = null")
 
 
-def test_revoking_cannot_be_dated(connection: Connection, org: Org) -> None:
+def test_nobody_picks_the_time_of_revoking(connection: Connection, org: Org) -> None:
     token = create_token(connection, org.admin)
     admin = signed_in(connection, org.admin)
     admin.change("update public.api_tokens set revoked_at = '2099-01-01' where id = %(id)s", {"id": token.id})
@@ -211,7 +211,9 @@ UNGRANTED = [
 
 
 @pytest.mark.parametrize("change", UNGRANTED)
-def test_what_a_token_is_cannot_be_written(connection: Connection, org: Org, change: str) -> None:
+def test_no_client_changes_the_rights_or_the_identity_of_a_token(
+    connection: Connection, org: Org, change: str
+) -> None:
     token = create_token(connection, org.first.company_admin)
     statement = f"update public.api_tokens set {change} where id = %(id)s"
     for client in (
@@ -224,7 +226,7 @@ def test_what_a_token_is_cannot_be_written(connection: Connection, org: Org, cha
 
 
 @pytest.mark.parametrize("change", [change for change in UNGRANTED if "last_used_at" not in change])
-def test_not_even_the_owner_changes_what_a_token_is(
+def test_not_even_the_owner_changes_the_rights_or_the_identity_of_a_token(
     connection: Connection, postgres: Client, org: Org, change: str
 ) -> None:
     token = create_token(connection, org.first.company_admin)

@@ -71,7 +71,7 @@ def test_an_admin_who_is_no_longer_one_reads_nothing(connection: Connection, pos
         assert client.rows("select from public.audit_log")
         where = "id" if "orgs" in change else "org_id"
         with connection.transaction(force_rollback=True):
-            # The last admin may not go, so there is another one.
+            # The last org_admin cannot leave, so there is another one.
             create_user(connection, org.id, "org_admin")
             postgres.change(
                 f"{change} where {where} = %(org)s and id in (%(org)s, %(user)s, %(token)s)",
@@ -111,7 +111,7 @@ def test_the_list_is_filtered_by_entity_and_actor(connection: Connection, told_r
 def test_the_list_is_filtered_by_time(connection: Connection, told_run: tuple[Org, Run]) -> None:
     org, _ = told_run
     admin = signed_in(connection, org.admin)
-    # All of a test is one transaction, and so one moment.
+    # A test is one transaction, so all of its entries have the same time.
     moment = owner(connection).value("select now()")
     later = moment + timedelta(microseconds=1)
     assert len(listed(admin, since=moment)) == len(listed(admin)) > 0
@@ -120,7 +120,7 @@ def test_the_list_is_filtered_by_time(connection: Connection, told_run: tuple[Or
     assert len(listed(admin, since=moment, until=later)) == len(listed(admin))
 
 
-def test_an_entry_shows_all_of_itself(connection: Connection, told_run: tuple[Org, Run]) -> None:
+def test_an_entry_shows_all_of_its_fields(connection: Connection, told_run: tuple[Org, Run]) -> None:
     org, _ = told_run
     (item,) = listed(signed_in(connection, org.admin), entity="orgs")
     assert set(item) == {

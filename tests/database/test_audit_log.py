@@ -1,4 +1,4 @@
-"""The audit log: who is named, and that nobody takes an entry back."""
+"""The audit log names who acted, and nobody takes an entry back."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_worker_is_named_by_the_trigger_run_that_shows_its_claim(
     run = create_run(worker, org, company)
     before = last_id(postgres)
     run.take("run_first")
-    # Another request than the claim: nothing of that transaction is left.
+    # This is another request than the claim: the settings of that transaction are gone.
     postgres.value("select set_config('private.trigger_run_id', '', true)")
     run.on_run("fail_pipeline_run", error={"code": "internal_error", "message": "No."})
     found = entries(postgres, org.id, after_id=before)
@@ -94,7 +94,7 @@ def test_a_worker_that_has_shown_no_claim_is_just_a_worker(
 
 
 @pytest.mark.parametrize("role_claim", ["service_role", "postgres", "supabase_auth_admin"])
-def test_no_claim_makes_somebody_else_of_a_user(
+def test_no_claim_turns_a_user_into_another_actor(
     connection: Connection, postgres: Client, org: Org, role_claim: str
 ) -> None:
     before = last_id(postgres)
@@ -117,7 +117,7 @@ def test_no_claim_makes_somebody_else_of_a_user(
         (None, None),
     ],
 )
-def test_the_request_id_is_kept_if_it_is_one(
+def test_a_request_id_is_kept_if_it_is_valid(
     connection: Connection, postgres: Client, org: Org, headers: dict[str, str] | None, kept: str | None
 ) -> None:
     before = last_id(postgres)
@@ -149,7 +149,7 @@ def test_nobody_takes_an_entry_back_not_even_an_operator(
     assert entries(postgres, org.id) == before
 
 
-def test_the_log_stays_append_only_where_other_triggers_are_off(postgres: Client) -> None:
+def test_the_log_stays_append_only_while_other_triggers_are_off(postgres: Client) -> None:
     enabled = postgres.value("select tgenabled from pg_trigger where tgname = 'audit_log_append_only'")
     assert enabled == "A"
 

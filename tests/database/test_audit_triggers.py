@@ -1,4 +1,4 @@
-"""What is audited: each kind of change of each table; submissions and runs are in test_audit_runs.py."""
+"""Each kind of change of each table is audited. Submissions and runs are in test_audit_runs.py."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_invitation_is_audited_from_issue_to_acceptance(
     assert (created["entity_id"], created["company_id"]) == (invited["id"], org.first.id)
     assert (created["actor_user_id"], created["after"]["email"]) == (org.admin.id, newcomer.email)
 
-    # Who was nobody when the call began is named by what it became.
+    # An identity that becomes a user during the call is named as that user.
     signed_in(connection, newcomer).call("accept_invitation")
     admitted, accepted = since()
     assert told([admitted, accepted]) == [("users", "created"), ("invitations", "updated")]
@@ -177,7 +177,7 @@ def test_a_statement_over_many_blueprints_is_an_entry_for_each(
     assert {entry["entity_id"] for entry in since("blueprint_steps")} >= made
 
 
-def test_a_change_that_changes_nothing_is_no_entry(
+def test_an_update_that_changes_nothing_is_no_entry(
     connection: Connection, postgres: Client, worker: Client, org: Org, company: Company, since: Since
 ) -> None:
     create_run(worker, org, company)

@@ -1,4 +1,4 @@
-"""Blueprints: edited in place by org_admins, each edit one version; runs that exist do not see it."""
+"""Blueprints: org_admins edit them in place, each edit is one version, and existing runs do not see it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def version_of(client: Client, blueprint: dict[str, Any]) -> int:
 
 
 def in_an_earlier_transaction(postgres: Client, blueprint: dict[str, Any]) -> None:
-    """Tests run in one transaction, in which all edits count once: lets the next edit look like a new one."""
+    """Makes the next edit another version: a test runs in one transaction, whose edits count as one."""
     with postgres.connection.transaction():
         postgres.connection.execute("alter table public.blueprints disable trigger blueprints_version")
         postgres.connection.execute(
@@ -50,7 +50,7 @@ def test_an_org_admin_creates_a_blueprint_of_pinned_steps(worker: Client, admin:
     ]
 
 
-def test_everybody_of_the_org_reads_it_and_nobody_else_edits_it(
+def test_everybody_in_the_org_reads_a_blueprint_and_only_org_admins_edit_it(
     connection: Connection, admin: Client, org: Org
 ) -> None:
     blueprint = create_blueprint(admin)
@@ -95,7 +95,7 @@ def test_a_config_is_an_object_of_at_most_256_kilobytes(admin: Client, config: A
         create_blueprint(admin, {"slug": INLINE, "config": config})
 
 
-def test_a_name_is_taken_once_in_an_org(admin: Client) -> None:
+def test_a_name_is_unique_within_an_org(admin: Client) -> None:
     create_blueprint(admin, name="Weekly")
     other = create_blueprint(admin, name="Daily")
     taken = {"field": "name"}
@@ -107,7 +107,7 @@ def test_a_name_is_taken_once_in_an_org(admin: Client) -> None:
     admin.call("update_blueprint", blueprint_id=other["id"], name="Daily", description="its own name")
 
 
-def test_a_version_counts_edits_once_a_transaction(admin: Client, postgres: Client) -> None:
+def test_a_version_counts_edits_once_per_transaction(admin: Client, postgres: Client) -> None:
     blueprint = create_blueprint(admin)
     assert version_of(admin, blueprint) == 1
     in_an_earlier_transaction(postgres, blueprint)
@@ -156,7 +156,9 @@ def test_nobody_sets_the_version_by_hand(admin: Client, postgres: Client) -> Non
 
 
 @pytest.mark.parametrize("column", ["id", "org_id", "created_by"])
-def test_where_a_blueprint_comes_from_does_not_change(admin: Client, postgres: Client, column: str) -> None:
+def test_the_id_org_and_creator_of_a_blueprint_do_not_change(
+    admin: Client, postgres: Client, column: str
+) -> None:
     blueprint = create_blueprint(admin)
     statement = f"update public.blueprints set {column} = gen_random_uuid() where id = %(id)s"
     with denied():

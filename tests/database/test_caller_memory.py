@@ -1,4 +1,4 @@
-"""The caller is looked up once for each statement of a client: not more often, and not for longer."""
+"""The caller is looked up once for each statement of a client, and is forgotten with the statement."""
 
 from __future__ import annotations
 
@@ -79,10 +79,10 @@ def test_a_revoked_token_is_refused_by_the_next_statement_of_the_transaction(
         client.call("auth_context")
 
 
-def test_statements_without_new_settings_between_them_look_at_the_rows_as_well(
+def test_statements_without_new_settings_between_them_read_the_rows_too(
     connection: Connection, postgres: Client, company: Company
 ) -> None:
-    """As a client that keeps its transaction open would send them."""
+    """A client that keeps its transaction open would send such statements."""
     with connection.transaction():
         connection.execute(
             "select set_config('request.jwt.claims', %s, true)",
@@ -140,7 +140,7 @@ def test_a_rolled_back_part_of_a_statement_leaves_no_caller_behind(
 
 
 def test_a_caller_written_into_the_settings_is_not_believed(connection: Connection, tenants: Tenants) -> None:
-    """What was remembered for an earlier statement, and what somebody made up, are alike: not of this one."""
+    """Neither a caller from an earlier statement nor a forged one belongs to this statement."""
     member, stranger = tenants.org.first.member, tenants.other.admin
     forged = f"({stranger.org_id},{stranger.id},,org_admin,supabase_jwt,,)"
     claims = signed_in(connection, member).claims
@@ -159,7 +159,7 @@ def test_a_caller_written_into_the_settings_is_not_believed(connection: Connecti
 
 
 def test_nothing_is_remembered_beyond_the_transaction(supabase: StackEnvironment, company: Company) -> None:
-    """Which is committed here, unlike in other tests: a pooled connection serves somebody else next."""
+    """The transaction commits here, unlike in other tests. A pooled connection then serves somebody else."""
     with connect(supabase) as pooled:
         signed_in(pooled, company.member).call("auth_context")
         for name in ("private.caller", "private.caller_key"):
@@ -167,7 +167,7 @@ def test_nothing_is_remembered_beyond_the_transaction(supabase: StackEnvironment
 
 
 def test_a_refusal_is_not_remembered(connection: Connection, org: Org) -> None:
-    """One statement may make a user of somebody who was none."""
+    """A statement may turn an identity into a user."""
     identity = create_identity(connection, org.id)
     connection.execute(
         """
@@ -190,7 +190,7 @@ def test_a_refusal_is_not_remembered(connection: Connection, org: Org) -> None:
     assert row == ("identity_not_registered org_admin",)
 
 
-def test_who_is_refused_sees_nothing_however_often_it_is_asked(
+def test_a_refused_caller_sees_nothing_however_often_it_is_looked_up(
     connection: Connection, looked_up: Client
 ) -> None:
     nobody = Client(connection, "authenticated", json.dumps({"role": "authenticated"}))

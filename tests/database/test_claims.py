@@ -1,4 +1,4 @@
-"""Claims: one worker owns a run, on a lease; a newer claim fences the older one off."""
+"""Claims: one worker holds a run for the time of a lease, and a newer claim fences off the older one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_function_that_takes_a_claim_is_tried_here(postgres: Client) -> No
     assert {row["name"] for row in taking} == set(CLAIMED_CALLS)
 
 
-def test_a_claim_tells_what_there_is_to_do(run: Run, org: Org, company: Company) -> None:
+def test_a_claim_returns_the_run_and_its_steps(run: Run, org: Org, company: Company) -> None:
     outcome = run.take("run_first")
     assert outcome["outcome"] == "claimed"
     assert outcome["pipeline_run"] == {
@@ -160,7 +160,7 @@ def test_a_finished_run_refuses_its_worker(run: Run, call: str) -> None:
     assert run.take("run_second") == {"outcome": "finished", "status": "succeeded"}
 
 
-def test_what_does_not_exist_is_not_found(worker: Client) -> None:
+def test_a_run_or_step_that_does_not_exist_is_not_found(worker: Client) -> None:
     ids = {"claim_id": str(uuid4())}
     with refused(404, "pipeline_run_not_found"):
         worker.call("worker.heartbeat", pipeline_run_id=str(uuid4()), **ids)
@@ -170,7 +170,7 @@ def test_what_does_not_exist_is_not_found(worker: Client) -> None:
         worker.call("worker.start_step", step_result_id=str(uuid4()), **ids)
 
 
-def test_every_call_renews_a_lease_that_is_over_to_a_minute(run: Run, postgres: Client) -> None:
+def test_every_call_renews_an_expired_lease_to_a_minute(run: Run, postgres: Client) -> None:
     run.take()
     for call in ("start_step", "write_chunk", "finish_step"):
         let_the_lease_expire(run)
@@ -189,7 +189,7 @@ def test_a_lease_with_55_seconds_left_is_not_renewed(run: Run, postgres: Client)
         assert lease_seconds(postgres, run) == then
 
 
-def test_a_heartbeat_says_how_long_the_lease_is_to_be(run: Run, postgres: Client) -> None:
+def test_a_heartbeat_sets_the_length_of_the_lease(run: Run, postgres: Client) -> None:
     run.take()
     run.on_run("heartbeat", lease_seconds=660)
     run.start(1)
@@ -205,7 +205,7 @@ def test_a_lease_is_between_a_second_and_an_hour(run: Run, seconds: int | None) 
         run.on_run("heartbeat", lease_seconds=seconds)
 
 
-def test_a_resumed_step_learns_what_is_written_already(worker: Client, org: Org, company: Company) -> None:
+def test_a_resumed_step_learns_which_chunks_are_written(worker: Client, org: Org, company: Company) -> None:
     run = create_run(worker, org, company, {"slug": INLINE}, count=1001)
     run.take("run_first")
     first = {"chunk_index": 0, "records": records(*range(1, 1001))}
@@ -232,7 +232,7 @@ def test_rejects_are_repeatable_after_a_takeover(run: Run) -> None:
     assert run.write(1, records(1, 2), rejected=[verdict(3)]) == {"written": False}
 
 
-def test_clients_call_nothing_of_the_workers(connection: Connection, postgres: Client, org: Org) -> None:
+def test_clients_call_no_function_of_the_workers(connection: Connection, postgres: Client, org: Org) -> None:
     functions = postgres.rows(
         "select oid::regprocedure::text as name from pg_proc where pronamespace = 'worker'::regnamespace"
     )

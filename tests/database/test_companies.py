@@ -1,4 +1,4 @@
-"""Companies: made by an org_admin, seen by those who belong."""
+"""Companies: an org_admin creates them, and their people see them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_companies_without_an_external_id_do_not_collide(connection: Connection,
     assert first["id"] != second["id"]
 
 
-def test_who_sees_which_companies(connection: Connection, org: Org) -> None:
+def test_callers_see_only_the_companies_in_their_reach(connection: Connection, org: Org) -> None:
     def seen(client: Client) -> set[str]:
         return {item["id"] for item in client.call("list_companies")["items"]}
 

@@ -1,6 +1,6 @@
-"""Two at once: what one connection has not committed yet, another waits for, and then sees.
+"""Two calls at once: the second waits for the first to commit, and then sees its rows.
 
-These tests commit, in an org of their own. They wait for the lock that is to be met, never for time.
+These tests commit in an org of their own. They wait until a call meets a lock, never for a time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.support.tenants import Org, Token, create_org, create_token
 
 @pytest.fixture(scope="module")
 def org(supabase: StackEnvironment) -> Iterator[Org]:
-    """Leaves no step and no unfinished run, which the reconciler of a full stack would start."""
+    """An org that leaves no step and no unfinished run: the reconciler of a full stack would start it."""
     with connect(supabase) as connection:
         publish_steps(service(connection))
         org = create_org(connection, "concurrent")
@@ -72,7 +72,7 @@ def test_the_same_key_at_once_creates_once(
     assert owner(first).value(count, {"ids": [made["id"], repeated.result()["id"]]}) == 1
 
 
-def test_of_two_claims_at_once_one_holds(first: Connection, second: Connection, run: Run) -> None:
+def test_one_of_two_claims_at_once_holds(first: Connection, second: Connection, run: Run) -> None:
     other = same_run(second, run)
     claimed, late = overlap(first, lambda: run.take("run_1"), second, lambda: other.take("run_2"))
     assert claimed["outcome"] == "claimed"
@@ -132,7 +132,7 @@ def test_a_write_that_waits_for_a_cancel_is_refused(
     assert output["items"] == []
 
 
-def test_of_a_cancel_and_a_finish_at_once_the_first_wins(
+def test_the_first_of_a_finish_and_a_cancel_at_once_wins(
     first: Connection, second: Connection, org: Org, run: Run
 ) -> None:
     run.take()
@@ -161,7 +161,7 @@ def test_of_a_cancel_and_a_finish_at_once_the_first_wins(
     ],
     ids=["finish_step", "fail_step", "finish_pipeline_run", "fail_pipeline_run", "heartbeat"],
 )
-def test_a_cancel_never_loses_to_what_comes_while_it_is_made(
+def test_a_cancel_never_loses_to_a_call_that_comes_during_it(
     first: Connection, second: Connection, org: Org, run: Run, complete: Callable[[Run], Any]
 ) -> None:
     run.take()
@@ -185,7 +185,7 @@ def test_a_cancel_that_began_before_the_step_ends_it_no_earlier_than_it_began(
 ) -> None:
     member, other = signed_in(first, org.first.member), same_run(second, run)
     with first.transaction():
-        first.execute("select now()")  # from here on the time of the cancel
+        first.execute("select now()")  # fixes the time of the cancel
         other.take()
         other.start(1)
         member.call("cancel_pipeline_run", pipeline_run_id=run.id)
@@ -245,7 +245,7 @@ def test_the_same_chunk_of_an_upload_twice_at_once_is_written_once(
     assert (now["chunk_count"], now["record_count"]) == (1, 1)
 
 
-def test_of_two_edits_of_the_same_version_the_second_is_refused(
+def test_the_second_of_two_edits_of_the_same_version_is_refused(
     first: Connection, second: Connection, org: Org
 ) -> None:
     blueprint = create_blueprint(signed_in(first, org.admin))
@@ -301,7 +301,7 @@ def use(connection: Connection, token: Token) -> Any:  # noqa: ANN401 (JSON)
     return with_token(connection, token).call("auth_context")
 
 
-def test_of_two_rotations_of_a_token_at_once_one_wins(
+def test_one_of_two_rotations_of_a_token_at_once_wins(
     first: Connection, second: Connection, org: Org
 ) -> None:
     token = create_token(first, org.admin)
@@ -332,7 +332,7 @@ def test_a_rotation_that_waits_for_a_revocation_is_refused(
 
 
 @pytest.mark.parametrize("act", [use, rotate, revoke])
-def test_whoever_uses_a_token_waits_for_nobody_who_writes_it(
+def test_using_a_token_does_not_wait_for_a_call_that_writes_it(
     first: Connection, second: Connection, org: Org, act: Callable[[Connection, Token], Any]
 ) -> None:
     token = create_token(first, org.admin)

@@ -1,4 +1,4 @@
-"""Steps that may fail: their input passes on, and the run says that it succeeded with errors."""
+"""Steps that may fail: their input passes on, and the run ends as succeeded with errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ERROR = {"code": "broken", "message": "It broke."}
 
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
-    """Its second step may fail."""
+    """A run whose second step may fail."""
     steps: list[Json] = [{"slug": INLINE}, {"slug": INLINE, "continue_on_error": True}, {"slug": INLINE}]
     run = create_run(worker, org, company, *steps)
     run.take()
@@ -42,7 +42,7 @@ def test_a_step_that_may_fail_passes_its_input_on(run: Run, worker: Client, memb
     assert [step["status"] for step in now["steps"]] == ["succeeded", "failed", "succeeded"]
     assert now["steps"][1]["error"] == ERROR
     assert now["steps"][2]["input_step_result_id"] == run.step_id(1)
-    # Two in, although the second step had refused one of them.
+    # Two records come in, although the second step rejected one of them.
     assert (now["steps"][2]["records_in"], now["steps"][2]["records_out"]) == (2, 2)
 
 
@@ -73,7 +73,7 @@ def test_the_output_is_that_of_the_last_step_that_succeeded(run: Run, member: Cl
         member.call("list_pipeline_run_records", pipeline_run_id=run.id)
 
 
-def test_output_and_fields_pass_over_what_failed(
+def test_output_and_fields_pass_over_failed_steps(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     may_fail = {"slug": INLINE, "continue_on_error": True}
@@ -89,7 +89,7 @@ def test_output_and_fields_pass_over_what_failed(
         page = member.call("list_pipeline_run_records", pipeline_run_id=run.id, kind=kind)
         return [item["id"] for item in page["items"]]
 
-    # Nothing is lost, and nothing counted as lost that is there.
+    # No record is lost, and no record of the output counts as lost.
     assert (listed("output"), listed("rejected"), listed("dropped")) == (["1", "2", "3"], [], [])
     assert member.call("list_pipeline_run_fields", pipeline_run_id=run.id)["fields"] == ["name"]
     of_the_step = member.call("list_step_result_records", step_result_id=run.step_id(1), kind="rejected")
@@ -113,7 +113,7 @@ def test_a_step_that_may_not_fail_fails_the_run(run: Run, member: Client) -> Non
 
 
 @pytest.mark.parametrize("status", ["succeeded", "succeeded_with_errors"])
-def test_which_success_a_run_is_nobody_else_says(run: Run, postgres: Client, status: str) -> None:
+def test_the_steps_alone_decide_which_success_a_run_is(run: Run, postgres: Client, status: str) -> None:
     statement = f"update public.pipeline_runs set status = '{status}' where id = %(id)s"
     with refused(409, "invalid_transition"):
         postgres.change(statement, {"id": run.id})
@@ -126,7 +126,7 @@ def test_which_success_a_run_is_nobody_else_says(run: Run, postgres: Client, sta
         assert postgres.change(statement, {"id": run.id}) == 1
 
 
-def test_what_a_step_works_on_cannot_be_changed_later(run: Run, postgres: Client) -> None:
+def test_the_input_and_options_of_a_step_cannot_be_changed_later(run: Run, postgres: Client) -> None:
     run.start(2)
     for change in ("input_step_result_id = null", "skip_reason = 'condition'", "continue_on_error = false",
                    "reused_from = id", "resumed_from = id", "delivery_key = repeat('0', 32)"):  # fmt: skip

@@ -1,6 +1,6 @@
-"""What a client may write past the RPCs, straight into a table, must not spoil what others read.
+"""A client that writes straight into a table, past the RPCs, must not spoil the lists that others read.
 
-Lists are read by the API into typed models: a value that these cannot hold would close the list to everybody.
+The API reads lists into typed models: one value that a model cannot hold would close the list to everybody.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def test_even_an_org_admin_writes_no_further_than_its_columns(
         signed_in(connection, org.admin).change(statement)
 
 
-def test_a_chunk_of_nothing_that_exists_is_not_found(connection: Connection, org: Org) -> None:
+def test_a_chunk_of_an_absent_submission_is_not_found(connection: Connection, org: Org) -> None:
     insert = "insert into public.submission_chunks (submission_id, chunk_index, records) values "
     with refused(404, "submission_not_found"):
         signed_in(connection, org.admin).change(insert + "(gen_random_uuid(), 0, '[]')")

@@ -8,7 +8,7 @@ from local.settings import ROOT
 from tests.support.stack import StackEnvironment
 
 TRIGGER = ROOT / "trigger"
-SUPABASE_CLI = ROOT / "local/supabase/node_modules/.bin/supabase"
+SUPABASE_CLI = ROOT / "supabase/node_modules/.bin/supabase"
 
 
 def test_generated_types_are_those_of_the_database(supabase: StackEnvironment) -> None:

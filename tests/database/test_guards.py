@@ -1,4 +1,4 @@
-"""The guards find nothing in the catalogue; and each of them finds what it is for, once it is there."""
+"""The guards find nothing in the catalogue, and each finds the damage that it is for."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ BREAKS: list[tuple[Guard, str, str]] = [
         functions.settings_are_named_and_the_callers_is_kept_apart,
         "create function public.be(p_caller text) returns text language sql as "
         "'select set_config(''private.caller'', p_caller, true)'",
-        "be(text) says who is calling",
+        "be(text) sets who is calling",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""Chunks, runs, results and rejected records go with their submission, whoever deletes."""
+"""Chunks, runs, results and rejected records go only with their submission, even for the owner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.pipeline import Run, create_run
 from tests.support.sql_client import Client, refused
 from tests.support.tenants import Org
 
-# Table → its rows that hang off one submission.
+# Table → the condition for its rows below one submission.
 HISTORY = {
     "submission_chunks": "submission_id = %(id)s",
     "pipeline_runs": "submission_id = %(id)s",
@@ -24,7 +24,7 @@ HISTORY = {
 
 @pytest.fixture
 def run(worker: Client, org: Org) -> Run:
-    """A finished run of a submission that has something in each table."""
+    """A finished run of a submission that has rows in each table."""
     return populate(worker, org)
 
 
@@ -48,7 +48,7 @@ def test_the_owner_cannot_delete_a_part_of_a_submissions_history(
     assert counts(postgres, run) == before
 
 
-def test_a_submission_goes_with_all_of_its_history_and_no_other(
+def test_a_deleted_submission_takes_all_of_its_history_along_and_no_other(
     postgres: Client, worker: Client, run: Run, org: Org
 ) -> None:
     other = create_run(worker, org, org.second)

@@ -19,7 +19,7 @@ Call = Callable[[Client, dict[str, Any]], Any]
 def calls(connection: Connection, worker: Client, org: Org, company: Company) -> dict[str, Call]:
     """Every creating RPC that takes a key, with an argument that makes two calls different."""
     run = create_run(worker, org, company)
-    # A run is retried once, and so is what it rejected: each key gets its own.
+    # A run is retried once, and so are its rejected records: each key gets its own run.
     failed = {
         key: fail_after_a_rejection(create_run(worker, org, company)) for key in ("key", "key-1", "key-2")
     }

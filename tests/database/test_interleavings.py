@@ -1,7 +1,7 @@
-"""Whatever workers, clients, operators, the reconciler and accidents do in whatever order, the rules hold.
+"""The rules hold in every order of what workers, clients, operators, the reconciler and accidents do.
 
-Each order is drawn from a seed, which a failure names: INTERLEAVING_SEED=… repeats that one alone, and
-INTERLEAVINGS=… says how many are tried.
+Each order is drawn from a seed, and a failure names it. INTERLEAVING_SEED=… repeats that order alone;
+INTERLEAVINGS=… sets how many orders are tried.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,8 @@ from tests.support.sql_client import Connection, connect, owner, service, signed
 from tests.support.stack import StackEnvironment
 from tests.support.tenants import create_org
 
-ORDERS = int(os.environ.get("INTERLEAVINGS", "150"))
+ORDERS = int(os.environ.get("INTERLEAVINGS", "40"))
+MORE_ORDERS = 110
 # For each fence a seed whose order notices that it is down. Few orders notice some of them.
 SEEDS_OF_FENCES = Path(__file__).parent / "interleavings" / "fence_seeds.json"
 MOST_ORDERS_OF_A_FENCE = 1_000
@@ -48,7 +49,7 @@ def connections(supabase: StackEnvironment) -> Iterator[list[Connection]]:
 
 @pytest.fixture(scope="module", autouse=True)
 def published(connections: list[Connection]) -> Iterator[None]:
-    """Leaves no step, which a full stack would offer."""
+    """Removes its steps at the end, or a full stack would offer them."""
     publish_steps(service(connections[0]))
     yield
     postgres = owner(connections[0])
@@ -60,7 +61,7 @@ def published(connections: list[Connection]) -> Iterator[None]:
 
 @pytest.fixture
 def order(connections: list[Connection]) -> Iterator[Callable[[int], Order]]:
-    """In an org with room for two runs, which a test's orders share: each leaves all of its runs finished."""
+    """Makes orders, all in one org with room for two runs. Each order leaves its runs finished."""
     org = create_org(connections[0], "orders")
     postgres = owner(connections[0])
     postgres.change("update public.orgs set max_runs_in_flight = 2 where id = %(id)s", {"id": org.id})
@@ -87,19 +88,20 @@ def noticing_seed(order: Callable[[int], Order], seeds: Iterable[int]) -> int | 
     return None
 
 
-def seeds() -> list[int]:
+def drawn_seeds(count: int) -> list[int]:
     if SEED is not None:
         return [int(SEED)]
     first = random.SystemRandom().randrange(1_000_000)
-    return list(range(first, first + ORDERS))
+    return list(range(first, first + count))
 
 
-def test_the_rules_hold_in_every_order(order: Callable[[int], Order]) -> None:
-    for seed in seeds():
+@pytest.mark.parametrize("count", [ORDERS, pytest.param(MORE_ORDERS, marks=pytest.mark.long)])
+def test_the_rules_hold_in_every_order(order: Callable[[int], Order], count: int) -> None:
+    for seed in drawn_seeds(count):
         order(seed).play(ACTIONS)
 
 
-# A fence of the database, and what is left when it is taken down.
+# Each fence: its function, its text, and the text that takes it down.
 FENCES = {
     "an older claim writes": (
         "private.lock_claimed_run(uuid,uuid)",
@@ -169,25 +171,40 @@ FENCES = {
 }
 
 
+@contextmanager
+def taken_down(connection: Connection, fence: str) -> Iterator[None]:
+    function, condition, weaker = FENCES[fence]
+    definition = owner(connection).value("select pg_get_functiondef(%(f)s::regprocedure)", {"f": function})
+    assert condition in definition
+    connection.execute(definition.replace(condition, weaker).encode())
+    try:
+        yield
+    finally:
+        connection.execute(definition.encode())
+
+
 @pytest.mark.parametrize("fence", FENCES)
 def test_a_fence_that_is_down_is_noticed(
     connections: list[Connection], order: Callable[[int], Order], fence: str
 ) -> None:
-    """The kept seed notices it. If it no longer does, a search for another one follows."""
-    function, condition, weaker = FENCES[fence]
+    """By the kept seed. If it no longer notices, a search for another one follows."""
     kept = json.loads(SEEDS_OF_FENCES.read_text())[fence]
-    postgres = owner(connections[0])
-    definition = postgres.value("select pg_get_functiondef(%(f)s::regprocedure)", {"f": function})
-    assert condition in definition
-    connections[0].execute(definition.replace(condition, weaker).encode())
-    try:
+    with taken_down(connections[0], fence):
         found = noticing_seed(order, [kept, *range(MOST_ORDERS_OF_A_FENCE)])
-    finally:
-        connections[0].execute(definition.encode())
     assert found is not None
     if found != kept:
         moved = f"Seed {kept} no longer notices that {fence!r}, but {found} does: {SEEDS_OF_FENCES.name}."
         warnings.warn(pytest.PytestWarning(moved), stacklevel=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fence", FENCES)
+def test_a_search_notices_a_fence_that_is_down(
+    connections: list[Connection], order: Callable[[int], Order], fence: str
+) -> None:
+    """Orders find it without a hint, so they would find one that nobody has thought of."""
+    with taken_down(connections[0], fence):
+        assert noticing_seed(order, range(MOST_ORDERS_OF_A_FENCE)) is not None
 
 
 def test_every_fence_has_a_seed() -> None:

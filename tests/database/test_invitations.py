@@ -1,4 +1,4 @@
-"""Invitations: nobody hands out more than they have, one is open for an e-mail, and closed ones stay so."""
+"""Invitations: nobody grants more than they have, an e-mail has one that is open, closed ones stay closed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_company_admin_invites_into_its_company_up_to_its_role(connection: Con
 @pytest.mark.parametrize(
     ("role", "names_company"), [("org_admin", True), ("company_admin", False), ("member", False)]
 )
-def test_an_invitation_has_a_company_unless_it_is_an_org_admins(
+def test_an_invitation_has_a_company_unless_its_role_is_org_admin(
     connection: Connection, org: Org, role: Role, names_company: bool
 ) -> None:
     company = {"company_id": org.first.id} if names_company else {}
@@ -118,7 +118,7 @@ def insert(client: Client, company_id: str | None, role: str, **values: Any) -> 
     return client.change(f"insert into public.invitations ({names}) values ({places})", columns)
 
 
-def test_the_same_holds_straight_at_the_table(connection: Connection, tenants: Tenants) -> None:
+def test_the_same_rules_hold_for_direct_inserts(connection: Connection, tenants: Tenants) -> None:
     org = tenants.org
     company_admin = signed_in(connection, org.first.company_admin)
     assert insert(company_admin, org.first.id, "member", email="a@example.com") == 1
@@ -151,7 +151,7 @@ def test_the_same_holds_straight_at_the_table(connection: Connection, tenants: T
         *("grace@example..com", "x" * 309 + "@example.com"),
     ],
 )
-def test_an_email_is_plausible(connection: Connection, org: Org, email: str) -> None:
+def test_an_implausible_email_is_refused(connection: Connection, org: Org, email: str) -> None:
     with violates(errors.CheckViolation):
         invite(signed_in(connection, org.admin), email=email, company_id=org.first.id)
 
@@ -205,7 +205,7 @@ def test_an_open_invitation_of_another_company_is_not_shown(connection: Connecti
     assert json.loads(caught.value.diag.message_detail or "") == {}
 
 
-def test_an_expired_invitation_makes_way_even_of_another_company(
+def test_an_expired_invitation_makes_way_even_for_another_company(
     connection: Connection, postgres: Client, org: Org
 ) -> None:
     old = expired(postgres, org, org.first.id)
@@ -215,7 +215,7 @@ def test_an_expired_invitation_makes_way_even_of_another_company(
     assert status(postgres, old) == "revoked"
 
 
-def test_only_what_has_expired_makes_way_and_only_for_its_email(
+def test_an_expired_invitation_makes_way_only_for_its_own_email_and_org(
     connection: Connection, postgres: Client, tenants: Tenants
 ) -> None:
     others = [
@@ -250,7 +250,7 @@ def test_an_email_that_another_org_knows_is_like_any_other(connection: Connectio
         }
 
 
-def test_who_sees_which_invitations(connection: Connection, tenants: Tenants) -> None:
+def test_callers_see_only_the_invitations_in_their_reach(connection: Connection, tenants: Tenants) -> None:
     org, admin = tenants.org, signed_in(connection, tenants.org.admin)
     of_org = invite(admin, email="a@example.com", role="org_admin")
     of_first = invite(admin, email="b@example.com", company_id=org.first.id)
@@ -279,7 +279,9 @@ VERBS = ("revoke_invitation", "resend_invitation", "mark_invitation_sent")
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_who_may_not_change_an_invitation(connection: Connection, tenants: Tenants, verb: str) -> None:
+def test_tokens_and_callers_out_of_reach_change_no_invitation(
+    connection: Connection, tenants: Tenants, verb: str
+) -> None:
     org = tenants.org
     made = invite(signed_in(connection, org.admin), company_id=org.first.id)
     of_org = invite(signed_in(connection, org.admin), email="a@example.com", role="org_admin")
@@ -301,10 +303,10 @@ def test_who_may_not_change_an_invitation(connection: Connection, tenants: Tenan
     assert signed_in(connection, org.first.company_admin).call(verb, invitation_id=made["id"])
 
 
-def test_an_update_without_a_condition_reaches_one_s_own_invitations_only(
+def test_an_update_without_a_condition_changes_only_the_invitations_in_reach(
     connection: Connection, tenants: Tenants
 ) -> None:
-    """Then no policy for reading stands in the way."""
+    """Postgres does not apply the select policies to such an update."""
     for org in tenants:
         admin = signed_in(connection, org.admin)
         invite(admin, email="a@example.com", role="org_admin")
@@ -334,7 +336,9 @@ def test_a_revoked_invitation_stays_revoked(connection: Connection, postgres: Cl
 
 
 @pytest.mark.parametrize("assignment", ["revoked_at = '2099-01-01'", "sent_at = '2099-01-01'"])
-def test_revoking_and_sending_cannot_be_dated(connection: Connection, org: Org, assignment: str) -> None:
+def test_nobody_picks_the_time_of_revoking_or_sending(
+    connection: Connection, org: Org, assignment: str
+) -> None:
     admin = signed_in(connection, org.admin)
     made = invite(admin, company_id=org.first.id)
     admin.change(f"update public.invitations set {assignment} where id = %(id)s", {"id": made["id"]})
@@ -350,7 +354,7 @@ def test_revoking_and_sending_cannot_be_dated(connection: Connection, org: Org, 
         *("invited_by = null", "created_at = '2001-01-01'", "company_id = %(second)s"),
     ],
 )
-def test_an_invitation_is_never_changed_otherwise(
+def test_no_other_column_of_an_invitation_changes(
     connection: Connection, postgres: Client, org: Org, assignment: str
 ) -> None:
     admin = signed_in(connection, org.admin)
@@ -374,7 +378,7 @@ def test_no_client_accepts_by_hand_or_deletes(connection: Connection, org: Org) 
             admin.change(statement)
 
 
-def test_resending_renews_also_what_has_expired_and_makes_the_caller_answer_for_it(
+def test_resending_renews_even_an_expired_invitation_in_the_callers_name(
     connection: Connection, postgres: Client, org: Org
 ) -> None:
     old = expired(postgres, org, org.first.id)

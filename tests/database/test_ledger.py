@@ -1,4 +1,4 @@
-"""The ledger: every record of an input chunk ends in exactly one place, counted from what was written."""
+"""The ledger: every record of an input chunk ends in exactly one place, and SQL counts the written rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COUNTS = ("records_in", "records_added", "records_out", "records_rejected", "rec
 
 @pytest.fixture
 def run(worker: Client, org: Org, company: Company) -> Run:
-    """Two inline steps on records 1, 2, 3; the first step has started."""
+    """A run with two inline steps on records 1, 2, 3. The first step has started."""
     run = create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE})
     run.take()
     run.start(1)
@@ -27,7 +27,7 @@ def counts(run: Run, reader: Client, position: int = 1) -> tuple[int, ...]:
     return tuple(result[name] for name in COUNTS)
 
 
-def test_rejected_and_dropped_records_are_counted_from_what_was_written(run: Run, member: Client) -> None:
+def test_rejected_and_dropped_records_are_counted_from_the_written_chunk(run: Run, member: Client) -> None:
     run.write(1, records(1), rejected=[verdict(2)], dropped=[verdict(3)])
     assert counts(run, member) == (3, 0, 1, 1, 1)
     finished = run.on_step("finish_step", 1)
@@ -46,7 +46,7 @@ def test_children_of_a_fan_out_count_as_added(run: Run, member: Client) -> None:
     assert counts(run, member, 2) == (4, 1, 5, 0, 0)
 
 
-def test_a_step_reads_what_the_step_before_it_wrote(run: Run, worker: Client, member: Client) -> None:
+def test_a_step_reads_the_output_of_the_step_before_it(run: Run, worker: Client, member: Client) -> None:
     run.write(1, [{"id": "3", "data": {"name": "changed"}}], dropped=[verdict(1), verdict(2)])
     run.on_step("finish_step", 1)
     taken = worker.call("worker.read_chunk", step_result_id=run.step_id(2), chunk_index=0)
@@ -164,7 +164,7 @@ def test_chunks_of_a_step_that_does_not_run_are_refused(run: Run) -> None:
         run.write(1, records(1, 2, 3, "1.1"))
 
 
-def test_what_is_written_cannot_be_changed_by_anybody(run: Run, postgres: Client) -> None:
+def test_nobody_changes_written_records(run: Run, postgres: Client) -> None:
     run.write(1, records(1), rejected=[verdict(2)], dropped=[verdict(3)])
     for statement in (
         "update public.step_result_chunks set records = '[]'",

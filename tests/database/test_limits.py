@@ -1,4 +1,4 @@
-"""The API and the steps allow what the check constraints allow: no more, no less. SQL is the authority."""
+"""The API and the steps allow exactly what the check constraints allow. SQL is the authority."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.sql_client import Client, Connection, owner, refused, signed_
 from tests.support.tenants import Company, Org
 
 DELIVER_WEBHOOK = Path(__file__).parents[2] / "trigger/src/tasks/steps/deliver-webhook.ts"
-# A request model's text fields are columns of the same name of this table.
+# Request model → the table whose columns have the names of its text fields.
 TABLES = {
     "CreateApiToken": "public.api_tokens",
     "CreateBlueprint": "public.blueprints",
@@ -44,7 +44,7 @@ TABLES = {
     "ListAuditLog": "public.audit_log",
 }
 OTHER_TABLES = {("BlueprintStepInput", "run_if"): "public.blueprint_steps"}
-# Stored nowhere: SQL refuses a cursor by what is in it.
+# Not stored: SQL checks the content of a cursor.
 NOT_A_COLUMN = {"cursor"}
 
 
@@ -62,7 +62,7 @@ def request_models(model: type[RequestModel] = RequestModel) -> Iterator[type[Re
 
 
 def text_of(schema: dict[str, Any]) -> dict[str, Any] | None:
-    """The part of a field's JSON Schema that describes free text, if the field is such."""
+    """The part of a field's JSON Schema that describes free text, or None."""
     for option in schema.get("anyOf", [schema]):
         is_text = option.get("type") == "string" and not option.keys() & {"enum", "const"}
         if is_text and option.get("format") in {None, "password"}:
@@ -114,7 +114,7 @@ def test_a_text_field_is_limited_as_its_column_is(connection: Connection, model:
     assert text_fields()[model, field] == expected
 
 
-def test_no_table_is_named_for_a_model_that_is_gone() -> None:
+def test_no_table_is_named_for_a_model_that_does_not_exist() -> None:
     assert TABLES.keys() == {model for model, _ in text_fields()}
 
 

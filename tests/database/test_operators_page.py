@@ -1,6 +1,6 @@
-"""docs/operators.md shows what Postgres answers: every call of it is made here, in one transaction.
+"""docs/operators.md shows the answers of Postgres: a test makes every call on the page, in one transaction.
 
-OPERATORS_PAGE=write puts the answers into the page instead of comparing them.
+OPERATORS_PAGE=write writes the answers into the page instead of comparing them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STEPS = ("normalize-company", "deliver-webhook")
 
 @dataclass(frozen=True)
 class Scene:
-    """What has happened at Acme by the time that a section of the page begins."""
+    """The events at Acme that the sections of the page build on."""
 
     connection: Connection
     worker: Client
@@ -52,7 +52,7 @@ class Scene:
             {"id": ADA},
         )
 
-    def get_around(self) -> None:
+    def use_a_token_and_sign_up_uninvited(self) -> None:
         """Ada makes a token that is used; Eve signs up without an invitation."""
         self.ada.call("create_api_token", name="CRM sync", token_hash="7" * 64, prefix="dex_Kq7vR2mX")
         self.set_times("api_tokens", "prefix = 'dex_Kq7vR2mX'", last_used_at="2 hours")
@@ -110,7 +110,7 @@ class Scene:
         )
 
     def count_runs_this_month(self) -> None:
-        """In its first half hour, some of them would be the last month's."""
+        """Moves the runs into this month. In its first half hour, some would count for the last month."""
         for run_id in (NEVER_DISPATCHED, NOT_CLAIMED, LOST, FAILED):
             self.set_times("pipeline_runs", f"id = '{run_id}'", created_at="0 seconds")
 
@@ -128,7 +128,7 @@ class Scene:
             self.connection.execute("alter table public.submissions enable trigger user")
 
     def make_run(self, run_id: str, **ago: str) -> Run:
-        """A queued run, of a submission of 40 records, under an id that the page can name."""
+        """A queued run of a submission of 40 records, with an id that the page can name."""
         submission_id = self.postgres.value(
             """
             insert into public.submissions (org_id, company_id, blueprint_id, source, created_by)
@@ -167,17 +167,17 @@ class Scene:
         )
 
     def set_times(self, table: str, where: str, **ago: str) -> None:
-        """Moves times into the past, each by an interval; past the guards, which know no past."""
+        """Sets times to an interval ago. The guards are off: they accept no time but now."""
         self.connection.execute(f"alter table public.{table} disable trigger user".encode())
         changes = ", ".join(f"{column} = now() - interval '{interval}'" for column, interval in ago.items())
         assert self.postgres.change(f"update public.{table} set {changes} where {where}") == 1
         self.connection.execute(f"alter table public.{table} enable trigger user".encode())
 
 
-# What happens before a section's first example.
+# Section → the events before its first example.
 ARRANGEMENTS: dict[str, Callable[[Scene], None]] = {
     "See an org": Scene.sign_up,
-    "Find a person or an API token": Scene.get_around,
+    "Find a person or an API token": Scene.use_a_token_and_sign_up_uninvited,
     "See what is stuck": Scene.have_runs,
     "What an org has used": Scene.count_runs_this_month,
     "Delete an org's old data": Scene.have_old_data,
@@ -186,7 +186,7 @@ ARRANGEMENTS: dict[str, Callable[[Scene], None]] = {
 
 @pytest.fixture
 def outputs(connection: Connection, worker: Client) -> list[str]:
-    """What Postgres answers to each example of the page."""
+    """The answer of Postgres to each example of the page."""
     connection.execute("set local timezone = 'UTC'")
     scene, seen, answers = Scene(connection, worker), set[str](), list[str]()
     for example in examples(PAGE.read_text()):
@@ -198,7 +198,7 @@ def outputs(connection: Connection, worker: Client) -> list[str]:
     return answers
 
 
-def test_the_page_shows_what_each_call_answers(outputs: list[str]) -> None:
+def test_the_page_shows_the_answer_of_each_call(outputs: list[str]) -> None:
     page = PAGE.read_text()
     if os.environ.get("OPERATORS_PAGE") == "write":
         PAGE.write_text(with_outputs(page, outputs))

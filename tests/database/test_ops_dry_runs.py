@@ -1,4 +1,4 @@
-"""Every function with a dry_run: a dry run changes nothing and says what the real run then does."""
+"""Every function with a dry_run: a dry run changes nothing and reports what the real run then does."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ CASES = {
 
 @pytest.fixture
 def scene(connection: Connection, worker: Client, org: Org) -> Scene:
-    """An org with something for each function to do, and everything in it from before 2026 if it is done."""
+    """An org with work for each function. The submission of its finished run is from 2025."""
     done = populate(worker, org)
     failed, queued = create_run(worker, org, org.first), create_run(worker, org, org.first)
     failed.take()
@@ -126,7 +126,7 @@ def arrange(postgres: Client, function: str, scene: Scene) -> dict[str, Any]:
 
 
 def neutral(report: list[dict[str, Any]]) -> list[tuple[str, ...]]:
-    """A report without ids that only the real run can know."""
+    """A report without the ids that only the real run can know."""
     return [
         tuple(re.sub(r",? (id )?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", line[name]) for name in line)
         for line in report
@@ -168,7 +168,7 @@ def test_the_real_run_does_what_the_dry_run_said(postgres: Client, scene: Scene,
     before = fingerprint(postgres)
     report = operate(postgres, function, **arguments, dry_run=False)
     assert changed(before, fingerprint(postgres)) == case.changes
-    # By id, where there are several runs.
+    # Several runs come in the order of their ids.
     assert sorted(actions(report)) == sorted(case.report)
     assert [line[1:] for line in neutral(report)] == [line[1:] for line in neutral(said)]
 
@@ -181,7 +181,7 @@ def test_a_call_is_in_the_orgs_audit_log_dry_or_not(postgres: Client, scene: Sce
         operate(postgres, function, **arguments, dry_run=dry_run)
         rows = operations_since(postgres, since)
         if function == "create_org":
-            # Before it exists, it has no log; then it is not this scene's org.
+            # The new org is not the scene's, and has no log before it exists.
             assert len(rows) == (0 if dry_run else 1)
             org_id = rows[0]["org_id"] if rows else org_id
         assert {row["org_id"] for row in rows} == ({org_id} if rows else set())
@@ -232,7 +232,9 @@ def test_an_org_that_does_not_exist_is_an_error(postgres: Client, scene: Scene, 
 
 
 @pytest.mark.parametrize("function", CASES)
-def test_no_client_can_call_it(connection: Connection, scene: Scene, function: str) -> None:
+def test_no_client_can_call_an_operators_function(
+    connection: Connection, scene: Scene, function: str
+) -> None:
     for client in (signed_in(connection, scene.org.admin), anonymous(connection), service(connection)):
         with denied():
             operate(client, function, **CASES[function].arguments(scene))

@@ -1,4 +1,4 @@
-"""Operators find whoever has access, in any org, and take API tokens away."""
+"""Operators find everybody who has access to an org, and revoke API tokens."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def prefix(token: Token) -> str:
     return token.secret[:12]
 
 
-def test_a_person_is_found_by_address_part_of_it_or_id(postgres: Client, org: Org) -> None:
+def test_a_person_is_found_by_an_address_a_part_of_it_or_an_id(postgres: Client, org: Org) -> None:
     admin = org.admin
     for text in (admin.email, admin.email.upper(), f"  {admin.email} ", admin.email[4:30], admin.id):
         assert find(postgres, text) == [("user", admin.id)], text
 
 
-def test_what_a_pattern_could_mean_is_taken_literally(postgres: Client, org: Org) -> None:
+def test_pattern_characters_are_taken_literally(postgres: Client, org: Org) -> None:
     assert find(postgres, "%@example.com") == []
     assert find(postgres, org.admin.email.replace("-", "_", 1)) == []
 
@@ -74,7 +74,9 @@ def status_of(postgres: Client, token: Token) -> str:
     return row["status"]
 
 
-def test_a_tokens_status_is_what_it_can_do_now(connection: Connection, postgres: Client, org: Org) -> None:
+def test_a_tokens_status_says_whether_it_works_now(
+    connection: Connection, postgres: Client, org: Org
+) -> None:
     now = datetime.now(UTC)
     assert status_of(postgres, create_token(connection, org.admin, revoked_at=now)) == "revoked"
     expired = create_token(connection, org.admin, expires_at=now - timedelta(days=1))
@@ -160,7 +162,7 @@ def test_all_filters_must_match(connection: Connection, postgres: Client, tenant
     assert status_of(postgres, foreign) == "active"
 
 
-def test_what_is_revoked_or_expired_is_nothing_to_do(
+def test_revoked_and_expired_tokens_are_nothing_to_do(
     connection: Connection, postgres: Client, org: Org
 ) -> None:
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Operators and orgs: a new one with its first admin, a company more, and the switch that stops all of it."""
+"""Operators create an org with its first admin, add companies, and disable and enable an org."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEW = {"name": "New Data", "slug": "new-data", "admin_email": "Ada@New.Example",
 
 
 def sign_up(postgres: Client, email: str) -> User:
-    """Somebody whose e-mail Supabase Auth has confirmed."""
+    """An identity whose e-mail Supabase Auth has confirmed."""
     row = postgres.rows(
         "insert into auth.users (id, email, email_confirmed_at) "
         "values (gen_random_uuid(), %(email)s, now()) returning id::text",
@@ -24,7 +24,7 @@ def sign_up(postgres: Client, email: str) -> User:
     return User(row["id"], "", None, "org_admin", email)
 
 
-def test_the_first_admin_is_in_by_signing_up_with_the_invited_address(
+def test_the_first_admin_gets_in_by_signing_up_with_the_invited_address(
     connection: Connection, postgres: Client
 ) -> None:
     operate(postgres, "create_org", **NEW, dry_run=False)
@@ -33,7 +33,7 @@ def test_the_first_admin_is_in_by_signing_up_with_the_invited_address(
     assert (context["org_id"], context["role"], context["company_id"]) == (org_id, "org_admin", None)
 
 
-def test_the_report_says_what_a_person_does_who_has_signed_up_before(postgres: Client) -> None:
+def test_the_report_says_how_an_existing_identity_accepts(postgres: Client) -> None:
     sign_up(postgres, "ada@new.example")
     before = operate(postgres, "create_org", **NEW)
     other = operate(postgres, "create_org", **NEW | {"admin_email": "bob@new.example"})
@@ -41,19 +41,19 @@ def test_the_report_says_what_a_person_does_who_has_signed_up_before(postgres: C
     assert "/v1/invitations/accept" not in other[-1]["detail"]
 
 
-def test_a_slug_is_taken_once(postgres: Client, org: Org) -> None:
+def test_a_slug_is_unique(postgres: Client, org: Org) -> None:
     with refused(409, "conflict"):
         operate(postgres, "create_org", **NEW | {"slug": org.slug})
 
 
 @pytest.mark.parametrize("slug", [None, "", "Upper", "two--dashes", "-edge", "edge-", "dot.ted", "x" * 64])
-def test_a_slug_has_its_form(postgres: Client, slug: str | None) -> None:
+def test_a_malformed_slug_is_refused(postgres: Client, slug: str | None) -> None:
     with refused(422, "invalid_request"):
         operate(postgres, "create_org", **NEW | {"slug": slug})
 
 
 @pytest.mark.parametrize("email", [None, "", "nobody", "two@at@signs", "blank in@new.example"])
-def test_an_address_has_its_form(postgres: Client, org: Org, email: str | None) -> None:
+def test_a_malformed_address_is_refused(postgres: Client, org: Org, email: str | None) -> None:
     with refused(422, "invalid_request"):
         operate(postgres, "create_org", **NEW | {"admin_email": email})
     with refused(422, "invalid_request"):
@@ -79,7 +79,7 @@ def test_a_second_invitation_takes_the_place_of_the_first(postgres: Client, org:
     assert postgres.value(statement) == "1 of 2"
 
 
-def test_an_external_id_is_taken_once_in_an_org(postgres: Client, tenants: Tenants) -> None:
+def test_an_external_id_is_unique_within_an_org(postgres: Client, tenants: Tenants) -> None:
     company = {"name": "East", "external_id": "east", "dry_run": False}
     operate(postgres, "add_company", org_slug=tenants.org.slug, **company)
     operate(postgres, "add_company", org_slug=tenants.other.slug, **company)

@@ -1,4 +1,4 @@
-"""Operators delete an org's old data: only that, oldest first, in batches, and nothing that is worked on."""
+"""Operators delete an org's old data: oldest first, in batches, and no submission that is in work."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def purge(postgres: Client, org: Org, **arguments: object) -> list[tuple[str, st
     return [(line["action"], line["subject"]) for line in report]
 
 
-def test_what_is_older_goes_with_all_that_belongs_to_it_and_nothing_else(
+def test_an_old_submission_goes_with_all_of_its_rows_and_nothing_else(
     postgres: Client, worker: Client, tenants: Tenants
 ) -> None:
     old, kept = finished(worker, tenants.org, "2025-05-31T23:59:59Z"), finished(worker, tenants.org, BEFORE)
@@ -78,7 +78,7 @@ def test_batches_take_the_oldest_first_until_nothing_is_left(
     assert purge(postgres, org, batch=2) == [("deleted", "0 submissions"), ("left", "0 submissions")]
 
 
-def test_what_is_worked_on_stays_and_does_not_hold_up_the_rest(
+def test_a_submission_in_work_stays_and_does_not_hold_up_the_rest(
     connection: Connection, postgres: Client, worker: Client, org: Org
 ) -> None:
     queued, running = (move(create_run(worker, org, org.first), "2025-01-01") for _ in range(2))
@@ -97,7 +97,7 @@ def test_what_is_worked_on_stays_and_does_not_hold_up_the_rest(
     assert remaining(postgres, queued, running, again, uploading, old) == [True] * 4 + [False]
 
 
-def test_the_log_keeps_that_it_was_there_and_who_deleted_it(
+def test_the_log_names_the_deleted_submission_and_the_operator(
     postgres: Client, worker: Client, org: Org
 ) -> None:
     old = finished(worker, org, "2025-01-01")

@@ -1,4 +1,4 @@
-"""Operators and runs: what is stuck and why, and what cancelling, requeueing and retrying do to it."""
+"""Operators see which runs are stuck and why, and cancel, requeue, retry and explain runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(worker: Client, org: Org, company: Company) -> Run:
 
 
 def lose(run: Run, *, restarts: int = 0) -> None:
-    """Its worker, after so many restarts."""
+    """The run loses its worker, after this many restarts."""
     for number in range(restarts + 1):
         run.take(f"run_{number}")
         set_times(run, dispatched_at="2 hours", lease_expires_at="1 hour")
@@ -80,7 +80,7 @@ def test_a_finished_run_is_not_stuck(postgres: Client, run: Run) -> None:
 @pytest.mark.parametrize(
     ("restarts", "told"), [(0, "again within a minute"), (5, "fails it within a minute")]
 )
-def test_what_happens_next_is_what_the_reconciler_does(
+def test_the_view_says_what_the_reconciler_does_next(
     postgres: Client, run: Run, restarts: int, told: str
 ) -> None:
     lose(run, restarts=restarts)
@@ -142,7 +142,7 @@ def test_a_requeued_queued_run_is_due_at_once_under_another_key(postgres: Client
     assert row["problem"] == "requeued"
 
 
-def test_a_requeued_run_that_its_first_start_claims_after_all_is_lost_when_its_worker_is(
+def test_a_requeued_run_that_its_first_start_claims_is_lost_with_its_worker(
     postgres: Client, run: Run
 ) -> None:
     mark(run, "run_1")
@@ -156,7 +156,7 @@ def test_a_requeued_run_that_its_first_start_claims_after_all_is_lost_when_its_w
 def test_a_requeued_lost_run_is_due_again_and_has_all_of_its_restarts(postgres: Client, run: Run) -> None:
     lose(run, restarts=5)
     operate(postgres, "requeue_runs", run_ids=run.id, dry_run=False)
-    # The clock of a transaction stands still: let the lease be over.
+    # The clock of a transaction stands still, so the test ends the lease.
     set_times(run, lease_expires_at="1 second")
     outcome = reconcile(run)
     assert [start["idempotency_key"] for start in outcome["starts"]] == [f"{run.id}:1:start:1"]
@@ -187,7 +187,7 @@ def test_a_requeued_run_is_never_due_under_a_key_that_was_used(postgres: Client,
     assert len(set(keys)) == len(keys) == 4
 
 
-def test_a_requeued_running_run_is_taken_from_its_worker_and_keeps_what_is_written(
+def test_a_requeued_running_run_is_taken_from_its_worker_and_keeps_its_chunks(
     connection: Connection, postgres: Client, run: Run, company: Company
 ) -> None:
     run.take("run_0")
@@ -260,7 +260,7 @@ def test_ids_can_be_pasted_in_many_forms(
 
 
 @pytest.mark.parametrize("function", ["cancel_runs", "requeue_runs", "retry_runs"])
-def test_with_one_wrong_id_nothing_is_done(postgres: Client, run: Run, function: str) -> None:
+def test_one_wrong_id_refuses_the_whole_call(postgres: Client, run: Run, function: str) -> None:
     before = postgres.rows("select * from public.pipeline_runs where id = %(id)s", {"id": run.id})
     unknown = "00000000-0000-4000-8000-000000000000"
     for wrong, status, code in (

@@ -1,4 +1,4 @@
-"""What operators bill by: counts of an org in a month, by UTC."""
+"""Operators bill by counts: those of an org in a UTC month."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def usage(postgres: Client, org: Org, month: str | None = MONTH) -> dict[str, An
 
 @pytest.fixture
 def long_standing(connection: Connection, postgres: Client, org: Org) -> Org:
-    """The org, as one that was there before the month."""
+    """The org, made older than the month."""
     postgres.change("update public.orgs set created_at = '2024-04-15' where id = %(id)s", {"id": org.id})
     return org
 
 
 def move(run: Run, time: str) -> None:
-    """Submission and run, to a time. Past the guards, which know no other time than now."""
+    """Moves submission and run to a time. The guards are off: they accept no time but now."""
     connection = run.worker.connection
     for table, row_id in (("submissions", run.submission["id"]), ("pipeline_runs", run.id)):
         connection.execute(f"alter table public.{table} disable trigger user".encode())
@@ -38,7 +38,9 @@ def move(run: Run, time: str) -> None:
         connection.execute(f"alter table public.{table} enable trigger user".encode())
 
 
-def test_what_a_month_counts(postgres: Client, worker: Client, long_standing: Org) -> None:
+def test_a_month_counts_submissions_records_and_runs(
+    postgres: Client, worker: Client, long_standing: Org
+) -> None:
     org = long_standing
     succeeded, failed, cancelled, waiting = (
         create_run(worker, org, org.first, {"slug": INLINE}, {"slug": INLINE}, count=count)
@@ -56,7 +58,7 @@ def test_what_a_month_counts(postgres: Client, worker: Client, long_standing: Or
     operate(postgres, "cancel_runs", run_ids=cancelled.id, dry_run=False)
     for run in (succeeded, failed, cancelled, waiting):
         move(run, "2024-05-15")
-    operate(postgres, "retry_runs", run_ids=failed.id, dry_run=False)  # another month's
+    operate(postgres, "retry_runs", run_ids=failed.id, dry_run=False)  # counts in another month
 
     row = usage(postgres, org)
     names = (
@@ -121,7 +123,7 @@ def test_any_day_names_its_month(postgres: Client, long_standing: Org) -> None:
     assert str(usage(postgres, long_standing, "2024-05-31")["month"]) == MONTH
 
 
-def test_who_changed_something_is_active(
+def test_users_and_tokens_that_changed_something_are_counted(
     connection: Connection, postgres: Client, worker: Client, tenants: Tenants
 ) -> None:
     org, other = tenants
@@ -136,9 +138,7 @@ def test_who_changed_something_is_active(
     assert [after[1][name] - before[1][name] for name in ("users", "tokens")] == [0, 0]
 
 
-def test_all_orgs_of_the_month_are_listed_and_have_it_in_their_log(
-    postgres: Client, tenants: Tenants
-) -> None:
+def test_all_orgs_of_the_month_are_listed_and_their_logs_say_so(postgres: Client, tenants: Tenants) -> None:
     since = last_audit_id(postgres)
     listed = {row["org"] for row in operate(postgres, "usage")}
     assert {org.slug for org in tenants} <= listed
@@ -153,7 +153,7 @@ def test_one_orgs_usage_is_in_its_log_alone(postgres: Client, org: Org) -> None:
     assert [row["org_id"] for row in operations_since(postgres, since)] == [org.id]
 
 
-def test_before_an_org_was_there_it_used_nothing(postgres: Client, org: Org) -> None:
+def test_an_org_used_nothing_before_it_existed(postgres: Client, org: Org) -> None:
     assert operate(postgres, "usage", month="2020-01-01", org_slug=org.slug) == []
     with refused(404, "org_not_found"):
         operate(postgres, "usage", org_slug="no-such-org")

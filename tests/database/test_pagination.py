@@ -1,4 +1,4 @@
-"""Lists: walking their pages gives the whole, once and in order, whatever is forged as a cursor."""
+"""Lists: their pages give every item once and in order, and forged cursors are refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LISTS = [
 
 @pytest.fixture
 def run(connection: Connection, worker: Client, org: Org, company: Company) -> Run:
-    """Five of everything; all in one transaction, so that equal times must be told apart by id."""
+    """A run, and five of everything. One transaction creates them, so only their ids tell them apart."""
     admin = signed_in(connection, org.admin)
     worker.call("worker.publish_steps", steps=[step(f"testing-page-{number}") for number in range(5)])
     for number in range(5):
@@ -88,9 +88,7 @@ def test_every_list_is_walked_here(postgres: Client) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in LISTS if name not in CHUNKED])
-def test_the_pages_of_a_list_are_the_whole_of_it(
-    connection: Connection, org: Org, run: Run, name: str
-) -> None:
+def test_the_pages_of_a_list_give_all_of_it(connection: Connection, org: Org, run: Run, name: str) -> None:
     fetch = fetcher(signed_in(connection, org.admin), name, run)
     whole = walk(fetch, 200)
     assert len(whole) >= 5
@@ -99,7 +97,7 @@ def test_the_pages_of_a_list_are_the_whole_of_it(
 
 
 @pytest.mark.parametrize("name", sorted(CHUNKED))
-def test_the_pages_of_records_are_the_whole_across_chunks(
+def test_the_pages_of_records_give_all_of_them_across_chunks(
     connection: Connection, worker: Client, org: Org, company: Company, name: str
 ) -> None:
     run = done_run(worker, org, company, steps=1, records=2003)
@@ -107,6 +105,42 @@ def test_the_pages_of_records_are_the_whole_across_chunks(
     whole = walk(fetch, 1000)
     assert [item["id"] for item in whole] == [str(number) for number in range(1, 2004)]
     assert walk(fetch, 300) == whole
+
+
+MANY = {
+    "companies": "insert into public.companies (org_id, name, created_at)"
+    " select %(org)s, 'Company', now() - i * interval '1 minute' from generate_series(1, 2000) i",
+    "blueprints": "insert into public.blueprints (org_id, name, created_by, created_at)"
+    " select %(org)s, 'Blueprint ' || i, %(admin)s, now() - i * interval '1 minute'"
+    " from generate_series(1, 2000) i",
+}
+
+
+@pytest.mark.parametrize("table", MANY)
+def test_a_page_deep_in_a_list_reads_no_more_than_it_shows(
+    connection: Connection, postgres: Client, org: Org, table: str
+) -> None:
+    """Also by the plan for all arguments, which Postgres may choose after five calls."""
+    postgres.change(MANY[table], {"org": org.id, "admin": org.admin.id})
+    postgres.change(f"analyze public.{table}")
+    admin = signed_in(connection, org.admin)
+    cursor = cursor_of(
+        postgres.value(
+            f"select jsonb_build_array(created_at, id) from public.{table} where org_id = %(org)s "
+            "order by created_at desc offset 1500 limit 1",
+            {"org": org.id},
+        )
+    )
+
+    def read() -> int:
+        index = f"public.{table}_org_id_created_at_idx"
+        statement = "select pg_stat_get_xact_tuples_returned(%(index)s::regclass)"
+        return int(postgres.value(statement, {"index": index}))
+
+    for _ in range(8):
+        before = read()
+        assert len(admin.call(f"list_{table}", cursor=cursor)["items"]) == 50
+        assert read() - before == 51
 
 
 def test_a_page_that_ends_with_the_list_has_no_next(connection: Connection, org: Org, run: Run) -> None:
@@ -218,7 +252,7 @@ def test_rejected_and_dropped_records_are_walked_over_all_steps(
 def test_a_page_ends_early_rather_than_grow_without_bound(
     connection: Connection, worker: Client, org: Org, company: Company
 ) -> None:
-    """Ten records of a megabyte each, in as many chunks: a page takes what comes with the first 8 MB."""
+    """Ten records of a megabyte each, in ten chunks: a page ends with the chunk that passes 8 MB."""
     member = signed_in(connection, company.member)
     blueprint = create_blueprint(signed_in(connection, org.admin), {"slug": INLINE})
     submitted = member.call(

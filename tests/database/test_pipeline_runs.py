@@ -35,7 +35,9 @@ def test_a_received_submission_can_run_again(connection: Connection, run: Run, c
     assert again["id"] != run.id
 
 
-def test_a_run_cannot_be_made_up(connection: Connection, run: Run, org: Org) -> None:
+def test_a_client_sets_nothing_of_a_new_run_but_its_submission(
+    connection: Connection, run: Run, org: Org
+) -> None:
     admin = signed_in(connection, org.admin)
     for columns in ("submission_id, status", "submission_id, org_id", "submission_id, blueprint_snapshot"):
         with denied():
@@ -132,7 +134,7 @@ def test_a_client_cannot_point_a_running_run_to_another_trigger_run(
     assert marked["trigger_run_id"] == "run_real"
 
 
-def test_dispatching_is_noted_while_queued(connection: Connection, run: Run, company: Company) -> None:
+def test_a_queued_run_is_marked_dispatched(connection: Connection, run: Run, company: Company) -> None:
     member = signed_in(connection, company.member)
     arguments = {"pipeline_run_id": run.id, "trigger_run_id": "run_1"}
     marked = member.call("mark_pipeline_run_dispatched", **arguments)
@@ -195,7 +197,7 @@ def test_lists_filter_by_company_submission_and_status(
 
 
 @pytest.mark.parametrize("role", ["org_admin", "member"])
-def test_a_list_of_those_that_did_not_succeed_passes_over_those_that_did(
+def test_a_list_of_failed_runs_does_not_read_the_succeeded_ones(
     connection: Connection, postgres: Client, run: Run, org: Org, company: Company, role: str
 ) -> None:
     fail_and_let_many_succeed(postgres, run, 3000)
@@ -208,7 +210,7 @@ def test_a_list_of_those_that_did_not_succeed_passes_over_those_that_did(
 
 
 def fail_and_let_many_succeed(postgres: Client, run: Run, count: int) -> None:
-    """Past the triggers, which would take a minute."""
+    """The triggers are off: they would take a minute."""
     run.take()
     run.on_run("fail_pipeline_run", error={"code": "broken", "message": "It broke."})
     postgres.change("alter table public.pipeline_runs disable trigger user")

@@ -1,4 +1,4 @@
-"""Repair: runs that nobody was told of, that got lost, or that get lost again and again."""
+"""The reconciler repairs runs that nobody dispatched or that lost a worker, be it again and again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(worker: Client, org: Org, company: Company) -> Run:
 
 
 def reconcile(run: Run) -> dict[str, Any]:
-    """What the reconciler says about this run; others may be there in a shared database."""
+    """The reconciler's answer about this run alone: a shared database may have others."""
     answer: dict[str, Any] = run.worker.call("worker.reconcile_pipeline_runs", limit=None)
     mine = [start for start in answer["starts"] if start["pipeline_run_id"] == run.id]
     return {**answer, "starts": mine}
@@ -31,7 +31,7 @@ def mark(run: Run, trigger_run_id: str) -> bool:
 
 
 def set_times(run: Run, **ago: str) -> None:
-    """Moves times of the run into the past, each by an interval. Past the guard, which knows no past."""
+    """Sets times of the run to an interval ago. The guard is off: it accepts no time but now."""
     connection = run.worker.connection
     connection.execute("alter table public.pipeline_runs disable trigger pipeline_runs_guard")
     for column, interval in ago.items():
@@ -43,7 +43,7 @@ def set_times(run: Run, **ago: str) -> None:
 
 
 def let_pass(run: Run, interval: str) -> None:
-    """So long ago is then what was now; a time that the run has not stays away."""
+    """Moves the run's times back by the interval. A time that is not set stays unset."""
     run.worker.connection.execute(
         "update public.pipeline_runs set lease_expires_at = lease_expires_at - %(past)s::interval, "
         "dispatched_at = dispatched_at - %(past)s::interval where id = %(id)s",
@@ -52,7 +52,7 @@ def let_pass(run: Run, interval: str) -> None:
 
 
 def start_of(run: Run, key: str | None = None) -> list[dict[str, str]]:
-    """The start of a run that nobody dispatched, or with a key of its own of one that was lost."""
+    """The start of a run that nobody dispatched or, with the key of a restart, of a lost run."""
     start = {"pipeline_run_id": run.id, "org_id": run.pipeline_run["org_id"]}
     is_lost = key is not None and ":start:" not in key
     return [
@@ -73,7 +73,7 @@ def repair(run: Run, trigger_run_id: str | None, finding: str) -> dict[str, Any]
 
 
 def repairs_of(run: Run) -> list[str]:
-    """Those that the audit log has of the run."""
+    """The repairs of the run, from the audit log."""
     rows = run.worker.connection.execute(
         "select after ->> 'repair' from public.audit_log "
         "where entity = 'pipeline_runs' and entity_id = %s and action = 'reconciled' order by id",
@@ -82,14 +82,14 @@ def repairs_of(run: Run) -> list[str]:
     return [row[0] for row in rows]
 
 
-def test_a_fresh_run_is_left_to_whoever_created_it(run: Run) -> None:
+def test_a_fresh_run_is_left_to_its_creator(run: Run) -> None:
     assert reconcile(run)["starts"] == []
 
 
 def test_a_run_that_nobody_dispatched_is_due_after_ten_seconds(run: Run) -> None:
     set_times(run, start_taken_at="11 seconds")
     assert reconcile(run)["starts"] == start_of(run)
-    # Whoever took it has ten seconds for it.
+    # The caller that took the start has ten seconds to make it.
     assert reconcile(run)["starts"] == []
     set_times(run, start_taken_at="11 seconds")
     assert reconcile(run)["starts"] == start_of(run)
@@ -128,7 +128,7 @@ def test_a_suspect_that_was_claimed_meanwhile_is_left_alone(run: Run) -> None:
     assert repairs_of(run) == []
 
 
-def test_a_run_that_a_start_taken_for_lost_claims_after_all_is_lost_when_its_worker_is(run: Run) -> None:
+def test_a_run_that_a_start_presumed_lost_claims_is_lost_with_its_worker(run: Run) -> None:
     mark(run, "run_1")
     set_times(run, dispatched_at="3 minutes")
     assert repair(run, "run_1", "unknown")["repair"] == "start_unknown"
@@ -153,7 +153,7 @@ def test_a_run_left_to_a_task_that_has_ended_is_lost_at_once(run: Run) -> None:
 
 
 @pytest.mark.parametrize(("finding", "noted"), [("stopped", ["stopped"]), ("quiet", [])])
-def test_a_cancelled_run_is_asked_about_until_nothing_of_it_is_alive(
+def test_a_cancelled_run_stays_a_suspect_until_none_of_its_tasks_is_alive(
     connection: Connection, run: Run, company: Company, finding: str, noted: list[str]
 ) -> None:
     run.take("run_1")
@@ -168,7 +168,7 @@ def test_a_cancelled_run_is_asked_about_until_nothing_of_it_is_alive(
     assert repairs_of(run) == noted
 
 
-def test_what_never_started_or_succeeded_has_nothing_to_stop(run: Run) -> None:
+def test_a_run_that_succeeded_has_nothing_to_stop(run: Run) -> None:
     run.succeed()
     set_times(run, finished_at="1 hour")
     assert suspects(run) == []
@@ -280,7 +280,7 @@ def test_a_restart_counts_when_it_begins_however_often_it_was_dispatched(run: Ru
     assert restarts(postgres, run) == 1
 
 
-def test_what_nobody_was_told_of_comes_before_what_was_lost(
+def test_undispatched_runs_come_before_lost_runs(
     worker: Client, org: Org, company: Company, run: Run
 ) -> None:
     run.take("run_1")
@@ -334,7 +334,7 @@ def test_a_last_restart_that_may_still_begin_is_not_failed_yet(run: Run, postgre
     assert restarts(postgres, run) == 5
 
 
-def test_finished_runs_are_no_business_of_the_reconciler(
+def test_the_reconciler_leaves_finished_runs_alone(
     connection: Connection, run: Run, company: Company
 ) -> None:
     signed_in(connection, company.member).call("cancel_pipeline_run", pipeline_run_id=run.id)
@@ -343,7 +343,7 @@ def test_finished_runs_are_no_business_of_the_reconciler(
     assert not mark(run, "run_late")
 
 
-def test_the_oldest_are_named_first_up_to_the_limit(worker: Client, org: Org, company: Company) -> None:
+def test_the_oldest_runs_come_first_up_to_the_limit(worker: Client, org: Org, company: Company) -> None:
     runs = [create_run(worker, org, company) for _ in range(3)]
     for hours, run in zip((101, 103, 102), runs, strict=True):
         set_times(run, admitted_at=f"{hours} hours", start_taken_at="1 hour")
@@ -351,7 +351,7 @@ def test_the_oldest_are_named_first_up_to_the_limit(worker: Client, org: Org, co
     assert [start["pipeline_run_id"] for start in starts] == [runs[1].id, runs[2].id]
 
 
-def test_an_upload_that_was_given_up_expires_after_a_day(
+def test_an_abandoned_upload_expires_after_a_day(
     connection: Connection, postgres: Client, worker: Client, org: Org, company: Company
 ) -> None:
     member = signed_in(connection, company.member)

@@ -1,4 +1,4 @@
-"""Retries: a run goes on where it failed, and rejected records are submitted anew. Nothing is done twice."""
+"""Retries: a run continues where it failed, and rejected records are submitted again. No work is repeated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COUNT = 1500
 
 @pytest.fixture
 def failed(worker: Client, org: Org, company: Company) -> Run:
-    """The first step dropped a record; the second wrote one chunk of two, rejected a record, and failed."""
+    """A failed run. Step 1 dropped a record; step 2 wrote one of two chunks, rejected a record and failed."""
     run = create_run(worker, org, company, *THREE, count=COUNT)
     run.take()
     run.start(1)
@@ -64,7 +64,7 @@ def listed(client: Client, run: Run, kind: str) -> list[str]:
     return [item["id"] for item in page["items"]]
 
 
-def test_a_retry_begins_with_what_had_succeeded(failed: Run, member: Client) -> None:
+def test_a_retry_reuses_the_steps_that_succeeded(failed: Run, member: Client) -> None:
     again = retry(member, failed)
     now = again.pipeline_run
     assert (now["status"], now["retry_of"], now["run_number"], now["dispatched"]) == (
@@ -89,7 +89,7 @@ def test_a_retry_begins_with_what_had_succeeded(failed: Run, member: Client) -> 
         assert now["steps"][0][name] == before[name], name
 
 
-def test_a_retry_goes_on_after_the_chunks_that_were_written(failed: Run, member: Client) -> None:
+def test_a_retry_continues_after_the_written_chunks(failed: Run, member: Client) -> None:
     again = retry(member, failed)
     taken = again.take()
     assert [(step["status"], step["begun"]) for step in taken["steps"]] == [
@@ -116,9 +116,9 @@ def test_a_retry_goes_on_after_the_chunks_that_were_written(failed: Run, member:
     assert failed.statuses(member) == ("failed", ["succeeded", "failed", "skipped"])
 
 
-def test_a_retry_of_a_retry_refers_to_where_the_chunks_are(failed: Run, member: Client) -> None:
+def test_a_retry_of_a_retry_refers_to_the_run_that_has_the_chunks(failed: Run, member: Client) -> None:
     second = retry(member, failed)
-    # Cancelled before it began: what the first had written is not forgotten.
+    # The second run is cancelled before it begins. The chunks of the first are not forgotten.
     member.call("cancel_pipeline_run", pipeline_run_id=second.id)
     third = retry(member, second)
     assert column(third, "reused_from") == [failed.step_id(1), None, None]
@@ -156,7 +156,7 @@ def failed_snapshot(client: Client, run: Run) -> Json:
     return snapshot
 
 
-def test_of_a_run_that_succeeded_with_errors_only_what_failed_runs_again(
+def test_only_the_failed_steps_of_a_run_that_succeeded_with_errors_run_again(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     run = create_run(worker, org, company, {"slug": OUTSIDE, "continue_on_error": True}, {"slug": OUTSIDE})
@@ -174,10 +174,10 @@ def test_of_a_run_that_succeeded_with_errors_only_what_failed_runs_again(
     assert listed(member, again, "output") == ["1", "2", "3"]
 
 
-def test_what_a_repeated_step_rejects_is_not_lost_when_the_next_had_gone_on_without_it(
+def test_a_repeated_step_rejects_no_record_that_a_later_step_has_passed_on(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
-    """Or a record would be both in the output and rejected, and be delivered twice by a retry of those."""
+    """Otherwise a record would be in the output and rejected, and a retry of the rejected would repeat it."""
     steps = ({"slug": INLINE}, {"slug": OUTSIDE, "continue_on_error": True}, {"slug": OUTSIDE})
     run = create_run(worker, org, company, *steps, count=4)
     run.take()
@@ -201,10 +201,10 @@ def test_what_a_repeated_step_rejects_is_not_lost_when_the_next_had_gone_on_with
     assert member.call("retry_rejected_records", pipeline_run_id=again.id)["submission"]["record_count"] == 1
 
 
-def test_what_was_written_in_hundreds_of_chunks_is_taken_over_in_several_calls(
+def test_chunks_with_many_rejected_records_are_copied_in_several_calls(
     worker: Client, org: Org, company: Company, member: Client, postgres: Client
 ) -> None:
-    """Each within the seconds that a call may take, whatever the earlier run had rejected."""
+    """Each call keeps its time limit, however much the earlier run rejected."""
     run = create_run(worker, org, company, {"slug": INLINE}, count=8_000)
     run.take()
     run.start(1)
@@ -233,7 +233,7 @@ def test_what_was_written_in_hundreds_of_chunks_is_taken_over_in_several_calls(
 def test_a_step_that_was_begun_keeps_its_input(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
-    """Another one would mix two inputs in one step, and deliver other records under the same name."""
+    """Another input would mix with the first, and deliver other records under the same key."""
     run = create_run(worker, org, company, {"slug": INLINE, "continue_on_error": True}, {"slug": OUTSIDE})
     run.take()
     run.start(1)
@@ -253,7 +253,7 @@ def test_a_step_that_was_begun_keeps_its_input(
     assert [item["id"] for item in of_step["items"]] == ["1", "2", "3"]
 
 
-def test_what_a_condition_skipped_stays_skipped(
+def test_a_step_that_its_condition_skipped_stays_skipped(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     run = create_run(worker, org, company, {"slug": INLINE, "run_if": "false"}, {"slug": INLINE})
@@ -275,7 +275,7 @@ def test_a_run_is_retried_once(failed: Run, member: Client, postgres: Client) ->
         retry(member, failed)
     with refused(409, "pipeline_run_not_retryable", {"status": "queued"}):
         retry(member, again)
-    # Whoever writes past the RPC meets the same.
+    # A direct insert meets the same refusal.
     with refused(409, "pipeline_run_retried"):
         member.change(
             "insert into public.pipeline_runs (submission_id, retry_of) values (%(s)s, %(r)s)",
@@ -289,7 +289,7 @@ def test_a_run_is_retried_once(failed: Run, member: Client, postgres: Client) ->
 
 
 @pytest.mark.parametrize("status", ["queued", "running", "succeeded"])
-def test_what_has_not_failed_is_not_retried(
+def test_a_run_that_has_not_failed_is_not_retried(
     worker: Client, org: Org, company: Company, member: Client, status: str
 ) -> None:
     run = create_run(worker, org, company)
@@ -314,7 +314,7 @@ def test_a_cancelled_run_is_retried(worker: Client, org: Org, company: Company, 
     again.on_run("finish_pipeline_run")
 
 
-def test_the_retry_of_another_submission_cannot_be_made_up(
+def test_a_retry_belongs_to_the_submission_of_its_run(
     worker: Client, org: Org, company: Company, failed: Run, member: Client
 ) -> None:
     other = create_run(worker, org, company)
@@ -326,7 +326,7 @@ def test_the_retry_of_another_submission_cannot_be_made_up(
 
 
 @pytest.mark.parametrize("function", ["retry_pipeline_run", "retry_rejected_records"])
-def test_what_cannot_be_seen_is_not_retried(
+def test_nobody_retries_a_run_out_of_their_sight(
     connection: Connection, postgres: Client, failed: Run, tenants: Tenants, org: Org, function: str
 ) -> None:
     strangers = (tenants.other.admin, org.second.company_admin, org.second.member)
@@ -341,7 +341,7 @@ def test_what_cannot_be_seen_is_not_retried(
             assert signed_in(connection, user).call(function, pipeline_run_id=failed.id)
 
 
-def test_rejected_records_are_submitted_once_more_as_they_came(
+def test_rejected_records_are_submitted_again_as_they_came(
     connection: Connection, failed: Run, member: Client, postgres: Client, org: Org
 ) -> None:
     signed_in(connection, org.admin).call(
@@ -352,7 +352,7 @@ def test_rejected_records_are_submitted_once_more_as_they_came(
     assert (submission["status"], submission["record_count"], submission["name"]) == ("received", 1, "Again")
     assert submission["retry_of_run_id"] == failed.id
     assert (submission["source"], submission["company_id"]) == ("json", failed.submission["company_id"])
-    # As the blueprint is now.
+    # The run has the blueprint of today.
     assert [step["slug"] for step in run["steps"]] == [OUTSIDE]
     assert (run["retry_of"], run["run_number"]) == (None, 1)
     chunk = "select records from public.submission_chunks where submission_id = %(id)s"
@@ -392,7 +392,7 @@ def test_rejected_records_of_reused_steps_count_too(failed: Run, member: Client,
     assert created["submission"]["record_count"] == 1
 
 
-def test_without_rejected_records_there_is_nothing_to_retry(
+def test_a_run_without_rejected_records_has_none_to_retry(
     worker: Client, org: Org, company: Company, member: Client, postgres: Client
 ) -> None:
     run = create_run(worker, org, company)
@@ -406,11 +406,11 @@ def test_without_rejected_records_there_is_nothing_to_retry(
     assert postgres.value(count) == before
 
 
-def test_rejected_records_are_submitted_once_more_only_once(failed: Run, member: Client) -> None:
+def test_rejected_records_are_submitted_again_only_once(failed: Run, member: Client) -> None:
     again = member.call("retry_rejected_records", pipeline_run_id=failed.id)["submission"]
     with refused(409, "rejected_records_retried", {"submission_id": again["id"]}):
         member.call("retry_rejected_records", pipeline_run_id=failed.id)
-    # Whoever writes past the RPC meets the index.
+    # A direct insert meets the index.
     with pytest.raises(UniqueViolation):
         member.change(
             "insert into public.submissions (company_id, blueprint_id, source, retry_of_run_id) "
@@ -420,9 +420,7 @@ def test_rejected_records_are_submitted_once_more_only_once(failed: Run, member:
         )
 
 
-def test_the_rejected_records_of_a_run_that_was_retried_are_those_of_the_retry(
-    failed: Run, member: Client
-) -> None:
+def test_a_retried_run_leaves_its_rejected_records_to_the_retry(failed: Run, member: Client) -> None:
     again = retry(member, failed)
     with refused(409, "pipeline_run_retried", {"pipeline_run_id": again.id}):
         member.call("retry_rejected_records", pipeline_run_id=failed.id)

@@ -1,4 +1,4 @@
-"""Admission: whose run may start next, within the limits, and who starts it."""
+"""Admission of runs: which queued run may start next within the limits, and how it starts."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ IN_FLIGHT = "admitted_at is not null and finished_at is null"
 
 @dataclass(frozen=True)
 class Queue:
-    """An org that may have so many runs in flight, with received submissions to run."""
+    """An org with a limit of runs in flight, and a received submission for each of its companies."""
 
     postgres: Client
     org: Org
     submissions: dict[str, str]  # by company
 
     def add(self, company: Company, count: int = 1) -> list[str]:
-        """Queued runs, in the order of their turns: of one moment, by id."""
+        """Queues runs and returns them in the order of their turns: they are of one moment, so by id."""
         rows = self.postgres.rows(
             """
             insert into public.pipeline_runs (submission_id, created_by)
@@ -86,7 +86,7 @@ def set_limit(postgres: Client, org: Org, limit: int) -> None:
 
 
 def limit_all(postgres: Client, limit: int) -> None:
-    """So many runs of all orgs together, beside those that are in flight already."""
+    """Limits all orgs together to this many runs beyond those in flight."""
     postgres.change(
         f"update private.run_limits set max_runs_in_flight = %(n)s + "
         f"(select count(*) from public.pipeline_runs where {IN_FLIGHT})",
@@ -99,7 +99,7 @@ def waits(postgres: Client, run_id: str) -> bool:
     return bool(postgres.value(statement, {"id": run_id}))
 
 
-def test_an_org_has_no_more_runs_in_flight_than_it_may(worker: Client) -> None:
+def test_an_org_has_no_more_runs_in_flight_than_its_limit(worker: Client) -> None:
     queue = create_queue(worker, limit=3)
     runs = queue.add(queue.org.first, 5)
     assert queue.admitted() == runs[:3]
@@ -148,7 +148,7 @@ def test_companies_of_an_org_take_turns(worker: Client) -> None:
     assert queue.admitted() == [many[3], few[1]]
 
 
-def test_companies_take_turns_where_only_one_run_may_be_in_flight(worker: Client) -> None:
+def test_companies_take_turns_under_a_limit_of_one(worker: Client) -> None:
     queue = create_queue(worker, limit=1)
     many = queue.add(queue.org.first, 5)
     (single,) = queue.add(queue.org.second)
@@ -156,7 +156,7 @@ def test_companies_take_turns_where_only_one_run_may_be_in_flight(worker: Client
     assert queue.admitted() == [single]
 
 
-def test_a_thousand_queued_runs_delay_another_org_by_no_more_than_what_is_in_flight(worker: Client) -> None:
+def test_a_thousand_queued_runs_delay_another_org_only_until_the_next_place_is_free(worker: Client) -> None:
     busy, quiet = create_queue(worker, limit=10, name="busy"), create_queue(worker, limit=10, name="quiet")
     limit_all(busy.postgres, 5)
     busy.add(busy.org.first, 600)
@@ -171,7 +171,7 @@ def test_a_thousand_queued_runs_delay_another_org_by_no_more_than_what_is_in_fli
     assert (busy.in_flight(busy.org.first), busy.in_flight(busy.org.second)) == (4, 1)
 
 
-def test_orgs_take_turns_where_only_one_run_may_be_in_flight(worker: Client) -> None:
+def test_orgs_take_turns_under_a_limit_of_one(worker: Client) -> None:
     busy, quiet = create_queue(worker, limit=10, name="busy"), create_queue(worker, limit=10, name="quiet")
     limit_all(busy.postgres, 1)
     runs = busy.add(busy.org.first, 5)
@@ -181,10 +181,8 @@ def test_orgs_take_turns_where_only_one_run_may_be_in_flight(worker: Client) -> 
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_in_any_order_no_limit_is_exceeded_and_each_place_goes_to_whose_turn_it_is(
-    worker: Client, seed: int
-) -> None:
-    chance = random.Random(seed)  # noqa: S311 (a test that can be repeated)
+def test_no_order_exceeds_a_limit_or_skips_a_turn(worker: Client, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 (to be repeatable)
     queues = [create_queue(worker, chance.randint(1, 4), f"org{number}") for number in range(3)]
     limits = {queue.org.id: limit_of(queue) for queue in queues}
     most = chance.randint(1, 6)
@@ -201,7 +199,7 @@ def test_in_any_order_no_limit_is_exceeded_and_each_place_goes_to_whose_turn_it_
                 break
             continue
         queue, run_id = chance.choice(alive)
-        # What ends leaves its place first: as if it had not been there.
+        # The run that ends leaves its place first, so it does not count.
         waiting = standing(queues, without=run_id)
         queue.end(run_id)
         ends += 1
@@ -218,7 +216,7 @@ def test_in_any_order_no_limit_is_exceeded_and_each_place_goes_to_whose_turn_it_
 
 
 def standing(queues: list[Queue], without: str | None = None) -> list[dict[str, Any]]:
-    """Companies that have a waiting run, each with what decides whose turn it is."""
+    """The companies with a waiting run, each with the values that decide the next turn."""
     rows = queues[0].postgres.rows(
         """
         with runs as (
@@ -257,7 +255,7 @@ def limit_of(queue: Queue) -> int:
     return int(queue.postgres.value(statement, {"id": queue.org.id}))
 
 
-def test_only_an_admitted_run_is_dispatched_claimed_and_seen_as_such(
+def test_only_an_admitted_run_is_dispatched_and_claimed(
     connection: Connection, worker: Client, org: Org, company: Company
 ) -> None:
     set_limit(owner(connection), org, 1)
@@ -275,7 +273,7 @@ def test_only_an_admitted_run_is_dispatched_claimed_and_seen_as_such(
     assert worker.call("worker.take_starts", limit=100)["starts"] == []
 
 
-def test_what_a_client_notes_of_a_waiting_run_does_not_keep_it_from_starting(
+def test_a_clients_note_on_a_waiting_run_does_not_keep_it_from_starting(
     connection: Connection, worker: Client, org: Org, company: Company
 ) -> None:
     set_limit(owner(connection), org, 1)
@@ -305,13 +303,13 @@ def test_nobody_admits_by_hand_and_nothing_takes_an_admission_back(
         signed_in(connection, org.admin).rows("select private.admit_pipeline_runs()")
 
 
-def test_whoever_ends_a_run_is_given_the_next_start_once(worker: Client) -> None:
+def test_the_start_of_an_admitted_run_is_given_out_once(worker: Client) -> None:
     queue = create_queue(worker, limit=2)
     runs = queue.add(queue.org.first, 4)
     made_earlier = "update public.pipeline_runs set start_taken_at = null where id = any (%(ids)s::uuid[])"
     queue.end(runs[0])
     queue.end(runs[1])
-    # Admitted by another transaction than the one that created them.
+    # The test makes it look as if another transaction than the creating one had admitted them.
     queue.postgres.change(made_earlier, {"ids": runs[2:]})
     starts = [worker.call("worker.take_starts", limit=1)["starts"] for _ in range(3)]
     assert [[start["pipeline_run_id"] for start in one] for one in starts] == [[runs[2]], [runs[3]], []]
@@ -351,7 +349,7 @@ def test_a_waiting_run_is_not_stuck_and_says_what_it_waits_for(worker: Client) -
     assert "ops.set_org_limits" in row["what_happens"]
 
 
-def test_the_reconciler_admits_what_was_left_waiting(worker: Client) -> None:
+def test_the_reconciler_admits_runs_that_were_left_waiting(worker: Client) -> None:
     queue = create_queue(worker, limit=1)
     runs = queue.add(queue.org.first, 2)
     set_limit(queue.postgres, queue.org, 2)
@@ -361,12 +359,9 @@ def test_the_reconciler_admits_what_was_left_waiting(worker: Client) -> None:
     assert worker.call("worker.reconcile_pipeline_runs", limit=100)["admitted"] == 0
 
 
-# Two at once, committed -------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def committed(supabase: StackEnvironment) -> Iterator[Queue]:
-    """Leaves no step and no unfinished run."""
+    """A queue that is committed. It leaves no step and no unfinished run."""
     with connect(supabase) as connection:
         publish_steps(service(connection))
         queue = create_queue(service(connection), limit=2, name="at-once")
@@ -382,7 +377,7 @@ def committed(supabase: StackEnvironment) -> Iterator[Queue]:
         queue.postgres.change("delete from public.steps where slug in (%(a)s, %(b)s)", slugs)
 
 
-def test_two_who_create_at_once_do_not_exceed_the_limit(
+def test_two_runs_created_at_once_do_not_exceed_the_limit(
     first: Connection, second: Connection, committed: Queue
 ) -> None:
     taken = committed.add(committed.org.first)
@@ -424,7 +419,7 @@ def test_a_place_that_is_given_up_while_another_run_is_created_is_not_lost(
     assert late.result()["admitted"] is True
 
 
-def test_runs_that_end_many_at_a_time_on_both_sides_do_not_deadlock(
+def test_many_runs_that_end_on_two_connections_do_not_deadlock(
     first: Connection, second: Connection, committed: Queue
 ) -> None:
     set_limit(committed.postgres, committed.org, 4)
@@ -436,13 +431,13 @@ def test_runs_that_end_many_at_a_time_on_both_sides_do_not_deadlock(
 
     with first.transaction():
         end(first, runs[:2])
-        # The deferred trigger has not run yet: the other side takes the lock, and is not kept.
+        # The deferred trigger has not run yet: the other connection takes the lock without waiting.
         end(second, runs[2:4])
         assert len(committed.admitted()) == 4
     assert committed.admitted() == runs[4:8]
 
 
-def test_who_claims_a_waiting_run_does_not_keep_it_from_its_turn(
+def test_claiming_a_waiting_run_does_not_keep_it_from_its_turn(
     first: Connection, second: Connection, committed: Queue
 ) -> None:
     set_limit(committed.postgres, committed.org, 1)
@@ -458,7 +453,7 @@ def test_who_claims_a_waiting_run_does_not_keep_it_from_its_turn(
     assert committed.admitted() == [waiting]
 
 
-def test_cancelling_what_waits_keeps_nobody_waiting(
+def test_cancelling_waiting_runs_does_not_hold_up_admission(
     first: Connection, second: Connection, committed: Queue
 ) -> None:
     runs = committed.add(committed.org.first, 5)
@@ -482,7 +477,7 @@ def test_cancelling_what_waits_keeps_nobody_waiting(
     assert committed.admitted() == [runs[1], runs[4]]
 
 
-def test_under_an_older_snapshot_nothing_is_admitted(first: Connection, committed: Queue) -> None:
+def test_nothing_is_admitted_under_an_older_snapshot(first: Connection, committed: Queue) -> None:
     statement = (
         "insert into public.pipeline_runs (submission_id, created_by) values (%s, %s) returning id::text"
     )

@@ -1,4 +1,4 @@
-"""Turns: many places that are free at once go where they would go one by one, at the cost of one look."""
+"""Turns: many free places go to the same companies as they would one by one, at the cost of one look."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.support.tenants import Org, create_org
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_many_places_go_to_whom_they_would_go_one_by_one(worker: Client, seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311 (a test that can be repeated)
+def test_many_places_go_to_the_same_companies_as_one_by_one(worker: Client, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 (to be repeatable)
     queues = [create_queue(worker, chance.randint(1, 6), f"org{number}") for number in range(4)]
     postgres = queues[0].postgres
     admitted = 0
@@ -48,7 +48,7 @@ def test_many_places_go_to_whom_they_would_go_one_by_one(worker: Client, seed: i
 
 @contextmanager
 def nobody_admitting(postgres: Client) -> Iterator[None]:
-    """What is created in the block waits, and what ends leaves its place free."""
+    """Runs that are created in the block wait, and runs that end in it leave their places free."""
     triggers = ("pipeline_runs_admit", "pipeline_runs_admit_next")
     for trigger in triggers:
         postgres.change(f"alter table public.pipeline_runs disable trigger {trigger}")
@@ -58,7 +58,7 @@ def nobody_admitting(postgres: Client) -> Iterator[None]:
 
 
 def one_by_one(queues: list[Queue], room: int) -> Iterator[str]:
-    """Whose runs are admitted, each time by the rule alone."""
+    """The companies whose runs the rule admits, place by place."""
     limits = {queue.org.id: limit_of(queue) for queue in queues}
     waiting = standing(queues)
     for place in range(room):
@@ -84,7 +84,7 @@ def turn(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def admit(postgres: Client) -> list[str]:
-    """By one call; whose runs were admitted, the first first."""
+    """Admits runs by one call. Returns their companies in the order of admission."""
     since = postgres.value("select clock_timestamp()")
     count = postgres.value("select private.admit_pipeline_runs()")
     rows = postgres.rows(
@@ -96,7 +96,7 @@ def admit(postgres: Client) -> list[str]:
     return [row["company_id"] for row in rows]
 
 
-def test_a_look_costs_by_the_companies_that_wait_and_not_by_their_square(worker: Client) -> None:
+def test_a_look_costs_in_proportion_to_the_waiting_companies_not_to_their_square(worker: Client) -> None:
     postgres = owner(worker.connection)
     org = create_org(worker.connection, "wide")
     set_limit(postgres, org, 100)
@@ -115,7 +115,7 @@ def test_many_places_cost_one_look(worker: Client) -> None:
     assert rows_read(postgres, places=20) < 4 * one
 
 
-def test_many_that_end_at_once_cost_one_look(worker: Client) -> None:
+def test_many_runs_that_end_at_once_cost_one_look(worker: Client) -> None:
     postgres = owner(worker.connection)
     org = create_org(worker.connection, "wide")
     set_limit(postgres, org, 100)
@@ -135,7 +135,7 @@ def test_many_that_end_at_once_cost_one_look(worker: Client) -> None:
 
 
 def end_some(postgres: Client, org: Org, count: int) -> int:
-    """So many runs of the org that are in flight, by one statement."""
+    """Ends this many runs in flight of the org, by one statement."""
     return postgres.change(
         f"update public.pipeline_runs set status = 'cancelled' where id in (select id "
         f"from public.pipeline_runs where org_id = %(id)s and {IN_FLIGHT} order by id limit %(count)s)",
@@ -144,7 +144,7 @@ def end_some(postgres: Client, org: Org, count: int) -> int:
 
 
 def wait_in_companies(worker: Client, org: Org, count: int) -> None:
-    """So many more companies, each with two runs that wait and an earlier turn."""
+    """Adds this many companies, each with two waiting runs and an earlier turn."""
     admin = signed_in(worker.connection, org.admin)
     blueprint = create_blueprint(admin, {"slug": INLINE})
     postgres = owner(worker.connection)
@@ -161,7 +161,7 @@ def wait_in_companies(worker: Client, org: Org, count: int) -> None:
 
 
 def rows_read(postgres: Client, places: int) -> int:
-    """How many it takes to give away so many places. Counted by the database, and not timed."""
+    """The rows that the database reads to give away this many places."""
     limit_all(postgres, places)
     before = rows_read_so_far(postgres)
     assert postgres.value("select private.admit_pipeline_runs()") == places
@@ -169,7 +169,7 @@ def rows_read(postgres: Client, places: int) -> int:
 
 
 def rows_read_so_far(postgres: Client) -> int:
-    """In this transaction."""
+    """The rows that this transaction has read."""
     statement = (
         "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables "
         "where relname in ('pipeline_runs', 'run_turns')"

@@ -1,4 +1,4 @@
-"""Secrets: set by an org_admin, read by nobody but a running step that names them."""
+"""Secrets: an org_admin sets them, and only a running step that names one reads it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_org_admin_sets_replaces_lists_and_deletes(connection: Connection, or
         admin.call("delete_secret", name="signing")
 
 
-def test_nobody_else_may(connection: Connection, org: Org) -> None:
+def test_nobody_else_sets_lists_or_deletes_a_secret(connection: Connection, org: Org) -> None:
     narrowed = create_token(connection, org.admin, role="company_admin", company_id=org.first.id)
     others = [signed_in(connection, user) for user in org.first.users]
     for client in (*others, with_token(connection, narrowed)):

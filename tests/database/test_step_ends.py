@@ -13,7 +13,7 @@ from tests.support.tenants import Tenants
 
 @pytest.fixture
 def run(worker: Client, tenants: Tenants) -> Run:
-    """Three records in one chunk, three steps; the first is started."""
+    """A run of three steps on one chunk of three records. The first step has started."""
     org = tenants.org
     run = create_run(worker, org, org.first, *[{"slug": INLINE} for _ in range(3)])
     run.take()
@@ -71,7 +71,7 @@ def test_a_repeat_changes_nothing_but_the_attempts_of_the_next_step(run: Run) ->
         (chunk(records(1, 2, 3)), 3, 409, "invalid_transition"),
     ],
 )
-def test_what_is_refused_leaves_all_of_it_undone(
+def test_a_refused_call_leaves_everything_undone(
     run: Run, tenants: Tenants, last_chunk: Json | None, starts: int, status: int, code: str
 ) -> None:
     with refused(status, code):
@@ -81,7 +81,7 @@ def test_what_is_refused_leaves_all_of_it_undone(
     assert run.start()["written_chunks"] == []
 
 
-def test_another_content_than_was_written_is_a_conflict(run: Run) -> None:
+def test_other_content_for_a_written_chunk_is_a_conflict(run: Run) -> None:
     run.write(1, records(1, 2, 3))
     with refused(409, "chunk_conflict"):
         end(run, 1, chunk(records(1, 2), dropped=[verdict(3)]), starts=2)

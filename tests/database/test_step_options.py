@@ -1,4 +1,4 @@
-"""How a blueprint wants its steps run: what may be said, and that runs keep it."""
+"""The options of a blueprint's steps: their bounds, and that runs keep them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_step_without_a_condition_is_not_skipped(worker: Client, org: Org, com
     run.take()
     with refused(409, "invalid_transition"):
         run.on_step("skip_step", 1)
-    # Nor is one whose turn it is not.
+    # A step before its turn is not skipped either.
     with refused(409, "invalid_transition"):
         run.on_step("skip_step", 2)
 
@@ -113,7 +113,7 @@ def test_a_step_that_its_condition_skips_passes_its_input_on(
     assert (steps[2]["records_in"], steps[2]["records_out"]) == (3, 3)
 
 
-def test_a_condition_knows_the_run_and_what_the_steps_before_came_to(
+def test_a_condition_knows_the_run_and_the_outcomes_of_the_steps_before(
     worker: Client, org: Org, company: Company
 ) -> None:
     run = create_run(worker, org, company, {"slug": INLINE}, {"slug": OUTSIDE, "run_if": "true"})
@@ -132,7 +132,7 @@ def test_a_condition_knows_the_run_and_what_the_steps_before_came_to(
 
 
 @pytest.mark.parametrize(("cancelled", "reason"), [(True, "run_cancelled"), (False, "run_failed")])
-def test_what_never_ran_says_why(
+def test_a_step_that_never_ran_says_why(
     worker: Client, org: Org, company: Company, member: Client, cancelled: bool, reason: str
 ) -> None:
     run = create_run(worker, org, company)

@@ -1,4 +1,4 @@
-"""The step registry: published by the tasks, read by everybody, immutable in what a version does."""
+"""The step registry: the tasks publish it, everybody reads it, and a version never changes what it does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def publish(worker: Client, *steps: dict[str, Any]) -> dict[str, int]:
     return answer
 
 
-def test_publishing_counts_what_is_new_and_repeating_it_changes_nothing(worker: Client) -> None:
+def test_publishing_counts_new_versions_and_repeating_it_changes_nothing(worker: Client) -> None:
     steps = [step("testing-new"), step("testing-new", "1.1.0")]
     assert publish(worker, *steps) == {"published": 2, "unchanged": 0}
     assert publish(worker, *steps) == {"published": 0, "unchanged": 2}

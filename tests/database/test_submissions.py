@@ -1,4 +1,4 @@
-"""Submissions that arrive whole: how raw records become chunks and a first run."""
+"""Submissions that arrive whole: raw records become chunks and a first run."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_record_of_more_than_a_megabyte_is_too_large(
 def test_a_number_that_the_worker_would_change_is_refused_by_row(
     member: Client, company: Company, blueprint_id: str, value: str
 ) -> None:
-    # Not of Python's making: it would read 1e400 as infinite, and 9007199254740993.0 as a double.
+    # The JSON is text: Python would make 1e400 infinite and 9007199254740993.0 a double.
     rest = "".join(f', {{"crm_id": {row}}}' for row in range(1500))
     with refused(422, "invalid_records", {"row": 1502, "field": "crm_id"}):
         member.value(
@@ -108,7 +108,7 @@ def test_a_number_that_the_worker_would_change_is_refused_by_row(
         "1e20",
         "-6.02214076e23",
         "1.0194956932231921e+18",
-        # What JavaScript and Python write for a double whose shortest text Postgres takes to be longer.
+        # JavaScript and Python write these doubles with fewer digits than Postgres.
         "1.019495693223192e+18",
         "5.4e+22",
         "1.7976931348623157e308",
@@ -179,7 +179,7 @@ def test_a_foreign_company_or_blueprint_does_not_exist(
             submit(member, tenants.org.first.id, blueprint)
 
 
-def test_every_role_submits_where_it_belongs(connection: Connection, org: Org, blueprint_id: str) -> None:
+def test_every_role_submits_for_its_company(connection: Connection, org: Org, blueprint_id: str) -> None:
     for user in (org.admin, org.first.company_admin, org.first.member):
         submitted = submit(signed_in(connection, user), org.first.id, blueprint_id)
         assert submitted["submission"]["created_by"] == user.id

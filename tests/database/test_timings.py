@@ -1,4 +1,4 @@
-"""How much of a run and of its steps is done, how long that took, and what the time went into."""
+"""The progress of a run and of its steps, their durations, and the parts of a step's time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_progress_moves_with_each_chunk_and_ends_at_one(
     assert progress(run, member) == (1, [1, 1])
 
 
-def test_a_step_that_the_run_goes_on_without_is_done(
+def test_a_failed_step_counts_as_done_if_the_run_continues(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     run = create_run(worker, org, company, {"slug": INLINE, "continue_on_error": True}, {"slug": INLINE})
@@ -62,7 +62,7 @@ def test_a_step_that_the_run_goes_on_without_is_done(
     assert progress(run, member) == (1, [1, 1])
 
 
-def test_a_step_that_its_condition_skipped_is_done(
+def test_a_step_that_its_condition_skipped_counts_as_done(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     run = create_run(
@@ -73,9 +73,7 @@ def test_a_step_that_its_condition_skipped_is_done(
     assert progress(run, member) == (0.5, [1, 0])
 
 
-def test_what_a_failed_run_has_done_stays_what_it_was(
-    worker: Client, org: Org, company: Company, member: Client
-) -> None:
+def test_a_failed_run_keeps_its_progress(worker: Client, org: Org, company: Company, member: Client) -> None:
     run = create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE}, count=1500)
     run.take()
     run.start(1)
@@ -84,7 +82,7 @@ def test_what_a_failed_run_has_done_stays_what_it_was(
     assert progress(run, member) == (0.25, [0.5, 0])
 
 
-def test_a_finished_step_says_what_its_time_went_into(
+def test_a_finished_step_shows_its_timings(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     run = create_run(worker, org, company, {"slug": INLINE})
@@ -93,12 +91,12 @@ def test_a_finished_step_says_what_its_time_went_into(
     assert timings(seen(run, member)["steps"][0]) == NOT_MEASURED
     run.write(1, records(1, 2, 3))
     run.on_step("finish_step", 1, timings=TIMINGS)
-    # Its answer was lost: the repeat measured nothing.
+    # The worker repeats a call whose answer was lost. The timings of the repeat do not count.
     run.on_step("finish_step", 1, timings={"reading_ms": 1, "processing_ms": 1, "writing_ms": 1})
     assert timings(seen(run, member)["steps"][0]) == TIMINGS
 
 
-def test_a_failed_step_says_it_too(worker: Client, org: Org, company: Company, member: Client) -> None:
+def test_a_failed_step_shows_its_timings(worker: Client, org: Org, company: Company, member: Client) -> None:
     run = create_run(worker, org, company, {"slug": INLINE})
     run.take()
     run.start(1)
@@ -106,7 +104,7 @@ def test_a_failed_step_says_it_too(worker: Client, org: Org, company: Company, m
     assert timings(seen(run, member)["steps"][0]) == TIMINGS
 
 
-def test_a_worker_that_measures_nothing_is_served(
+def test_a_worker_need_not_measure_anything(
     worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     run = create_run(worker, org, company, {"slug": INLINE})
@@ -114,7 +112,7 @@ def test_a_worker_that_measures_nothing_is_served(
     assert timings(seen(run, member)["steps"][0]) == NOT_MEASURED
 
 
-def test_times_before_the_beginning_are_refused(worker: Client, org: Org, company: Company) -> None:
+def test_negative_timings_are_refused(worker: Client, org: Org, company: Company) -> None:
     run = create_run(worker, org, company, {"slug": INLINE})
     run.take()
     run.start(1)
@@ -133,7 +131,7 @@ def test_a_step_has_a_duration_and_a_rate_while_it_runs_and_after(
     run.write(1, records(1, 2, 3))
     if ended:
         run.on_step("finish_step", 1)
-    # Ten seconds ago. Only without its guard can that be said.
+    # Moves the start ten seconds back. The guard is off: it would refuse that.
     connection.execute("alter table public.step_results disable trigger step_results_guard")
     connection.execute(
         "update public.step_results "
@@ -150,7 +148,7 @@ def test_a_step_has_a_duration_and_a_rate_while_it_runs_and_after(
     )
 
 
-def test_a_retry_keeps_what_was_measured_of_the_steps_that_it_reuses(
+def test_a_retry_keeps_the_timings_of_the_steps_that_it_reuses(
     connection: Connection, worker: Client, org: Org, company: Company, member: Client
 ) -> None:
     run = create_run(worker, org, company, {"slug": INLINE}, {"slug": OUTSIDE}, {"slug": INLINE})

@@ -1,6 +1,6 @@
-"""A token reaches at most what its creator reaches, at every moment and not only when it is made.
+"""A token never reaches more than its creator reaches at that moment.
 
-Every narrowing of a token meets everything that can become of its creator; what is left is tried by deeds.
+The tests combine every narrowing of a token with every change of its creator, and try what the token can do.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ INSERT = """
 
 @dataclass(frozen=True)
 class Standing:
-    """A role, and the one company that it is for: `first`, `second`, or None for all."""
+    """A role and its company: `first`, `second`, or None for all."""
 
     role: Role
     company: str | None
@@ -44,12 +44,12 @@ def within(inner: Standing, outer: Standing) -> bool:
     return ROLES.index(inner.role) <= ROLES.index(outer.role) and outer.company in (None, inner.company)
 
 
-# Who made it, narrowed to what; and what has become of its creator since.
+# The standing of a creator, and of a token that it can make.
 MADE = [(creator, token) for creator, token in product(STANDINGS, STANDINGS) if within(token, creator)]
 
 
 def what_is_left(token: Standing, creator: Standing) -> Standing | None:
-    """The lesser role and the common company; None where there is no common company."""
+    """The lesser role and the common company, or None if there is no common company."""
     if token.company and creator.company and token.company != creator.company:
         return None
     role = min(token.role, creator.role, key=ROLES.index)
@@ -69,7 +69,7 @@ def put(postgres: Client, org: Org, user: User, standing: Standing) -> None:
 
 @pytest.fixture
 def others(connection: Connection, org: Org) -> dict[str, Token]:
-    """A token of each company, and one of the whole org, to be reached or not."""
+    """A token of each company, and one of the whole org, for the caller to see and revoke."""
     return {
         "first": create_token(connection, org.first.member),
         "second": create_token(connection, org.second.member),
@@ -78,7 +78,7 @@ def others(connection: Connection, org: Org) -> dict[str, Token]:
 
 
 def reached(client: Client, org: Org, others: dict[str, Token]) -> dict[str, object]:
-    """What the caller sees and gets done; whatever it does is undone."""
+    """What the caller sees and can do. Everything that it does is undone."""
     ids = {org.first.id: "first", org.second.id: "second"}
     names = {token.id: name for name, token in others.items()}
     return {
@@ -168,7 +168,7 @@ ENDS = {
 
 @pytest.mark.parametrize("code", ENDS)
 @pytest.mark.parametrize(("creator", "token"), MADE, ids=str)
-def test_a_token_of_whoever_may_not_come_in_reaches_nothing_until_they_may_again(
+def test_a_token_reaches_nothing_while_its_creator_or_org_is_shut_out(
     connection: Connection,
     postgres: Client,
     org: Org,
@@ -193,10 +193,8 @@ def nothing(found: dict[str, object]) -> bool:
     return not any(found.values())
 
 
-# Issuing tokens, straight on the table ------------------------------------------------------------------
-
-
 def issue(client: Client, org: Org, standing: Standing) -> bool:
+    """Inserts a token past the RPC. Returns whether that was allowed, and undoes it."""
     values = {"company_id": company_id(org, standing), "role": standing.role}
     try:
         with client.connection.transaction(force_rollback=True):
@@ -216,7 +214,7 @@ def test_admins_issue_tokens_within_their_own_standing_and_members_none(
 
 
 @pytest.mark.parametrize("now", STANDINGS, ids=str)
-def test_who_was_demoted_or_moved_issues_only_what_is_left(
+def test_a_demoted_or_moved_user_issues_only_tokens_within_its_new_standing(
     connection: Connection, postgres: Client, org: Org, now: Standing
 ) -> None:
     user = create_user(connection, org.id, "org_admin")
@@ -228,7 +226,7 @@ def test_who_was_demoted_or_moved_issues_only_what_is_left(
     assert bool(issued) is (now.role != "member")
 
 
-def test_who_may_not_come_in_issues_and_ends_nothing(
+def test_refused_callers_issue_and_end_no_token(
     connection: Connection, postgres: Client, org: Org, others: dict[str, Token]
 ) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
@@ -249,7 +247,7 @@ def test_who_may_not_come_in_issues_and_ends_nothing(
     assert rows(postgres, org) == before
 
 
-def test_a_member_ends_not_even_its_own_token(connection: Connection, postgres: Client, org: Org) -> None:
+def test_a_member_does_not_even_end_its_own_token(connection: Connection, postgres: Client, org: Org) -> None:
     own = create_token(connection, org.first.member)
     before = rows(postgres, org)
     for client in (signed_in(connection, org.first.member), with_token(connection, own)):

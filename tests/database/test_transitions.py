@@ -1,6 +1,6 @@
 """The state machines of runs and step results: every transition, allowed or forbidden.
 
-They are tried as postgres, whom neither grants nor policies hold: what is refused here is refused to all.
+The tests act as postgres, to which no grant and no policy applies: a refusal here is a refusal to everybody.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ def run(worker: Client, org: Org, company: Company) -> Run:
     return create_run(worker, org, company, {"slug": INLINE}, {"slug": INLINE, "continue_on_error": True})
 
 
-def test_the_statuses_are_all_there(postgres: Client) -> None:
+def test_every_status_is_tried_here(postgres: Client) -> None:
     labels = "select array(select unnest(enum_range(null::public.{}))::text)"
     assert postgres.value(labels.format("pipeline_run_status")) == list(RUN_STATUSES)
     assert postgres.value(labels.format("step_result_status")) == list(STEP_STATUSES)
 
 
 def bring_to_its_end(run: Run, status: str) -> None:
-    """Brings the steps of a running run to where only its own status is missing."""
+    """Finishes the steps of a running run, so that only its own status is left to set."""
     run.pass_through(1)
     if status == "succeeded":
         run.pass_through(2)
@@ -179,7 +179,7 @@ def test_nobody_changes_the_snapshot_or_origin_of_a_run(
 
 
 @pytest.mark.parametrize("change", ["slug = 'other'", "version = '9.9.9'", "position = 9", "chunk_count = 9"])
-def test_nobody_changes_what_a_step_result_is_of(postgres: Client, run: Run, change: str) -> None:
+def test_nobody_changes_the_step_of_a_step_result(postgres: Client, run: Run, change: str) -> None:
     with refused(409, "immutable"):
         postgres.change(f"update public.step_results set {change} where id = %(id)s", {"id": run.step_id(1)})
 
@@ -253,7 +253,7 @@ def test_a_step_can_fail_before_it_has_started(connection: Connection, run: Run,
     assert run.statuses(signed_in(connection, org.admin)) == ("failed", ["failed", "skipped"])
 
 
-def test_cancelling_skips_what_is_pending_and_cancels_what_is_running(
+def test_cancelling_skips_pending_steps_and_cancels_the_running_one(
     connection: Connection, worker: Client, org: Org, company: Company
 ) -> None:
     member = signed_in(connection, company.member)
@@ -266,7 +266,7 @@ def test_cancelling_skips_what_is_pending_and_cancels_what_is_running(
     assert member.call("cancel_pipeline_run", pipeline_run_id=run.id) == cancelled
 
 
-def test_cancelling_a_queued_run_skips_all_of_it(connection: Connection, run: Run, company: Company) -> None:
+def test_cancelling_a_queued_run_skips_every_step(connection: Connection, run: Run, company: Company) -> None:
     member = signed_in(connection, company.member)
     member.call("cancel_pipeline_run", pipeline_run_id=run.id)
     assert run.statuses(member) == ("cancelled", ["skipped", "skipped"])

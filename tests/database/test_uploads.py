@@ -1,4 +1,4 @@
-"""Uploads: submissions that arrive chunk by chunk, with the rows that were refused on the way."""
+"""Uploads: submissions that arrive chunk by chunk, with the rows that were rejected on the way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.tenants import Company, Org, Tenants
 
 @pytest.fixture
 def upload(member: Client, company: Company, blueprint_id: str) -> str:
-    """Id of a submission that is receiving chunks."""
+    """The id of a submission that is receiving chunks."""
     opened = member.call(
         "open_submission", company_id=company.id, blueprint_id=blueprint_id, source="csv", name="Leads"
     )
@@ -168,7 +168,7 @@ def test_an_upload_cannot_run_before_it_is_received(member: Client, upload: str)
         member.call("create_pipeline_run", submission_id=upload)
 
 
-def test_another_member_may_not_write_to_it_but_admins_may(
+def test_another_member_may_not_write_to_an_upload_but_admins_may(
     connection: Connection, org: Org, company: Company, upload: str
 ) -> None:
     other = signed_in(connection, company.other_member)
@@ -227,7 +227,7 @@ def test_a_submission_received_past_the_rpc_can_still_run(member: Client, upload
     assert member.call("create_pipeline_run", submission_id=upload)["run_number"] == 1
 
 
-def test_a_submission_past_the_rpc_is_ones_own_and_receiving(
+def test_a_submission_past_the_rpc_belongs_to_its_creator_and_is_receiving(
     connection: Connection, tenants: Tenants, blueprint_id: str
 ) -> None:
     member = signed_in(connection, tenants.org.first.member)

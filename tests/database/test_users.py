@@ -1,4 +1,4 @@
-"""Users: who sees whom, who changes whom, and that an org keeps an org_admin."""
+"""Users: callers see and change those in their reach, and an org keeps an org_admin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support.tenants import (
 
 
 def row(connection: Connection, user: User) -> dict[str, Any]:
-    """The user as it really is."""
+    """The stored row of the user."""
     statement = "select to_jsonb(u) from public.users u where id = %(id)s"
     found: dict[str, Any] = owner(connection).value(statement, {"id": user.id})
     return found
@@ -50,14 +50,14 @@ def seen(client: Client, **arguments: Any) -> set[str]:  # noqa: ANN401
     return {item["id"] for item in client.call("list_users", limit=200, **arguments)["items"]}
 
 
-def test_who_sees_which_users(connection: Connection, org: Org) -> None:
+def test_callers_see_only_the_users_in_their_reach(connection: Connection, org: Org) -> None:
     everybody = {user.id for user in org.users}
     of_first = {user.id for user in org.first.users}
     assert seen(signed_in(connection, org.admin)) == everybody
     for user in org.first.users:
         assert seen(signed_in(connection, user)) == of_first
     narrowed = create_token(connection, org.admin, role="member", company_id=org.first.id)
-    # The org_admin that it acts for is seen as well.
+    # The token also sees the org_admin that it acts for.
     assert seen(with_token(connection, narrowed)) == of_first | {org.admin.id}
 
 
@@ -156,7 +156,7 @@ def test_members_and_tokens_change_nobody_not_even_themselves(
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whoever_is_no_caller_changes_nobody(
+def test_a_refused_caller_changes_nobody(
     connection: Connection, postgres: Client, org: Org, change: str
 ) -> None:
     leaver = create_user(connection, org.id, "org_admin")
@@ -170,11 +170,11 @@ def test_whoever_is_no_caller_changes_nobody(
 
 
 def assign(client: Client, user: User, assignment: str) -> int:
-    """An update past the RPCs; how many rows it changed."""
+    """Updates the user past the RPCs. Returns how many rows changed."""
     return client.change(f"update public.users set {assignment} where id = %(id)s", {"id": user.id})
 
 
-def test_the_same_holds_straight_at_the_table(connection: Connection, org: Org) -> None:
+def test_the_same_rules_hold_for_direct_updates(connection: Connection, org: Org) -> None:
     company_admin, user = signed_in(connection, org.first.company_admin), org.first.member
     assert assign(company_admin, user, "role = 'company_admin'") == 1
     assert assign(company_admin, user, "full_name = 'Ada'") == 1
@@ -192,8 +192,10 @@ def test_the_same_holds_straight_at_the_table(connection: Connection, org: Org) 
     assert {each.id: row(connection, each) for each in org.users} == before
 
 
-def test_an_update_without_a_condition_reaches_one_s_own_users_only(connection: Connection, org: Org) -> None:
-    """Then no policy for reading stands in the way."""
+def test_an_update_without_a_condition_changes_only_the_users_in_reach(
+    connection: Connection, org: Org
+) -> None:
+    """Postgres does not apply the select policies to such an update."""
     company_admin, admin = signed_in(connection, org.first.company_admin), signed_in(connection, org.admin)
     statement = "update public.users set full_name = 'x'"
     assert company_admin.change(statement) == len(org.first.users)
@@ -206,9 +208,7 @@ def test_an_update_without_a_condition_reaches_one_s_own_users_only(connection: 
 @pytest.mark.parametrize(
     "assignment", ["id = gen_random_uuid()", "org_id = id", "email = 'x@y.z'", "created_at = now()"]
 )
-def test_no_client_writes_the_columns_that_are_the_mirrors(
-    connection: Connection, org: Org, assignment: str
-) -> None:
+def test_no_client_writes_the_mirrored_columns(connection: Connection, org: Org, assignment: str) -> None:
     with denied():
         assign(signed_in(connection, org.admin), org.first.member, assignment)
 
@@ -219,7 +219,9 @@ def test_id_org_and_origin_of_a_user_never_change(postgres: Client, org: Org, as
         assign(postgres, org.first.member, assignment)
 
 
-def test_deactivating_cannot_be_dated(connection: Connection, postgres: Client, company: Company) -> None:
+def test_nobody_picks_the_time_of_deactivating(
+    connection: Connection, postgres: Client, company: Company
+) -> None:
     company_admin, user = signed_in(connection, company.company_admin), company.member
     assign(company_admin, user, "deactivated_at = '2099-01-01'")
     statement = "select deactivated_at = now() from public.users where id = %(id)s"
@@ -260,7 +262,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_an_org_keeps_its_last_active_org_admin_whoever_writes(
+def test_nobody_takes_the_last_active_org_admin_from_an_org(
     connection: Connection, postgres: Client, org: Org, loss: str
 ) -> None:
     ids = {"id": org.admin.id, "company": org.first.id, "org": org.id}
@@ -297,7 +299,9 @@ def test_a_user_with_history_cannot_be_deleted(connection: Connection, postgres:
     assert postgres.change("delete from public.users where id = %(id)s", {"id": nobody.id}) == 1
 
 
-def test_what_a_demoted_admin_made_stays_its_own(connection: Connection, worker: Client, org: Org) -> None:
+def test_a_demoted_admin_stays_the_creator_of_its_blueprint(
+    connection: Connection, worker: Client, org: Org
+) -> None:
     author = create_user(connection, org.id, "org_admin")
     blueprint = create_blueprint(signed_in(connection, author))
     admin = signed_in(connection, org.admin)

@@ -43,7 +43,7 @@ def python_enums() -> Iterator[tuple[str, set[str]]]:
 
 
 def typescript() -> str:
-    """The task sources, tests and generated code left out."""
+    """The sources of the tasks, without tests and generated code."""
     paths = [path for path in TRIGGER.rglob("*.ts") if not path.name.endswith((".test.ts", ".types.ts"))]
     return "\n".join(path.read_text() for path in sorted(paths))
 
@@ -57,7 +57,7 @@ def test_every_enum_of_sql_has_the_same_values_in_python(sql_enums: dict[str, se
 def test_statuses_that_the_tasks_expect_exist(sql_enums: dict[str, set[str]]) -> None:
     expected = set(re.findall(r'\bstatus: z\.literal\("(\w+)"\)', typescript()))
     assert expected
-    # Or what start_step answers beside them.
+    # start_step answers further statuses.
     sql = "\n".join(migration_sources().values())
     answered = set(re.findall(r"jsonb_build_object\('status', '(\w+)'\)", sql))
     assert expected <= sql_enums["step_result_status"] | answered

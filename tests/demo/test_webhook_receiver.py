@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local.demo.errors import DemoError
 from local.demo.webhook_receiver import WebhookReceiver
+from local.errors import DemoError
 
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from tests.end_to_end.samples import CLEAN, companies
 from tests.support.product import Product, assert_ledger_balances
@@ -103,6 +104,7 @@ async def test_a_run_outlives_a_restart_of_the_data_api_and_a_submission_during_
     assert await member.call("submissions/list", {}) == submission
 
 
+@pytest.mark.long  # the schedule comes with the next minute
 async def test_a_run_that_was_submitted_while_trigger_was_down_is_started_by_the_schedule(
     member: Product, admin: Product, org: Org, trigger: TriggerApi, processes: StackProcesses
 ) -> None:

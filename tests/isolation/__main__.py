@@ -1,5 +1,4 @@
-"""`make isolation` prints the matrix and writes the pages; `make mutants` shows that the suite notices
-every gap."""
+"""`make isolation` prints the matrix and writes the pages. `make mutants` takes the fences down in turn."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ def show_isolation() -> int:
     total = Report().merge(section.report for section in found)
     for sentence in total.deviations:
         print(f"! {sentence}", file=sys.stderr)
-    print(f"\n{total.attempts} attempts made, leaks {len(total.deviations)}.")
+    print(f"\n{total.attempts} attempts, {len(total.deviations)} leaks.")
     matrix.ISOLATION_PAGE.write_text(matrix.page(found))
     matrix.AUTH_PAGE.write_text(matrix.with_block(matrix.AUTH_PAGE.read_text(), matrix.roles()))
     return 1 if total.deviations else 0

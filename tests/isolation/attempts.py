@@ -1,9 +1,8 @@
-"""Statements tried as a caller and undone at once, many in one round trip.
+"""Runs statements as a caller and undoes them at once, many in one round trip.
 
-An attempt is what PostgREST does for a request: role and claims are set for a transaction, the statement
-runs. Here the transaction is a subtransaction that never commits, and before it is undone the rows of the
-world
-are compared with what they were.
+An attempt does what PostgREST does for a request: it sets role and claims for a transaction and runs the
+statement. Here the transaction is a subtransaction that never commits. Before it is undone, the rows of the
+world are compared with what they were.
 """
 
 from __future__ import annotations
@@ -18,11 +17,12 @@ from psycopg.types.json import Jsonb
 from tests.isolation.catalogue import tenant_tables
 from tests.support.sql_client import Client, Connection, owner
 
-DENIED = "42501"  # no grant for it, or no policy lets it pass
+DENIED = "42501"  # no grant allows it, or no policy does
 
 _ATTEMPT = """
-create function pg_temp.attempt(p_role text, p_claims text, p_statement text, p_watch boolean, p_lifted
-boolean)
+create function pg_temp.attempt(
+    p_role text, p_claims text, p_statement text, p_watch boolean, p_lifted boolean
+)
 returns jsonb
 language plpgsql as $$
 declare
@@ -64,8 +64,10 @@ $$
 _TOUCHED = """
 create function pg_temp.touched() returns jsonb language sql as $$
     select coalesce(jsonb_agg(distinct jsonb_build_object(
-        'table', changed.table_name, 'org_id', changed.org_id, 'company_id', changed.company_id, 'key',
-        changed.key
+        'table', changed.table_name,
+        'org_id', changed.org_id,
+        'company_id', changed.company_id,
+        'key', changed.key
     )), '[]')
     from (
         (select * from pg_temp.world_rows except select * from pg_temp.world_rows_before)
@@ -80,9 +82,9 @@ $$
 class Attempt:
     client: Client
     statement: str
-    # Whether to look which rows of the world it changed.
+    # Whether to report the rows of the world that it changed.
     watch: bool = False
-    # For `table_policies`: with every row of the table in sight.
+    # For `table_policies`: whether the caller sees every row of the table.
     lifted: bool = False
 
 
@@ -110,7 +112,7 @@ class Outcome:
 
     @property
     def word(self) -> str:
-        """`ok`, a stable code, or the SQLSTATE where there is none."""
+        """`ok`, the stable code, or the SQLSTATE if there is no code."""
         if self.sqlstate is None:
             return "ok"
         return f"{self.sqlstate[2:]} {self.hint}" if self.sqlstate.startswith("PT") else self.sqlstate
@@ -121,9 +123,9 @@ class Outcome:
 
 
 def prepare(connection: Connection, org_ids: Sequence[str]) -> None:
-    """Lays out, in the transaction, what attempts need; the rows of these orgs are what is watched.
+    """Creates what attempts need in this transaction: functions and views that watch the rows of these orgs.
 
-    A row that is written in any way is another version of it, at another place of its table.
+    Every write gives a row another version, at another place (`ctid`) of its table.
     """
     rows = every_row(connection, org_ids, "t.ctid::text")
     for statement in (
@@ -136,12 +138,11 @@ def prepare(connection: Connection, org_ids: Sequence[str]) -> None:
 
 
 def every_row(connection: Connection, org_ids: Sequence[str], version: str) -> sql.Composed:
-    """A query for every row of these orgs: table, place, key, and the version that the expression gives."""
+    """A query for every row of these orgs: table, org, company, key, and `version`, an SQL expression."""
     return sql.SQL(" union all ").join(
         sql.SQL(
-            "select {name} as table_name, {org} as org_id, {company}::uuid as company_id, {key}::text "
-            "as key, "
-            "{version} as version from {table} t where {org} = any ({orgs}::uuid[])"
+            "select {name} as table_name, {org} as org_id, {company}::uuid as company_id, "
+            "{key}::text as key, {version} as version from {table} t where {org} = any ({orgs}::uuid[])"
         ).format(
             name=sql.Literal(table.name),
             org=sql.Identifier("t", table.org_column or ""),
@@ -158,7 +159,7 @@ def every_row(connection: Connection, org_ids: Sequence[str], version: str) -> s
 
 
 def run(connection: Connection, attempts: Sequence[Attempt]) -> list[Outcome]:
-    """What each attempt came to, in order."""
+    """The outcome of each attempt, in order."""
     if not attempts:
         return []
     wanted = [[a.client.role, a.client.claims, a.statement, a.watch, a.lifted] for a in attempts]

@@ -1,5 +1,4 @@
-"""Everybody who may turn up: each role and each kind of token in one org, those whose time is over,
-strangers."""
+"""Every kind of caller: each role and kind of token in one org, credentials that have ended, strangers."""
 
 from __future__ import annotations
 
@@ -24,13 +23,13 @@ from tests.support.tenants import (
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
-# user: a session. token: an API token. key: one of the keys of the project alone.
+# session: a Supabase session. token: an API token. key: a key of the project, without a user.
 Kind = Literal["session", "token", "key"]
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`refusal` is the stable code that every function answers a caller of no authority with."""
+    """`refusal` is the stable code with which every function refuses a caller without authority."""
 
     code: str
     who: str
@@ -40,18 +39,17 @@ class Caller:
     refusal: str | None = None
     user: User | None = None
     token: Token | None = None
-    # Claims that a session carries beyond its own, over both transports.
+    # Claims that the session's JWT carries besides the usual ones, in SQL and over HTTP.
     claims: dict[str, Any] = field(default_factory=dict)
 
     @property
     def has_no_grants(self) -> bool:
-        """Whether it is a role that no exposed table or public function is granted to."""
+        """Whether no exposed table and no public function is granted to the caller's role."""
         return self.client.role != "authenticated"
 
 
 def create_callers(connection: Connection, tenants: Tenants) -> list[Caller]:
-    """Creates the credentials. All but the last two belong to `tenants.org`, those of a company to its
-    first."""
+    """Creates the credentials. They belong to `tenants.org` and its first company unless `who` says more."""
     org, first = tenants.org, tenants.org.first
     admin, company_admin, member = org.admin, first.company_admin, first.member
     return [
@@ -81,7 +79,7 @@ def create_callers(connection: Connection, tenants: Tenants) -> list[Caller]:
         ),
         _token(connection, "tM", "token of the member", create_token(connection, member)),
         *_rotated(connection, org),
-        *_over(connection, org),
+        *_ended(connection, org),
         _refused(
             "uN",
             "signed-in identity that is no user",
@@ -111,7 +109,7 @@ def create_callers(connection: Connection, tenants: Tenants) -> list[Caller]:
 
 
 def _rotated(connection: Connection, org: Org) -> list[Caller]:
-    """The predecessors of two rotations: one that is valid for a while yet, and one that is not."""
+    """Two tokens that were rotated: one in its grace time, and one after it."""
     graced, ended = (create_token(connection, org.first.company_admin) for _ in range(2))
     for token, seconds in ((graced, 3600), (ended, 0)):
         successor = generate_api_token()
@@ -128,8 +126,8 @@ def _rotated(connection: Connection, org: Org) -> list[Caller]:
     ]
 
 
-def _over(connection: Connection, org: Org) -> list[Caller]:
-    """Credentials of the org whose time is over."""
+def _ended(connection: Connection, org: Org) -> list[Caller]:
+    """Credentials of the org that have expired or were withdrawn."""
     expired = create_token(connection, org.admin, expires_at=LONG_AGO)
     revoked = create_token(connection, org.admin, revoked_at=LONG_AGO)
     gone = create_user(connection, org.id, "company_admin", org.first.id)
@@ -154,7 +152,7 @@ def _over(connection: Connection, org: Org) -> list[Caller]:
 
 
 def _invited(connection: Connection, org: Org) -> Caller:
-    """Whoever is invited somewhere can accept that invitation, and no other."""
+    """An identity whom this org has invited. It can accept that invitation and no other."""
     identity = create_identity(connection, org.id)
     signed_in(connection, org.admin).call("create_invitation", email=identity.email, role="org_admin")
     who = "identity with an invitation to another org"
@@ -178,7 +176,7 @@ def _of_a_disabled_org(connection: Connection) -> list[Caller]:
 
 
 def _forged_claims(tenants: Tenants) -> dict[str, Any]:
-    """What a user could write into its own metadata, hoping that somebody believes it."""
+    """Claims that users could write into their own metadata to gain rights."""
     claim = {
         "role": "org_admin",
         "user_role": "org_admin",

@@ -1,4 +1,4 @@
-"""What the Data API exposes, as the database and supabase.toml tell it: nothing is listed by hand."""
+"""What the Data API exposes, read from the database and supabase.toml. Nothing is listed by hand."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def exposed_schemas() -> list[str]:
 
 @dataclass(frozen=True)
 class Table:
-    """A table or view of an exposed schema. Of a global table `org_column` is None.
+    """A table or view of an exposed schema. `org_column` is None for a global table.
 
-    Where there is no primary key, all columns identify a row.
+    `key` is the primary key, or all columns if there is none.
     """
 
     schema: str
@@ -42,7 +42,7 @@ class Table:
     insertable: list[str]
     updatable: list[str]
     deletable: bool
-    # Whether rows get an id by themselves.
+    # Whether `id` has a default.
     generates_id: bool
 
     @property
@@ -69,21 +69,21 @@ def exposed_tables(connection: Connection) -> list[Table]:
             end as company_column,
             array_agg(a.attname::text order by a.attnum) as columns,
             coalesce(array_agg(a.attname::text) filter (where a.atttypid = 'uuid'::regtype), '{}') as ids,
-            coalesce(array_agg(a.attname::text order by a.attnum)
-                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'select')), '{}') as
-                selectable,
-            coalesce(array_agg(a.attname::text order by a.attnum)
-                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'insert')), '{}') as
-                insertable,
-            coalesce(array_agg(a.attname::text order by a.attnum)
-                filter (where has_column_privilege('authenticated', c.oid, a.attnum, 'update')), '{}') as
-                updatable,
+            coalesce(array_agg(a.attname::text order by a.attnum) filter (
+                where has_column_privilege('authenticated', c.oid, a.attnum, 'select')
+            ), '{}') as selectable,
+            coalesce(array_agg(a.attname::text order by a.attnum) filter (
+                where has_column_privilege('authenticated', c.oid, a.attnum, 'insert')
+            ), '{}') as insertable,
+            coalesce(array_agg(a.attname::text order by a.attnum) filter (
+                where has_column_privilege('authenticated', c.oid, a.attnum, 'update')
+            ), '{}') as updatable,
             has_table_privilege('authenticated', c.oid, 'delete') as deletable,
             bool_or(a.attname = 'id' and a.atttypid = 'uuid'::regtype and a.atthasdef) as generates_id
         from pg_class c
         join pg_namespace n on n.oid = c.relnamespace
-        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and
-        a.attgenerated = ''
+        join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and a.attgenerated = ''
         where n.nspname = any (%(schemas)s) and c.relkind in ('r', 'p', 'v', 'm', 'f')
             and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
         group by c.oid, n.nspname, c.relname, c.relkind
@@ -103,11 +103,12 @@ def other_value(connection: Connection, table: Table, column: str) -> Any:  # no
     (found,) = owner(connection).rows(
         """
         select t.typcategory::text as category, t.typname::text as name,
-            array(select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by enumsortorder
-            desc) as labels
+            array(
+                select e.enumlabel::text from pg_enum e where e.enumtypid = t.oid order by enumsortorder desc
+            ) as labels
         from pg_attribute a join pg_type t on t.oid = a.atttypid
-        where a.attrelid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass and a.attname =
-        %(column)s
+        where a.attrelid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass
+            and a.attname = %(column)s
         """,
         {"schema": table.schema, "table": table.name, "column": column},
     )
@@ -154,8 +155,7 @@ def links(connection: Connection) -> list[Link]:
 
 @dataclass(frozen=True)
 class Function:
-    """A function that a request can call. `arguments` are name → type, those without default in
-    `required`."""
+    """A function that a request can call. `arguments` maps name to type; `required` ones have no default."""
 
     schema: str
     name: str
@@ -223,7 +223,7 @@ def row_of(table: Table, owner_column: str | None, values: dict[str, Any]) -> Ro
 
 
 def keys(rows: Iterable[Row]) -> set[str]:
-    """What identifies rows, for comparing sets of them."""
+    """The keys of the rows, as a set that can be compared."""
     return key_set(row.key for row in rows)
 
 

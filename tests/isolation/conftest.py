@@ -1,4 +1,4 @@
-"""The world of the sweeps in SQL, made once: every attempt in it is undone."""
+"""The world for the sweeps in SQL, made once per module: every attempt in it is undone."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.stack import StackEnvironment, stack_for_tests
 
 @pytest.fixture(scope="module")
 def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """A stack for each module: on the full one the reconciler starts what the world has queued, and what was
-    tried over HTTP stays, to be in the way of what is tried afterwards."""
+    """A stack for each module, without a worker. A reconciler would start the runs that the world has queued,
+    and rows that another module wrote over HTTP would be in the way."""
     with stack_for_tests(tmp_path_factory.mktemp("isolation"), "supabase") as environment:
         yield environment
 

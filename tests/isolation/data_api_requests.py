@@ -1,13 +1,13 @@
-"""Straight at the Data API, past the API: the same tables and functions, over HTTP, aimed at what others
-have.
+"""Requests straight to the Data API, past the API: the same tables and functions, with ids of others.
 
-Only what PostgREST documents is relied on. Where answers are compared, it is with another answer of the
+The sweep relies only on what PostgREST documents. It compares an answer only with another answer of the
 same server.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -31,6 +31,8 @@ from tests.isolation.reach import SYMBOLS, Reach, Row
 from tests.isolation.table_rules import TABLES, TableRules
 
 _RETURN = "return=representation"
+# Endpoints and functions that answer with all that a caller may see, unless a filter or an id says less.
+_READS = re.compile(r"^(list|get)_|^auth_context$|/(list|get|context)$")
 
 
 def sweep_tables(http: HttpWorld) -> Report:
@@ -65,7 +67,7 @@ def _sweep_table(http: HttpWorld, table: Table, rules: TableRules) -> Report:
 
 def _read(http: HttpWorld, table: Table, rules: TableRules, caller: Caller, report: Report) -> None:
     answer = http.ask_data_api(caller, "GET", f"{table.name}?select={','.join(table.key)}")
-    # As they are now: the callers before have changed what is their own.
+    # Read now, because earlier callers have changed rows of their own.
     rows = rows_of(http.world.connection, table, rules.owner, http.world.org_ids)
     seen = keys(row for row in rows if rules.select.reaches(caller.authority, row))
     if caller.has_no_grants or caller.code in ("jF", "jX"):
@@ -82,7 +84,7 @@ def _read(http: HttpWorld, table: Table, rules: TableRules, caller: Caller, repo
 
 
 def _embed(http: HttpWorld, table: Table, caller: Caller, report: Report) -> None:
-    """The parents of every row, through each foreign key, and the children of every parent."""
+    """Embeds the parents of every row through each foreign key, and the children of every parent."""
     for link in links(http.world.connection):
         if link.table != table.name or link.parent == link.table:
             continue
@@ -94,8 +96,7 @@ def _embed(http: HttpWorld, table: Table, caller: Caller, report: Report) -> Non
             flat = [item for part in found if part for item in (part if isinstance(part, list) else [part])]
             stray = hidden_from(http.world, caller) & words_of(flat)
             report.expect(
-                # A server may refuse what it cannot embed; that pairs are right, and whole, the sweep in
-                # SQL shows.
+                # A server may refuse to embed. The sweep in SQL proves that the pairs are right and complete.
                 not stray and (answer.status == 200 or 400 <= answer.status < 500),
                 f"{caller.who} sees other rows of {inner}, embedded in {outer} through {link.name}, "
                 f"than the rules say: {answer.word}.",
@@ -105,7 +106,7 @@ def _embed(http: HttpWorld, table: Table, caller: Caller, report: Report) -> Non
 
 
 def _write(http: HttpWorld, table: Table, rules: TableRules, caller: Caller, report: Report) -> None:
-    """Updates and deletes of whole places that are others', and rows put there."""
+    """Updates and deletes all rows of others, org by org and company by company, and inserts among them."""
     columns = table.updatable or [table.org_column or table.key[0]]
     values = {columns[0]: other_value(http.world.connection, table, columns[0])}
     only_keys = f"select={','.join(table.key)}"
@@ -121,7 +122,7 @@ def _write(http: HttpWorld, table: Table, rules: TableRules, caller: Caller, rep
                 caller.code,
             )
     for row in _others(http, table, caller):
-        # Without its marker: what the caller puts into its own org must not look like a leak later on.
+        # The marker is replaced, or a copy in the caller's own org would look like a leak later.
         copied = json.loads(json.dumps(row.values).replace(http.world.marker, "attacked"))
         values = copied | rules.fresh
         insertable = {column: values[column] for column in table.insertable} or copied
@@ -153,7 +154,7 @@ def _places(http: HttpWorld, table: Table, caller: Caller) -> Iterator[str]:
 
 
 def _others(http: HttpWorld, table: Table, caller: Caller) -> list[Row]:
-    """A row of each place that is not the caller's."""
+    """One row of each org and company that is not the caller's."""
     authority = caller.authority
     assert authority is not None
     by_place = {
@@ -206,7 +207,7 @@ def ask_for_others(
     call: Callable[[dict[str, str]], Answered],
     report: Report,
 ) -> Iterator[tuple[Answered, dict[str, str]]]:
-    """An id that nobody has in every argument, then ids of others in each: they must be answered alike."""
+    """Sends an id that nobody has, then ids of others, in each argument. The answers must be alike."""
     nobodys = {name: id_.nobodys() for name, id_ in rules.ids.items()}
     if not caller.authority:
         answer = call(nobodys)
@@ -220,16 +221,27 @@ def ask_for_others(
             caller.code,
         )
         return
-    if not rules.ids:
-        if rules.may.reach(caller.authority) is Reach.NONE or row.startswith(("list", "get", "/v1/steps")):
-            yield call({}), {}
-        return
+
+    def expect_word(answer: Answered, word: str) -> None:
+        said = f"{caller.who}: {row} answers {answer.word} instead of {word}."
+        report.expect(answer.word == word, said, row, caller.code)
+
+    rules_of_ids = [id_.may for id_ in rules.ids.values()]
+    is_capable = all(may.reach(caller.authority) is not Reach.NONE for may in rules_of_ids or [rules.may])
+    if not rules.ids and not is_capable:
+        answer = call({})
+        yield answer, {}
+        expect_word(answer, "403 forbidden")
+    elif _READS.search(row) and all(id_.code is None for id_ in rules.ids.values()):
+        yield call({}), {}  # everything that the caller may see
     for name, id_ in rules.ids.items():
         own = {
             other: _own(http, i, caller) or nobodys[other] for other, i in rules.ids.items() if other != name
         }
         random = call(own | {name: nobodys[name]})
         yield random, nobodys
+        if is_capable and id_.code:
+            expect_word(random, f"404 {id_.code}")
         for value in _foreign(http, id_, caller):
             sent = own | {name: value}
             answer = call(sent)

@@ -1,4 +1,4 @@
-"""Through the API: every endpoint, by every caller, naming what others have."""
+"""Requests to every endpoint of the API, by every caller, with ids of others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.isolation.function_calls import hidden_from, words_of
 from tests.isolation.function_rules import FUNCTIONS, STEPS
 from tests.isolation.over_http import Answered, HttpWorld
 
-# Endpoint → the function that it calls, and what its body holds besides ids.
+# Endpoint → the function that it calls, and its body without ids.
 ENDPOINTS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "/v1/auth/context": ("auth_context", {}),
     "/v1/companies/create": ("create_company", {"name": "Attacked"}),
@@ -79,7 +79,7 @@ def sweep(http: HttpWorld) -> Report:
         for caller in http.callers:
             _sweep_endpoint(http, path, caller, report)
     for path in sorted(set(ENDPOINTS) - set(endpoints())):
-        report.expect(False, f"endpoint_requests.py speaks of {path}, which is not there: remove it.")
+        report.expect(False, f"endpoint_requests.py lists {path}, which does not exist: remove it.")
     return report
 
 

@@ -1,4 +1,4 @@
-"""What a sweep tried, what it found that is not as expected, and what the matrix prints."""
+"""The trials of a sweep, the deviations that they show, and the symbols that the matrix prints."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ REFUSED = "x"
 
 @dataclass(frozen=True)
 class Trial:
-    """An attempt of a caller, what must come of it, and the sentence that says so when it does not.
+    """An attempt of a caller, its expected outcome, and the sentence that reports another one.
 
-    `row` is the row of the matrix that it belongs to.
+    `row` names its row in the matrix.
     """
 
     row: str
@@ -29,18 +29,18 @@ class Trial:
 
 @dataclass
 class Report:
-    """`cells` are (row, caller) → symbol. `deviations` are sentences for whoever must act."""
+    """`cells` maps (row, caller) to a symbol. `deviations` are sentences that say what is wrong."""
 
     attempts: int = 0
     deviations: list[str] = field(default_factory=list)
     cells: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def judge(self, connection: Connection, trials: Sequence[Trial]) -> list[Outcome]:
-        """Makes the attempts and keeps what came otherwise than it must."""
+        """Makes the attempts and records every unexpected outcome."""
         outcomes = attempts.run(connection, [trial.attempt for trial in trials])
         for trial, outcome in zip(trials, outcomes, strict=True):
-            came_to = outcome.word if outcome.count is None else f"{outcome.word}, {outcome.count} rows"
-            sentence = f"{trial.sentence} It came to: {came_to}."
+            found = outcome.word if outcome.count is None else f"{outcome.word}, {outcome.count} rows"
+            sentence = f"{trial.sentence} Outcome: {found}."
             self.expect(trial.is_as_expected(outcome), sentence, trial.row, trial.caller)
         return outcomes
 
@@ -52,7 +52,7 @@ class Report:
                 self.cells[row, caller] = DEVIATION
 
     def mark(self, row: str, caller: str, symbol: str) -> None:
-        """What the matrix prints, unless there was a deviation."""
+        """Sets what the matrix prints, unless the cell is a deviation."""
         self.cells.setdefault((row, caller), symbol)
 
     def merge(self, others: Iterable[Report]) -> Report:

@@ -1,8 +1,7 @@
-"""Every exposed function, by every caller, with ids of every scope in each argument that takes one.
+"""Calls every exposed function as every caller, with ids of every scope in each argument that takes one.
 
-Besides the answer to the call, three things are watched: that an id of others is answered exactly as an id
-that nobody
-has, that no answer holds anything of others, and that nothing of others has changed.
+Besides the expected answer, each call must keep three rules: an id of others gets exactly the answer for an
+id that nobody has, no answer holds anything of others, and nothing of others changes.
 """
 
 from __future__ import annotations
@@ -41,8 +40,7 @@ def sweep(world: World, function: Function, rules: FunctionRules, *, until_notic
 
 
 def sweep_worker(world: World, function: Function, rules: WorkerRules) -> Report:
-    """Of the tasks' functions the service credential has the use, and a claim is needed to write for a
-    run."""
+    """Only the service credential may call the tasks' functions. Writing for a run takes the claim on it."""
     report = Report()
     ids = {"p_pipeline_run_id": "pipeline_runs", "p_step_result_id": "step_results"}
     words = {str(uuid4()): rules.missing}
@@ -81,7 +79,7 @@ def _symbol(rules: FunctionRules, caller: Caller) -> str:
 
 
 def call(function: Function, arguments: Mapping[str, Any]) -> str:
-    """As PostgREST calls it: named arguments, of the types that the function declares."""
+    """The call as PostgREST makes it: named arguments, cast to the types that the function declares."""
     named = [
         sql.SQL("{} => {}::{}").format(
             sql.Identifier(name),
@@ -98,7 +96,7 @@ def call(function: Function, arguments: Mapping[str, Any]) -> str:
 
 
 class _FunctionSweep:
-    """One function, by one caller."""
+    """The calls of one function by one caller."""
 
     def __init__(
         self, world: World, function: Function, rules: FunctionRules, caller: Caller, report: Report
@@ -111,7 +109,7 @@ class _FunctionSweep:
             report,
         )
         self.hidden = hidden_from(world, caller)
-        # Ids that the caller may use, so that the one that is tried decides.
+        # The caller's own ids for the other arguments, so that only the id under test decides.
         self.own = {name: self._own_id(id_) for name, id_ in rules.ids.items()}
 
     def run(self) -> None:
@@ -137,7 +135,7 @@ class _FunctionSweep:
                 self._judge(ids, _is_refused(rules.refusals.get(caller.code), caller.refusal))
 
     def _guesses(self) -> Iterator[dict[str, str]]:
-        """Ids that nobody has, and one of each org."""
+        """Ids that nobody has, then one id of each org in each argument."""
         nobodys = {name: id_.nobodys() for name, id_ in self.rules.ids.items()}
         yield nobodys
         for name, id_ in self.rules.ids.items():
@@ -146,7 +144,7 @@ class _FunctionSweep:
                 yield nobodys | {name: row.values[id_.column]}
 
     def _try_ids(self, name: str, id_: Id) -> None:
-        """Each row of the table, with one's own ids in the other arguments."""
+        """Tries each row of the table, with the caller's own ids in the other arguments."""
         authority = self.caller.authority
         assert authority is not None
         others = {other: own for other, own in self.own.items() if other != name and own}
@@ -162,14 +160,14 @@ class _FunctionSweep:
                 outcome = self._judge(ids, lambda o: id_.code is None or not o.succeeded)
                 self._expect(
                     told(outcome, value) == told(random, nobodys) and outcome.result == random.result,
-                    f"answers {outcome.word} for a row of {id_.table} {self.world.looks(row)}, "
+                    f"answers {outcome.word} for a row of {id_.table} {self.world.describe(row)}, "
                     f"but {random.word} for an id that nobody has",
                 )
             elif id_.code or is_capable:
                 self._try(ids, self._word(id_.may.reaches(authority, row)))
 
     def _try_names(self) -> None:
-        """Names that another org uses, but not the caller's own, and a name that nobody uses."""
+        """A name that only another org uses must get the answer for a name that nobody uses."""
         authority = self.caller.authority
         assert authority is not None
         ids = {name: own for name, own in self.own.items() if own}
@@ -182,12 +180,12 @@ class _FunctionSweep:
                     outcome = self._judge(ids | {argument: name}, lambda _: True)
                     self._expect(
                         outcome.word == free.word,
-                        f"answers {outcome.word} for a name in {table} of another org, but {free.word} "
-                        f"for a free one",
+                        f"answers {outcome.word} for a name in {table} of another org, "
+                        f"but {free.word} for a free one",
                     )
 
     def _try_json_bodies(self) -> None:
-        """Ids of others in every object of every JSON argument, beside what belongs there."""
+        """Adds ids of others to every object of every JSON argument."""
         for name, type_ in self.function.arguments.items():
             if type_ != "jsonb" or name not in self.rules.arguments:
                 continue
@@ -225,7 +223,7 @@ class _FunctionSweep:
         return "ok" if may else "403 forbidden"
 
     def _try(self, arguments: Arguments, word: str) -> None:
-        self._judge(arguments, lambda outcome: outcome.word == word, f" It should come to: {word}.")
+        self._judge(arguments, lambda outcome: outcome.word == word, f" Expected: {word}.")
 
     def _judge(
         self, arguments: Arguments, is_as_expected: Callable[[Outcome], bool], more: str = ""
@@ -257,7 +255,7 @@ class _FunctionSweep:
 
 
 def _is_refused(word: str | None, code: str | None) -> Callable[[Outcome], bool]:
-    """The refusal of the credential, unless another answer is told."""
+    """Expects `word`, or the stable code of the refused credential if no word is given."""
     return lambda outcome: outcome.word == word if word else outcome.hint == code
 
 
@@ -266,9 +264,9 @@ def _is(word: str) -> Callable[[Outcome], bool]:
 
 
 def hidden_from(world: World, caller: Caller) -> set[str]:
-    """Ids and markers that no answer to the caller may hold, wherever they come from.
+    """Ids and markers that no answer to the caller may hold.
 
-    Ids of users of the own org are left out: they stand in what the whole org sees, as who created it.
+    Users of the caller's org are left out: rows that the whole org sees name them as creators.
     """
     authority = caller.authority
     hidden = set()

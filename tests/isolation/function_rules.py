@@ -1,5 +1,4 @@
-"""Who may call each exposed function with which ids, and how it answers for those that the caller cannot
-see."""
+"""Who may call each exposed function with which ids, and its answer for rows that the caller cannot see."""
 
 from __future__ import annotations
 
@@ -19,10 +18,9 @@ NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
 class Id:
     """An argument that names a row of a table.
 
-    Whoever may see the row and may do the call gets an answer; whoever may only see it gets 403 `forbidden`;
-    for everybody else the row is absent: the answer, 404 `code`, is the one for an id that nobody has. As
-    a filter
-    of a list (no `code`) it finds nothing instead.
+    A caller who may see the row and make the call gets an answer. One who may only see it gets 403
+    `forbidden`. To all others the row is absent: they get 404 `code`, as for an id that nobody has. An
+    argument without `code` filters a list and then finds nothing.
     """
 
     table: str
@@ -52,17 +50,16 @@ def filtered(table: str, may: Rule | None = None) -> Id:
 
 @dataclass(frozen=True)
 class FunctionRules:
-    """`may` is for functions without ids. `arguments` are what is sent besides the ids."""
+    """`may` applies to functions without ids. `arguments` are sent besides the ids."""
 
     ids: Mapping[str, Id] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     may: Rule = ANYBODY
-    # Arguments that give a name, as argument → (table, column): one that another org uses is as free as
-    # any other.
+    # Arguments that give a name, as argument → (table, column). Names that another org uses are free.
     names: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    # Where every caller of a kind gets one answer, whatever the id.
+    # The answer that all callers of a kind get, whatever the id.
     fixed: Mapping[Kind, str] = field(default_factory=dict)
-    # Answers to callers without authority that differ from their refusal, by caller.
+    # Answers to callers without authority that differ from their `refusal`, by caller.
     refusals: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -84,7 +81,7 @@ USER = named("users", "user_not_found", PEOPLE_ADMIN, role=("member",))
 FUNCTIONS: Mapping[str, FunctionRules] = {
     "public.auth_context": FunctionRules(),
     "public.accept_invitation": FunctionRules(
-        # Nothing that is seen or not decides here, but the verified e-mail of the identity.
+        # The identity's verified e-mail decides, not what the caller sees.
         ids={
             "p_invitation_id": Id(
                 "invitations",
@@ -221,7 +218,7 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         ids={"p_pipeline_run_id": named("pipeline_runs", RUN, status=("failed",))}
     ),
     "public.mark_pipeline_run_dispatched": FunctionRules(
-        # Of a run that the caller sees but may not touch, it answers with the run, unchanged.
+        # A caller who sees the run but may not change it gets the run, unchanged.
         ids={"p_pipeline_run_id": named("pipeline_runs", RUN, status=("queued",))},
         arguments={"p_trigger_run_id": "run_attacked"},
     ),
@@ -249,11 +246,10 @@ ERROR = {"code": "attacked", "message": "Attacked."}
 
 @dataclass(frozen=True)
 class WorkerRules:
-    """What the service credential, and nobody else, gets from a function of the tasks.
+    """A function of the tasks: its answers to the service credential. It refuses every other caller.
 
-    `unclaimed` is the answer for a run or step that exists, to whoever does not hold the claim on it;
-    `missing`
-    the answer for one that does not exist.
+    `unclaimed` is the answer for a run or step without the claim on it. `missing` is the answer for a run or
+    step that does not exist.
     """
 
     missing: str
@@ -284,7 +280,7 @@ WORKER_FUNCTIONS: Mapping[str, WorkerRules] = {
     "worker.finish_step": _of_step(p_claim_id=NOT_A_CLAIM),
     "worker.fail_step": _of_step(p_claim_id=NOT_A_CLAIM, p_error=ERROR),
     "worker.write_chunk": _of_step(p_claim_id=NOT_A_CLAIM, p_chunk_index=0, p_records=[]),
-    # Reading takes no claim: a step that was started elsewhere reads the same.
+    # Reading takes no claim.
     "worker.read_chunk": WorkerRules("404 chunk_not_found", "ok", "p_step_result_id", {"p_chunk_index": 0}),
     "worker.read_secret": WorkerRules(
         "404 secret_not_found", "404 secret_not_found", "p_step_result_id", {"p_name": "signing"}
@@ -294,7 +290,7 @@ WORKER_FUNCTIONS: Mapping[str, WorkerRules] = {
     ),
     "worker.reconcile_pipeline_runs": WorkerRules("ok", "ok"),
     "worker.take_starts": WorkerRules("ok", "ok"),
-    # Null for a run that does not exist, or that stands otherwise than it was said to.
+    # Null for a run that does not exist or is not in the state that the caller reports.
     "worker.replace_start": WorkerRules(
         "ok", "ok", "p_pipeline_run_id", {"p_idempotency_key": "run_attacked"}
     ),

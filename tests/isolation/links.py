@@ -1,4 +1,4 @@
-"""Links between tables: the owner of the database itself cannot make one from one tenant into another."""
+"""Links between tables: not even the owner of the database can make one from one tenant to another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sweep(world: World, table: Table, rules: TableRules) -> Report:
     report = Report()
     _compare_with_catalogue(world, table, rules, report)
     with world.connection.transaction(force_rollback=True):
-        # What stands in the way otherwise: triggers that keep rows as they are.
+        # Triggers that keep rows immutable would refuse the change before the foreign key does.
         without_triggers = sql.SQL("alter table {} disable trigger user").format(table.identifier)
         owner(world.connection).change(without_triggers.as_string())
         report.judge(world.connection, list(_trials(world, table, rules)))
@@ -65,7 +65,7 @@ def _trials(world: World, table: Table, rules: TableRules) -> Iterator[Trial]:
 
 
 def _is_another_tenant(world: World, parent: str, row: Row, other: Row) -> bool:
-    """Another org; or another company, where the parent always belongs to one."""
+    """Another org, or another company if every row of the parent table belongs to one."""
     if other.org_id != row.org_id:
         return True
     always_has_company = parent != "companies" and all(r.company_id for r in world.rows[parent])
@@ -80,8 +80,8 @@ def _trial(world: World, table: Table, column: str, row: Row | None, other: Row 
         return Trial(
             "", "", Attempt(owner(world.connection), "select null::jsonb"), sentence, lambda _: False
         )
-    # Where the row would be the first of its kind: a number that is taken is refused before the link is.
-    # A copy where rows can be copied: other rows hang on those there are.
+    # A number that is taken would be refused before the link is, so the row gets a free one.
+    # The link is tried on a copy if the table allows copies, because other rows refer to the original.
     numbers = ("position", "chunk_index", "run_number", "record_id")
     elsewhere = {name: "40" for name in numbers if name in table.columns}
     values = {column: other.key["id"]} | elsewhere
@@ -95,7 +95,7 @@ def _trial(world: World, table: Table, column: str, row: Row | None, other: Row 
         "",
         "",
         Attempt(owner(world.connection), statement),
-        f"{table.name}.{column} can be made to point from a row {world.looks(row)} to one "
-        f"{world.looks(other)}.",
+        f"{table.name}.{column} can be made to point from a row {world.describe(row)} "
+        f"to one {world.describe(other)}.",
         lambda outcome: outcome.sqlstate == _NO_SUCH_PARENT and str(outcome.message).startswith(refusal),
     )

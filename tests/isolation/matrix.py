@@ -1,5 +1,4 @@
-"""How the findings are shown: the matrix on the terminal and in docs/isolation.md, and the roles in
-docs/auth.md."""
+"""Prints the findings: the matrix on the terminal and in docs/isolation.md, the roles in docs/auth.md."""
 
 from __future__ import annotations
 
@@ -20,21 +19,20 @@ BEGIN, END = "<!-- written by make isolation: begin -->", "<!-- written by make 
 NOTHING = "–"  # noqa: RUF001 (a dash in prose)
 
 LEGEND = """\
-O  what belongs to the caller's org         x  nothing, for want of a grant
-C  what belongs to the caller's company     -  nothing: no row is in reach, or the call is refused
-o  what the caller itself made or owns      !  other than expected: a defect
-*  what is everybody's, like the steps"""
+O  rows of the caller's org               x  nothing: there is no grant
+C  rows of the caller's company           -  nothing: no row is in reach, or the call is refused
+o  rows that the caller made or owns      !  not as expected: a defect
+*  rows that all orgs share, like steps"""
 
 INTRODUCTION = f"""\
 # Isolation
 
-Many orgs share one database. This page says what each kind of caller reaches of it, as found by trying, not
-as intended. `make isolation` builds two orgs with two companies each, everybody who may turn up, and
-something in every table for every place; then it makes every attempt that it can think of, and writes this
-page.
+Many orgs share one database. This page shows how far each kind of caller gets in it, as tried, not as
+intended. `make isolation` builds two orgs with two companies each, every kind of caller, and rows in every
+table for every org and company. Then it makes the attempts below and writes this page.
 
-How to read it: a column is a caller, a row is a verb on a table, a function or an endpoint, and a letter says
-how far that caller gets.
+A column is a caller. A row is a verb on a table, a function or an endpoint. The letter says how far the
+caller gets:
 
 ```text
 {LEGEND}
@@ -42,33 +40,33 @@ how far that caller gets.
 
 A letter stands only if every attempt of its cell ended as
 [`table_rules.py`](../tests/isolation/table_rules.py) and
-[`function_rules.py`](../tests/isolation/function_rules.py) say, for rows of every place: the caller's own,
-those of others in its company, of the other company, of the org as a whole, and of the other org. Tables,
-functions and endpoints are found, not listed, so a new one without an expectation is a defect too.
+[`function_rules.py`](../tests/isolation/function_rules.py) say, for rows of every kind: the caller's own,
+others' in its company, the other company's, the org's as a whole, and the other org's. The sweep finds
+tables, functions and endpoints by itself, so a new one without an expectation is a defect too.
 
-What is tried:
+The attempts:
 
-- **Each policy alone.** In a transaction that never commits, grants, triggers and the other policies of a
-  table are taken down. What is left, the policy of one verb, must let exactly those rows through that it
-  should. So no fence leans on another.
+- **Each policy alone.** In a transaction that never commits, the sweep takes down the grants, triggers and
+  other policies of a table. The policy of one verb remains, and must let through exactly the rows that the
+  rules name. So no fence relies on another.
 - **Each verb as shipped.** Select (every column), embedding through every foreign key, insert, upsert, update
-  and delete, with a condition and without, naming ids of others wherever a column takes one.
-- **Each function**, with ids of every place in every argument that takes one, also inside JSON bodies. An id
-  of others must be answered exactly as one that nobody has, so that not even its existence shows. No answer
-  may hold anything of others, and nothing of others may have changed afterwards.
-- **Each link.** The owner of the database itself cannot make a row point into another tenant.
-- **Over HTTP** the same, straight at the Data API and through every endpoint of the API, aimed at what others
-  have. Nothing is undone there, so all rows are compared after whatever was answered as done. Here a letter
-  says what the rules grant; what is proven is that no attempt got further.
+  and delete, with and without a condition, with ids of others in every column that takes one.
+- **Each function**, with ids of every org and company in every argument that takes one, also inside JSON
+  bodies. An id of others must get exactly the answer for an id that nobody has, so that callers cannot tell
+  whether it exists. No answer may hold anything of others, and no call may change anything of others.
+- **Each link.** Not even the owner of the database can make a row point into another tenant.
+- **The same over HTTP**, straight at the Data API and through every endpoint of the API, with ids of others.
+  These requests commit, so the sweep compares all rows after every caller. Here a letter says what the rules
+  grant; the sweep proves that no request got further.
 
-`make mutants` turns the question round: it takes every policy, condition, tenant key and row-level security
-itself away, one at a time, and fails unless something notices each. [security.md](security.md) has the
-layers, and the limits of this proof.
+`make mutants` tests the sweep: it takes away every policy, condition, tenant key and row-level security
+itself, one at a time, and fails unless something notices each. [security.md](security.md) has the layers and
+the limits of this proof.
 """
 
 
 def table(title: str, report: Report, callers: Sequence[Caller]) -> str:
-    """Rows of one section under the codes of the callers."""
+    """The rows of one section, with a column for each caller."""
     rows = list(dict.fromkeys(row for row, _ in report.cells))
     width = max(map(len, rows), default=0)
     head = " ".join(f"{caller.code:2}" for caller in callers)
@@ -85,14 +83,14 @@ def legend(callers: Iterable[Caller]) -> str:
 
 
 def page(sections: Sequence[Section]) -> str:
-    """docs/isolation.md: the same for the same schema and rules, whenever and wherever it is made."""
+    """The text of docs/isolation.md. It depends on the schema and the rules alone."""
     callers = {caller.code: caller for section in sections for caller in section.callers}
     parts = [
         INTRODUCTION,
         "## Callers\n",
         f"```text\n{legend(callers.values())}\n```\n",
-        "All but XO and XM belong to the first org, and those of a company to its first company. Over HTTP",
-        "one of each authority and of each refusal is tried.\n",
+        "Unless the list says otherwise, callers belong to the first org, or to its first company. Over HTTP",
+        "the sweep tries one caller of each authority and one of each refusal.\n",
     ]
     for section in sections:
         rows = table("", section.report, section.callers)
@@ -102,7 +100,7 @@ def page(sections: Sequence[Section]) -> str:
 
 
 def roles() -> str:
-    """What docs/auth.md says of the roles: the rules that the sweep confirms, in words."""
+    """The tables of roles in docs/auth.md: the rules that the sweep confirms, in words."""
     lines = [
         "| rows of | " + " | ".join(f"`{role}`" for role in ROLES) + " |",
         "| --- |" + " --- |" * len(ROLES),
@@ -143,8 +141,8 @@ def _reach(rule: Rule, role: str) -> str:
         note
         for note, holds in (
             ("with a session", rule.only_sessions),
-            ("up to the own role", rule.not_above_own_role),
-            ("in the own name", rule.in_own_name),
+            ("up to their own role", rule.not_above_own_role),
+            ("in their own name", rule.in_own_name),
         )
         if holds
     ]

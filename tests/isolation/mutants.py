@@ -1,13 +1,10 @@
-"""`make mutants`: takes the fences down one at a time, and shows that something notices each time.
+"""`make mutants` takes down the fences one at a time and shows that something notices each time.
 
-Every mutant is made and undone in a transaction that never commits. What may notice it, asked in this
-order until
-one does: a policy measured alone (table_policies), a link made by hand (links), calls of the functions
-(function_calls, remembered_results), and the guards of the catalogue. Requests as shipped are not asked:
-what a
-policy alone lets through is at least what it lets through behind the other fences. So a mutant that only a
-guard
-notices changes no behaviour today: something else forbids the same.
+Every mutant is made and undone in a transaction that never commits. Four checks run in this order, until one
+notices: a policy measured alone (table_policies), a link made by hand (links), calls of the functions
+(function_calls, remembered_results), and the guards of the catalogue. Requests as shipped are no check here:
+a policy alone lets through at least as much as it does behind the other fences. So a mutant that only a guard
+notices changes no behaviour today: another fence forbids the same.
 """
 
 from __future__ import annotations
@@ -26,9 +23,7 @@ from tests.support.guards import GUARDS
 from tests.support.guards.conditions import weakened
 from tests.support.sql_client import Connection, owner
 
-# Conditions in functions that decide who somebody is or what they may take, and what they become: the
-# shortest
-# way past each.
+# Conditions in functions that decide who a caller is or what it may take, each with the shortest way past it.
 AUTHORITY = (
     ("private.look_up_caller", "when t.revoked_at is not null then 'api_token_revoked'", ""),
     ("private.look_up_caller", "when t.expires_at <= now() then 'api_token_expired'", ""),
@@ -38,21 +33,21 @@ AUTHORITY = (
     ("private.look_up_caller", "on u.id = t.user_id", "on u.org_id = t.org_id and u.role = 'org_admin'"),
     ("private.look_up_caller", "coalesce(u.company_id, t.company_id)", "u.company_id"),
     ("private.look_up_caller", "least(u.role, t.role)", "u.role"),
-    # Once for tokens, once for sessions.
+    # Both places at once: for tokens and for sessions.
     ("private.look_up_caller", "when o.disabled_at is not null then 'org_disabled'", "when false then null"),
     (
         "private.look_up_caller",
         "when u.deactivated_at is not null then 'user_deactivated'",
         "when false then null",
     ),
-    # Each half of it follows from the other, by constraints of users and api_tokens.
+    # Both halves at once: constraints of users and api_tokens make each follow from the other.
     (
         "private.caller_is_org_wide",
         "coalesce(v_caller.role = 'org_admin' and v_caller.company_id is null, false)",
         "v_caller.org_id is not null",
     ),
     ("private.acceptable_invitations", "i.email = lower(p_email)", "true"),
-    ("private.admit", "where a.id = p_invitation_id", ""),
+    ("private.admit_identity", "where a.id = p_invitation_id", ""),
 )
 _CALLER = {"private.look_up_caller", "private.resolve_caller", "private.caller_is_org_wide"}
 _TENANT_CONDITION = re.compile(
@@ -62,7 +57,7 @@ _TENANT_CONDITION = re.compile(
 
 @dataclass(frozen=True)
 class Mutant:
-    """`notice` looks whether the suite notices, and by what."""
+    """`notice` says what notices the mutant, or None."""
 
     kind: str
     what: str
@@ -96,8 +91,8 @@ def mutants(connection: Connection) -> list[Mutant]:
 
 def _policies(connection: Connection) -> list[dict[str, str]]:
     return owner(connection).rows(
-        "select policyname::text as name, tablename::text as table, schemaname::text as schema, qual, "
-        "with_check "
+        "select policyname::text as name, tablename::text as table, schemaname::text as schema, "
+        "qual, with_check "
         "from pg_policies where schemaname = any (%(schemas)s) order by tablename, policyname",
         {"schemas": exposed_schemas()},
     )
@@ -139,7 +134,7 @@ def _with_weaker_functions(connection: Connection) -> Iterator[Mutant]:
     definers = owner(connection).rows(
         """
         select format('%I.%I', n.nspname, p.proname) as name, pg_get_functiondef(p.oid) as definition,
-        p.prosecdef
+            p.prosecdef
         from pg_proc p join pg_namespace n on n.oid = p.pronamespace
         where n.nspname in ('public', 'private') and p.prokind = 'f'
         order by 1
@@ -158,7 +153,7 @@ def _with_weaker_functions(connection: Connection) -> Iterator[Mutant]:
             )
     for name, old, new in AUTHORITY:
         definition = definitions[name]
-        assert old in definition, f"{name} has no longer: {old}. Correct AUTHORITY in mutants.py."
+        assert old in definition, f"{name} no longer has: {old}. Correct AUTHORITY in mutants.py."
         yield Mutant(
             "condition taken out of a function",
             f"{name}: {old}",
@@ -180,7 +175,7 @@ def _by_table(name: str) -> Callable[[World], str | None]:
 
 
 def _by_functions(definitions: dict[str, str], changed: str) -> Callable[[World], str | None]:
-    """By the functions that reach the changed one; for one that policies reach, by a table."""
+    """Asks the functions that call the changed one, and a table if policies call it."""
     names = _reaching(definitions, changed)
     if changed in _CALLER:
         names = ["public.auth_context"]
@@ -203,7 +198,7 @@ def _by_functions(definitions: dict[str, str], changed: str) -> Callable[[World]
 
 
 def _reaching(definitions: dict[str, str], changed: str) -> list[str]:
-    """Functions in whose bodies the changed one is called, however far down."""
+    """Public functions that call the changed one, directly or through others."""
     reaching = {changed}
     while True:
         more = {
@@ -224,7 +219,7 @@ def _noticing_guard(connection: Connection) -> str | None:
 
 
 def report(verdicts: list[Verdict]) -> str:
-    """A table of the mutants, and how many were noticed by what."""
+    """A table of the mutants, and how many each check noticed."""
     lines = [f"{v.mutant.kind:34} {v.noticed_by or 'NOBODY':42} {v.mutant.what}" for v in verdicts]
     by_whom = [(v.noticed_by or "NOBODY").partition(" ")[0] for v in verdicts]
     totals = ", ".join(f"{by_whom.count(who)} by {who}" for who in sorted(set(by_whom)))

@@ -1,8 +1,7 @@
-"""A world that is committed, and the credentials that its callers send over HTTP.
+"""A committed world, and the credentials that its callers send over HTTP.
 
-Over HTTP nothing is undone, so the world is made for one sweep, and what is sent aims at rows out of the
-caller's reach
-only. What all rows are is kept, and compared after every caller.
+Nothing is undone over HTTP. So the world is made for one sweep, and requests aim only at rows out of the
+caller's reach. The sweep compares all rows of the world after every caller.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from tests.support.sql_client import connect
 from tests.support.stack import StackEnvironment
 from tests.support.tenants import session_jwt
 
-# Of the callers whose credential stands for nothing, one of each kind; of the others, one of each authority.
+# One caller of each authority, and one of each kind of refused credential.
 CALLERS = (
     "OA",
     "CA",
@@ -56,7 +55,7 @@ READS = re.compile(r"/(list|get|records|export|context)$|rpc/(list|get)_|rpc/aut
 
 @dataclass(frozen=True)
 class Answered:
-    """What came back, with what differs between any two requests taken out of it."""
+    """An answer, without the parts that differ between any two requests."""
 
     status: int
     code: str | None
@@ -81,14 +80,15 @@ class HttpWorld:
     data_api: httpx.Client = field(repr=False)
     api: httpx.Client = field(repr=False)
     minter: ContextJwtMinter = field(repr=False)
-    # Every row of the world with a fingerprint of its content, as the last caller left it.
+    # The query for every row of the world with a fingerprint of its content.
     query: sql.Composed = field(repr=False)
+    # Its rows as the last caller left them.
     versions: set[tuple[str | None, ...]] = field(default_factory=set, repr=False)
-    # Writing requests that were answered as done since then.
+    # Writing requests that have succeeded since then.
     done: set[str] = field(default_factory=set, repr=False)
 
     def bearer_of(self, caller: Caller) -> str | None:
-        """What the API is sent; None for nobody."""
+        """The bearer that the caller sends to the API, if any."""
         if caller.token:
             return caller.token.secret
         if caller.kind == "key":
@@ -134,10 +134,9 @@ class HttpWorld:
         )
 
     def expect_others_unchanged(self, caller: Caller, row: str, report: Report) -> None:
-        """Since the caller before this one, only what is of the caller's org, and of its company, has
-        changed."""
+        """Nothing outside the caller's org and company has changed since the previous caller."""
         if not self.done:
-            return  # what is refused has changed nothing: it was one transaction
+            return  # a refused request is one transaction that changed nothing
         self.done.clear()
         now = self.read_versions()
         changed = {
@@ -193,7 +192,7 @@ def http_world(environment: StackEnvironment, owner_columns: dict[str, str | Non
             httpx.Client(base_url=url, timeout=60, trust_env=False) as api,
         ):
             world = create_world(connection, owner_columns)
-            assert world.rows  # as they are before anything is sent
+            assert world.rows  # read before anything is sent
             callers = [caller for caller in world.callers if caller.code in CALLERS]
             key = SigningKey("HS256", environment.jwt_secret)
             minter = ContextJwtMinter(key, environment.jwt_issuer, environment.jwt_audience)
@@ -206,7 +205,7 @@ def http_world(environment: StackEnvironment, owner_columns: dict[str, str | Non
 
 
 def _bad_jwts(admin: Caller) -> list[Caller]:
-    """Sessions of the org_admin that only a verifier of signatures and times can tell."""
+    """Two invalid JWTs of the org_admin. Only a check of signature and expiry tells them from a valid one."""
     bad = replace(admin, authority=None)
     expired = {"exp": int(time.time()) - 60}
     return [

@@ -1,4 +1,4 @@
-"""How far a caller reaches: the words in which expectations are written, and what they mean for a row."""
+"""How far a caller reaches: the words of the expectations, and their meaning for a row."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SYMBOLS: Mapping[Reach, str] = {
 
 @dataclass(frozen=True)
 class Authority:
-    """What a valid credential stands for; `company_id` is None for a caller who acts for the whole org."""
+    """The rights of a valid credential. `company_id` is None for a caller who acts for the whole org."""
 
     org_id: str
     company_id: str | None
@@ -61,8 +61,7 @@ class Row:
 
 
 def within(reach: Reach, authority: Authority, row: Row) -> bool:
-    """Whether the row lies in the reach. A caller bound to a company never reaches further than its word
-    says."""
+    """Whether the row lies in the reach. For a caller bound to no company, COMPANY is every company."""
     if reach is Reach.ALL:
         return True
     if reach is Reach.NONE or row.org_id != authority.org_id:
@@ -79,7 +78,7 @@ def within(reach: Reach, authority: Authority, row: Row) -> bool:
 
 @dataclass(frozen=True)
 class Rule:
-    """Who reaches which rows with one verb, and what else must hold of the row and the credential."""
+    """Who reaches which rows with one verb, and further conditions on the row and the credential."""
 
     org_admin: Reach = Reach.NONE
     company_admin: Reach = Reach.NONE

@@ -1,4 +1,4 @@
-"""Results kept for idempotency keys: nobody gets at one that another org or another user has put there."""
+"""Results kept for idempotency keys: no caller gets or overwrites one of another org or another user."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ values (%(org)s, %(user)s, 'create_company', %(key)s, 'hash', %(result)s)
 _RECALL = "select private.recall_result('create_company', %(key)s, 'hash')"
 _REMEMBER = """select private.remember_result('create_company', %(key)s, '{"own": true}')"""
 _KEPT = (
-    "select result from private.idempotency_keys where key = %(key)s and org_id = %(org)s and "
-    "user_id = %(user)s"
+    "select result from private.idempotency_keys "
+    "where key = %(key)s and org_id = %(org)s and user_id = %(user)s"
 )
 
 

@@ -13,7 +13,7 @@ from tests.isolation.reach import Row, Values
 
 
 def select_keys(table: Table, condition: sql.Composable | None = None) -> str:
-    """One JSON array with the keys of all rows that can be seen."""
+    """The keys of all rows that the caller sees, as one JSON array."""
     return (
         sql.SQL("select coalesce(jsonb_agg({}), '[]') from {} t where {}")
         .format(_object("t", table), table.identifier, condition or sql.SQL("true"))
@@ -30,11 +30,11 @@ def select_column(table: Table, column: str) -> str:
 
 
 def join_keys(link: Link, child: Table, parent: Table) -> str:
-    """What PostgREST asks when one resource is embedded in the other: pairs of keys, as an array."""
+    """The query with which PostgREST embeds one resource in the other: pairs of keys, as one JSON array."""
     return (
         sql.SQL(
-            "select coalesce(jsonb_agg(jsonb_build_object('child', {child_key}, 'parent', "
-            "{parent_key})), '[]') "
+            "select coalesce("
+            "jsonb_agg(jsonb_build_object('child', {child_key}, 'parent', {parent_key})), '[]') "
             "from {child} c join {parent} p on {condition}"
         )
         .format(
@@ -64,7 +64,7 @@ def by_key(row: Row) -> sql.Composed:
 
 
 def update(table: Table, values: Values, condition: sql.Composable | None = None) -> str:
-    """Without a condition, policies of select do not stand in its way."""
+    """Without a condition, Postgres does not apply the select policies."""
     assignments = [
         sql.SQL("{} = {}").format(sql.Identifier(column), _literal(value)) for column, value in values.items()
     ]
@@ -88,7 +88,7 @@ def insert(
     merge_on: Sequence[str] = (),
     merged: Iterable[str] = (),
 ) -> str:
-    """A row of these columns. With `merge_on`, an upsert that overwrites the columns `merged`."""
+    """Inserts a row with these columns. With `merge_on`, an upsert that overwrites the columns `merged`."""
     names = list(columns)
     statement = sql.SQL(
         "insert into {table} ({columns}) overriding system value "

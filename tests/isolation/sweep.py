@@ -1,4 +1,4 @@
-"""Everything that is swept, and that nothing which the catalogue has is left out."""
+"""Sweeps everything that is exposed, and reports what has no expectation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.stack import StackEnvironment
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the matrix: what was swept, by whom."""
+    """A part of the matrix."""
 
     title: str
     report: Report
@@ -35,7 +35,7 @@ class Section:
 
 
 def sweep_everything(environment: StackEnvironment) -> list[Section]:
-    """The deep sweep in SQL, which is undone, and then the one over HTTP, which is not."""
+    """Runs the deep sweep in SQL, which is undone, then the sweep over HTTP, which is not."""
     with connect(environment) as connection, passing_world(connection, OWNER_COLUMNS) as world:
         found = [
             Section("Tables", sweep_tables(world), world.callers),
@@ -62,7 +62,7 @@ def sweep_tables(world: World) -> Report:
             for caller in world.callers:
                 report.mark(f"{table.name} select", caller.code, DEVIATION)
             continue
-        _is_populated(world, table, report)
+        _expect_rows_of_every_tenant(world, table, report)
         report.merge(
             [
                 table_policies.sweep(world, table, rules),
@@ -71,7 +71,7 @@ def sweep_tables(world: World) -> Report:
             ]
         )
     for name in sorted(set(TABLES) - {table.name for table in world.tables}):
-        report.expect(False, f"table_rules.py speaks of {name}, which is not exposed: remove it there.")
+        report.expect(False, f"table_rules.py lists {name}, which is not exposed: remove it.")
     return report
 
 
@@ -86,8 +86,8 @@ def sweep_functions(world: World) -> Report:
             for argument, kind in function.arguments.items():
                 report.expect(
                     kind != "uuid" or argument in told,
-                    f"{function.qualified} takes an id as {argument}: say in `ids` of function_rules.py "
-                    f"of what.",
+                    f"{function.qualified} takes an id as {argument}: "
+                    f"say in `ids` of function_rules.py which table it names.",
                 )
         elif worker_rules:
             report.merge([function_calls.sweep_worker(world, function, worker_rules)])
@@ -100,21 +100,21 @@ def sweep_functions(world: World) -> Report:
     report.merge([remembered_results.sweep(world)])
     names = Counter(function.qualified for function in functions)
     for name in sorted({*FUNCTIONS, *WORKER_FUNCTIONS} - set(names)):
-        report.expect(False, f"function_rules.py speaks of {name}, which is not exposed: remove it there.")
+        report.expect(False, f"function_rules.py lists {name}, which is not exposed: remove it.")
     for name, count in names.items():
         report.expect(
-            count == 1, f"{name} is overloaded: the Data API would have to guess, and so would the sweep."
+            count == 1, f"{name} is overloaded: neither the Data API nor the sweep knows which one to call."
         )
     return report
 
 
-def _is_populated(world: World, table: Table, report: Report) -> None:
-    """Of every org, and of every company where the table has companies' rows."""
+def _expect_rows_of_every_tenant(world: World, table: Table, report: Report) -> None:
+    """The table has rows of every org, and of every company if its rows belong to companies."""
     rows = world.rows[table.name]
     for org in world.tenants:
         places = {row.company_id for row in rows if row.org_id == org.id}
         expected = {org.first.id, org.second.id} if table.company_column else {None}
         report.expect(
             not table.org_column or places >= expected,
-            f"The world has nothing in {table.name} for every place of {org.name}: add it in world.py.",
+            f"The world lacks rows in {table.name} for {org.name} or a company of it: add them in world.py.",
         )

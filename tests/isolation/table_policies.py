@@ -1,10 +1,9 @@
 """Each policy of a table, measured alone.
 
-As shipped, several fences stand in a row: grants by column, policies of other verbs, triggers. Here, inside a
-transaction that never commits, all others are taken down for the table: every verb is granted on every
-column, every row can be selected unless selecting is what is measured, and triggers are off. What is left
-is the
-policy of the verb, which must decide by itself as `table_rules` says, for every row of the world.
+As shipped, several fences stand in a row: grants by column, policies of other verbs, triggers. Here, in a
+transaction that never commits, the others are taken down for the table: every verb is granted on every
+column, every row can be selected unless selecting is measured, and triggers are off. The policy of the verb
+remains. It must decide alone as `table_rules` says, for every row of the world.
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ def _trials(world: World, table: Table, rules: TableRules, caller: Caller) -> It
 
 
 def _take_down_the_other_fences(world: World, table: Table) -> None:
-    """Selecting is opened for the attempts that ask for it (`lifted`), so that one world serves every
-    verb."""
+    """Attempts that are `lifted` see every row, so that one world serves every verb."""
     postgres = owner(world.connection)
     for statement in (
         "grant select, insert, update, delete on {} to authenticated",
@@ -68,8 +66,7 @@ def _select(world: World, table: Table, rules: TableRules, caller: Caller) -> Tr
 
 
 def _inserts(world: World, table: Table, rules: TableRules, caller: Caller) -> Iterator[Trial]:
-    """A policy is asked before any constraint, so a copy of a row that exists tells whether it lets one
-    pass."""
+    """Inserts copies of rows: Postgres checks policies before constraints, so a copy shows what passes."""
     tried = set()
     for row in world.samples(table.name):
         for values in _variations(table, rules, row, caller):
@@ -84,13 +81,13 @@ def _inserts(world: World, table: Table, rules: TableRules, caller: Caller) -> I
                 caller.code,
                 Attempt(caller.client, insert(table, values, table.columns)),
                 f"{caller.who} {'cannot' if may else 'can'} insert into {table.name} a row "
-                f"{world.looks(candidate)}.",
+                f"{world.describe(candidate)}.",
                 _passes if may else is_denied,
             )
 
 
 def _variations(table: Table, rules: TableRules, row: Row, caller: Caller) -> Iterator[dict[str, Any]]:
-    """The row as it is, in the caller's name, in its company, and in every role."""
+    """The row as it is, in the caller's name, in the caller's company, and in every role."""
     yield dict(row.values)
     if caller.user is None or rules.owner is None or rules.insert.is_for_nobody:
         return
@@ -118,7 +115,7 @@ def _updates(world: World, table: Table, rules: TableRules, caller: Caller) -> I
             f"{table.name} update",
             caller.code,
             Attempt(caller.client, update(table, {column: row.values[column]}, by_key(row)), lifted=True),
-            f"{caller.who} updating a row of {table.name} {world.looks(row)} does not end as "
+            f"{caller.who} updating a row of {table.name} {world.describe(row)} does not end as "
             f"table_rules.py says.",
             expected,
         )
@@ -127,7 +124,7 @@ def _updates(world: World, table: Table, rules: TableRules, caller: Caller) -> I
 
 
 def _moves(world: World, table: Table, rules: TableRules, caller: Caller, mine: Row) -> Iterator[Trial]:
-    """Pushing a row of one's own into every place that one does not reach."""
+    """Moves the caller's own row to every place that the caller does not reach."""
     columns = [column for column in (table.org_column, table.company_column, rules.owner) if column]
     places = {tuple(row.values[column] for column in columns) for row in world.rows[table.name]}
     for place in sorted(places, key=str):
@@ -138,7 +135,7 @@ def _moves(world: World, table: Table, rules: TableRules, caller: Caller, mine: 
                 f"{table.name} update",
                 caller.code,
                 Attempt(caller.client, update(table, moved, by_key(mine)), lifted=True),
-                f"{caller.who} can make a row of {table.name} one {world.looks(candidate)}.",
+                f"{caller.who} can turn a row of {table.name} into one {world.describe(candidate)}.",
                 is_denied,
             )
 
@@ -151,14 +148,14 @@ def _deletes(world: World, table: Table, rules: TableRules, caller: Caller) -> I
             caller.code,
             Attempt(caller.client, delete(table, by_key(row)), lifted=True),
             f"{caller.who} {'cannot' if reached else 'can'} delete from {table.name} a row "
-            f"{world.looks(row)}.",
-            # What else refers to the row may keep it in place: that is no matter of the policy.
+            f"{world.describe(row)}.",
+            # A foreign key may keep the row in place; the policy let the delete pass all the same.
             (lambda outcome: not reaches_nothing(outcome)) if reached else reaches_nothing,
         )
 
 
 def _passes(outcome: Outcome) -> bool:
-    """The policy let it pass; what stopped it, if anything, is a constraint."""
+    """The policy let it pass. A constraint may still have stopped it."""
     return not is_denied(outcome)
 
 

@@ -1,5 +1,4 @@
-"""Tables as they are shipped: every verb that a request can ask for, by every caller, at rows of every
-scope."""
+"""Tables as shipped: every verb that a request can ask for, by every caller, on rows of every scope."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ VERBS = ("select", "embed", "insert", "upsert", "update", "delete")
 
 
 def sweep(world: World, table: Table, rules: TableRules) -> Report:
-    """The cells of its report are what `table_rules` says, each confirmed, or a deviation."""
+    """Each cell of the report is what `table_rules` says, confirmed, or a deviation."""
     report = Report()
     writers = set()
     for caller in world.callers:
@@ -32,9 +31,8 @@ def sweep(world: World, table: Table, rules: TableRules) -> Report:
             report.mark(f"{table.name} {verb}", caller.code, _symbol(rules, verb, caller))
     report.expect(
         writers == {role for role in ROLES if getattr(rules.insert, role) is not Reach.NONE},
-        f"Only {sorted(writers)} could insert anything into {table.name}: either a role lost a right, "
-        f"or the attempts "
-        "prove nothing because they repeat what is there (see `fresh` in table_rules.py).",
+        f"Only {sorted(writers)} could insert anything into {table.name}: either a role lost a right, or the "
+        "attempts prove nothing because they repeat existing rows (see `fresh` in table_rules.py).",
     )
     return report
 
@@ -42,7 +40,7 @@ def sweep(world: World, table: Table, rules: TableRules) -> Report:
 def _symbol(rules: TableRules, verb: str, caller: Caller) -> str:
     rule = {"embed": rules.select, "upsert": rules.insert}.get(verb) or getattr(rules, verb)
     if verb == "upsert" and rules.update.is_for_nobody:
-        return REFUSED  # what may overwrite needs both grants
+        return REFUSED  # an upsert needs both grants
     if caller.has_no_grants or rule.is_for_nobody:
         return REFUSED
     return SYMBOLS[rule.reach(caller.authority)]
@@ -66,7 +64,7 @@ def _reads(world: World, table: Table, rules: TableRules, caller: Caller) -> Ite
             caller.code,
             Attempt(caller.client, select_column(table, column)),
             f"{caller.who} {'reads' if is_hidden else 'cannot read'} {table.name}.{column}: "
-            "if that is meant, change `withheld` in table_rules.py, otherwise the grant.",
+            "if that is intended, change `withheld` in table_rules.py, otherwise the grant.",
             is_denied if is_hidden else _succeeds,
         )
     for link in links(world.connection):
@@ -87,8 +85,8 @@ def _embed(world: World, table: Table, link: Link, caller: Caller) -> Trial:
         f"{table.name} embed",
         caller.code,
         Attempt(caller.client, join_keys(link, child_table, parent_table)),
-        f"{caller.who} sees other pairs of {link.table} and {link.parent} through {link.name} than "
-        f"their rules say.",
+        f"{caller.who} sees other pairs of {link.table} and {link.parent} through {link.name} "
+        f"than their rules say.",
         is_denied
         if caller.has_no_grants
         else lambda outcome: outcome.succeeded and key_set(outcome.result) == expected,
@@ -104,7 +102,7 @@ def _joins(link: Link, child: Row, parent: Row) -> bool:
 
 
 def _updates(world: World, table: Table, rules: TableRules, caller: Caller) -> Iterator[Trial]:
-    """Without a condition, at all rows there are; and at each row that is out of reach."""
+    """Updates all rows without a condition, then each row that is out of reach."""
     has_grant = not (rules.update.is_for_nobody or caller.has_no_grants)
     for column in table.updatable if has_grant else [table.org_column or table.key[0]]:
         values = {column: other_value(world.connection, table, column)}
@@ -121,7 +119,7 @@ def _updates(world: World, table: Table, rules: TableRules, caller: Caller) -> I
                     f"{table.name} update",
                     caller.code,
                     Attempt(caller.client, update(table, values, by_key(row))),
-                    f"{caller.who} updates {column} of a row of {table.name} {world.looks(row)}.",
+                    f"{caller.who} updates {column} of a row of {table.name} {world.describe(row)}.",
                     reaches_nothing,
                 )
 
@@ -141,19 +139,19 @@ def _deletes(world: World, table: Table, rules: TableRules, caller: Caller) -> I
                 f"{table.name} delete",
                 caller.code,
                 Attempt(caller.client, delete(table, by_key(row))),
-                f"{caller.who} deletes a row of {table.name} {world.looks(row)}.",
+                f"{caller.who} deletes a row of {table.name} {world.describe(row)}.",
                 reaches_nothing,
             )
 
 
 def _inserts(world: World, table: Table, rules: TableRules, caller: Caller, report: Report) -> bool:
-    """Copies of every row, in the columns that clients may write; and rows that point at what others have.
+    """Inserts copies of every row in the columns that clients may write, and rows that point at others' rows.
 
     Returns whether any was written.
     """
     has_grant = not (rules.insert.is_for_nobody or caller.has_no_grants)
     columns = table.insertable if has_grant else table.columns
-    # Where there is no grant, the row makes no difference.
+    # Without a grant, all rows get the same answer.
     rows = world.samples(table.name)[: None if has_grant else 2]
     trials = []
     for row in rows:
@@ -183,8 +181,8 @@ def _insert(world: World, table: Table, caller: Caller, row: Row, statement: str
         f"{table.name} insert",
         caller.code,
         Attempt(caller.client, statement, watch=True),
-        f"{caller.who} inserting into {table.name} a copy of a row {world.looks(row)} writes what is "
-        f"not its own.",
+        f"{caller.who} inserting into {table.name} a copy of a row {world.describe(row)} "
+        f"writes what is not its own.",
         (lambda outcome: stays_within(outcome, caller)) if has_grant else is_denied,
     )
 
@@ -194,13 +192,13 @@ def _upsert(world: World, table: Table, caller: Caller, row: Row, statement: str
         f"{table.name} upsert",
         caller.code,
         Attempt(caller.client, statement, watch=True),
-        f"{caller.who} upserting into {table.name} a row {world.looks(row)} writes what is not its own.",
+        f"{caller.who} upserting into {table.name} a row {world.describe(row)} writes what is not its own.",
         (lambda outcome: stays_within(outcome, caller)) if has_grant else is_denied,
     )
 
 
 def _oracles(world: World, table: Table, rules: TableRules, caller: Caller, report: Report) -> None:
-    """Pointing at what another tenant has must end exactly as pointing at what nobody has."""
+    """Pointing at another tenant's row must end exactly as pointing at a row that does not exist."""
     mine = next((row for row in world.rows[table.name] if rules.insert.reaches(caller.authority, row)), None)
     if mine is None:
         return
@@ -222,19 +220,19 @@ def _oracles(world: World, table: Table, rules: TableRules, caller: Caller, repo
             report.expect(
                 told(foreign, ids[0]) == told(random, ids[1]),
                 f"{caller.who} can tell by {table.name}.{column} that a row of {parent} "
-                f"{world.looks(row)} exists.",
+                f"{world.describe(row)} exists.",
                 f"{table.name} insert",
                 caller.code,
             )
 
 
 def told(outcome: Outcome, id_: str) -> tuple[str | None, ...]:
-    """All that an answer says, but for the id that the caller sent itself."""
+    """The error without the id that the caller sent."""
     return tuple(part and part.replace(id_, "<id>") for part in outcome.error)
 
 
 def stays_within(outcome: Outcome, caller: Caller) -> bool:
-    """Whatever was changed, if anything, is of the caller's org, and of its company if it is bound to one."""
+    """Every changed row is of the caller's org, and of its company if the caller is bound to one."""
     if not outcome.touched:
         return True
     authority = caller.authority

@@ -1,5 +1,4 @@
-"""Who may do what with the rows of each table. The sweeps hold the database to it, and docs/auth.md is
-printed from it."""
+"""Who may do what with the rows of each table. The sweeps hold the database to it; docs/auth.md prints it."""
 
 from __future__ import annotations
 
@@ -14,25 +13,24 @@ NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
 
 @dataclass(frozen=True)
 class TableRules:
-    """`links` are the columns that point into other tables of the tenant, by foreign keys that carry the
-    tenant."""
+    """`links` maps columns to other tables of the tenant. Their foreign keys carry the tenant."""
 
     select: Rule
     insert: Rule = NOBODY
     update: Rule = NOBODY
     delete: Rule = NOBODY
-    # The column that says whose row it is, where a rule speaks of own rows.
+    # The column that names the row's owner, if a rule speaks of own rows.
     owner: str | None = None
     # Columns that no client can read.
     withheld: frozenset[str] = frozenset()
     links: Mapping[str, str] = field(default_factory=dict)
-    # Ids that point nowhere by a foreign key of their own.
+    # Ids without a foreign key of their own.
     unlinked: frozenset[str] = frozenset()
-    # What makes a copy of a row another row, so that an insert is not refused as a repetition.
+    # Values that make a copy a new row, so that an insert is not refused as a repetition.
     fresh: dict[str, Any] = field(default_factory=dict)
 
 
-# The company of what hangs below a submission or run is that of its parent: one foreign key holds both.
+# Rows below a submission or run have their parent's company: one foreign key holds both.
 OF_PARENT = frozenset({"company_id"})
 OF_COMPANY = Rule(ORG, COMPANY, COMPANY)
 ADMINS_OF_COMPANY = Rule(ORG, COMPANY, NONE)
@@ -98,7 +96,7 @@ TABLES: Mapping[str, TableRules] = {
             "created_by": "users",
             "retry_of_run_id": "pipeline_runs",
         },
-        # A link of its own to the company would stand in for the one that is tried.
+        # A copied link to a run would hold the row in its company, in place of the link under test.
         fresh={"retry_of_run_id": None},
     ),
     "submission_chunks": TableRules(
@@ -123,7 +121,7 @@ TABLES: Mapping[str, TableRules] = {
             "created_by": "users",
             "retry_of": "pipeline_runs",
         },
-        # A run is retried once: a copy of a retry is a run of its own.
+        # A run is retried once, so a copy of a retry is not a retry.
         fresh={"retry_of": None},
     ),
     "step_results": TableRules(
@@ -146,7 +144,7 @@ TABLES: Mapping[str, TableRules] = {
         unlinked=OF_PARENT,
         fresh={"record_id": "9", "chunk_index": 1},
     ),
-    # Its entries outlive what they tell of.
+    # Entries outlive the rows that they name.
     "audit_log": TableRules(
         select=ORG_ADMIN, unlinked=frozenset({"company_id", "actor_user_id", "actor_api_token_id"})
     ),

@@ -1,4 +1,4 @@
-"""What is exposed and has no expectation is a deviation, with a sentence that says what to do."""
+"""Everything exposed without an expectation is a deviation, and its sentence says what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody reaches more than the rules say, and nothing that is exposed is left out."""
+"""Nobody reaches more than the rules say, and nothing exposed is left out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def found(supabase: StackEnvironment) -> list[Section]:
     return sweep_everything(supabase)
 
 
-def test_everybody_reaches_what_the_rules_say_and_nothing_else(found: list[Section]) -> None:
+def test_every_caller_reaches_what_the_rules_say_and_nothing_else(found: list[Section]) -> None:
     assert [sentence for section in found for sentence in section.report.deviations] == []
 
 

@@ -1,12 +1,15 @@
-"""Whatever fence is taken down, something notices."""
+"""Something notices every fence that is taken down."""
 
 from __future__ import annotations
+
+import pytest
 
 from tests.isolation.mutants import Mutant, judge, mutants
 from tests.isolation.world import World
 from tests.support.sql_client import owner
 
 
+@pytest.mark.long
 def test_every_mutant_is_noticed(world: World) -> None:
     survivors = [
         f"{mutant.kind}: {mutant.what}"
@@ -16,8 +19,7 @@ def test_every_mutant_is_noticed(world: World) -> None:
     assert survivors == []
 
 
-def test_what_changes_nothing_is_not_noticed(world: World) -> None:
-    """So that being noticed means something."""
+def test_a_mutant_that_changes_nothing_is_not_noticed(world: World) -> None:
     for mutant in mutants(world.connection)[:3]:
         harmless = Mutant("nothing", mutant.what, "select 1", mutant.notice)
         assert judge(world, harmless).noticed_by is None

@@ -1,6 +1,6 @@
-"""Two orgs with two companies each, everybody who may turn up, and something in every table for every scope.
+"""Two orgs with two companies each, every kind of caller, and rows in every table for every scope.
 
-What is written into a scope carries its marker, so that a stray answer shows whose it is.
+Every row carries the marker of its scope, so that a stray answer shows whose it is.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class World:
         }
 
     def samples(self, table: str) -> list[Row]:
-        """Rows of the table, one of each kind: those alike in place, owner and state behave alike."""
+        """One row of each kind: rows alike in scope, owner and state behave alike."""
         states = (
             "submission_id",
             "status",
@@ -67,7 +67,7 @@ class World:
 
     @property
     def scopes(self) -> list[Scope]:
-        """Every company, and what belongs to an org as a whole."""
+        """Every company, and every org as a whole."""
         return [
             (org.id, company_id) for org in self.tenants for company_id in (None, org.first.id, org.second.id)
         ]
@@ -75,8 +75,8 @@ class World:
     def marker_of(self, scope: Scope) -> str:
         return f"{self.marker}-{self.scopes.index(scope)}"
 
-    def looks(self, row: Row) -> str:
-        """A row's place in words that are the same for each world."""
+    def describe(self, row: Row) -> str:
+        """A row's scope and owner, in words that are the same in every world."""
         people = {user.id: user.email.partition("-")[0] for org in self.tenants for user in org.users}
         names = {company.id: company.name for org in self.tenants for company in (org.first, org.second)}
         orgs = {org.id: org.name for org in self.tenants}
@@ -90,9 +90,9 @@ class World:
 
 @contextmanager
 def passing_world(connection: Connection, owner_columns: dict[str, str | None]) -> Iterator[World]:
-    """A world for the sweeps in SQL, gone when the block ends."""
+    """A world for the sweeps in SQL. It is gone when the block ends."""
     with connection.transaction(force_rollback=True):
-        # As at the end of each request: here none commits.
+        # A request checks these constraints when it commits; here none commits.
         connection.execute("set constraints all immediate")
         world = create_world(connection, owner_columns)
         attempts.prepare(connection, world.org_ids)
@@ -118,7 +118,7 @@ def _populate(world: World, org: Org) -> None:
     marker = world.marker_of((org.id, None))
     admin = signed_in(world.connection, org.admin)
     create_token(world.connection, org.admin)
-    # Names: one that both orgs have, one that the other does not have.
+    # One name that both orgs have, and one that only this org has.
     admin.call("set_secret", name="signing", value=marker)
     admin.call("set_secret", name=f"only_of_{'a' if org is world.tenants.org else 'b'}", value=marker)
     admin.call("create_invitation", email="admin@example.com", role="org_admin", full_name=marker)
@@ -136,7 +136,7 @@ def _populate(world: World, org: Org) -> None:
 
 
 def _populate_company(world: World, company: Company, blueprint_id: str) -> None:
-    """Of the member and of another one each: a run that waits and an upload under way; two that ended."""
+    """A finished run, a failed run and its retries; for two members each a queued run and an open upload."""
     marker = world.marker_of((company.org_id, company.id))
     company_admin = signed_in(world.connection, company.company_admin)
     for user in company.users:
@@ -168,7 +168,7 @@ def _populate_company(world: World, company: Company, blueprint_id: str) -> None
 
 
 def _retry(world: World, company: Company, blueprint_id: str) -> None:
-    """A run that was cancelled in its second step, the retry of it, and what it had rejected once more."""
+    """A run that was cancelled in its second step, its retry, and a retry of its rejected records."""
     member = signed_in(world.connection, company.member)
     cancelled = _submit(world, company, company.member, blueprint_id)
     cancelled.take()

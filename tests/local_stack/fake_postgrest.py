@@ -1,4 +1,4 @@
-"""Stands in PostgREST's place: takes its variables, records what it is asked and answers as it is told to."""
+"""Stands in for PostgREST: takes its variables, records each request, and answers by the request's path."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Sign-up and sign-in through Supabase's own client; the sessions are what hosted Auth issues."""
+"""Sign-up and sign-in through Supabase's own client give the sessions that hosted Auth issues."""
 
 import uuid
 
@@ -20,7 +20,7 @@ def client(supabase: StackEnvironment) -> Client:
 
 @pytest.fixture
 def email(client: Client) -> str:
-    """Of an identity that has signed up."""
+    """The address of an identity that has signed up."""
     address = f"{uuid.uuid4()}@example.com"
     assert client.auth.sign_up({"email": address, "password": PASSWORD}).session is not None
     return address
@@ -32,7 +32,9 @@ def signed_in(client: Client, email: str) -> Session:
     return session
 
 
-def test_a_session_is_what_the_api_verifies(supabase: StackEnvironment, client: Client, email: str) -> None:
+def test_a_session_passes_the_checks_of_the_api(
+    supabase: StackEnvironment, client: Client, email: str
+) -> None:
     session = signed_in(client, email)
     claims = jwt.decode(
         session.access_token,
@@ -48,7 +50,9 @@ def test_a_session_is_what_the_api_verifies(supabase: StackEnvironment, client: 
     assert claims["app_metadata"]["provider"] == "email"
 
 
-def test_a_refreshed_session_is_signed_alike(supabase: StackEnvironment, client: Client, email: str) -> None:
+def test_a_refreshed_session_has_the_same_key_and_issuer(
+    supabase: StackEnvironment, client: Client, email: str
+) -> None:
     signed_in(client, email)
     refreshed = client.auth.refresh_session().session
     assert refreshed is not None
@@ -58,7 +62,7 @@ def test_a_refreshed_session_is_signed_alike(supabase: StackEnvironment, client:
     assert claims["iss"] == supabase.jwt_issuer
 
 
-def test_a_session_tells_whose_it_is(client: Client, email: str) -> None:
+def test_a_session_names_its_user(client: Client, email: str) -> None:
     signed_in(client, email)
     answer = client.auth.get_user()
     assert answer is not None

@@ -1,4 +1,4 @@
-"""A stack's secrets are its own, last, and are readable by their owner alone."""
+"""A stack has its own secrets, keeps them, and lets only their owner read them."""
 
 import stat
 from dataclasses import asdict
@@ -20,7 +20,7 @@ def test_the_secrets_of_a_folder_are_made_once(tmp_path: Path) -> None:
     assert load_or_create(tmp_path / "credentials.json") == load_or_create(tmp_path / "credentials.json")
 
 
-def test_nobody_else_may_read_them(tmp_path: Path) -> None:
+def test_only_their_owner_may_read_the_secrets(tmp_path: Path) -> None:
     path = tmp_path / "credentials.json"
     load_or_create(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

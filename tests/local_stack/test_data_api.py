@@ -76,7 +76,7 @@ def data_api(supabase: StackEnvironment) -> Iterator[DataApi]:
         connection.execute(PROBES)
         api = DataApi(client, supabase)
         deadline = time.monotonic() + 10
-        while api.rpc("probe_caller").status_code == 404:  # until it has heard that the schema changed
+        while api.rpc("probe_caller").status_code == 404:  # until it has reloaded the schema
             assert time.monotonic() < deadline
         try:
             yield api
@@ -87,7 +87,7 @@ def data_api(supabase: StackEnvironment) -> Iterator[DataApi]:
 def caller(answer: httpx.Response) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     seen: dict[str, Any] = answer.json()
-    # Who hosted Supabase's Data API logs in as, and the limit it is under; PostgREST heeds anon's own.
+    # The login role and the time limit of hosted Supabase's Data API. PostgREST applies anon's own limit.
     assert seen.pop("session_user") == "authenticator"
     assert seen.pop("statement_timeout") in {"8s", "3s" if seen["current_user"] == "anon" else "8s"}
     return seen
@@ -97,7 +97,7 @@ def test_the_keys_stand_for_their_roles(data_api: DataApi) -> None:
     anonymous = caller(data_api.rpc("probe_caller"))
     service = caller(data_api.rpc("probe_caller", key=data_api.environment.secret_key))
     for seen in (anonymous, service):
-        # A gateway before PostgREST makes a short token of a key.
+        # A gateway in front of PostgREST turns a key into a short-lived token.
         seen["claims"] = {name: claim for name, claim in seen["claims"].items() if name not in ("iat", "exp")}
     assert anonymous == {"current_user": "anon", "uid": None, "claims": {"role": "anon"}}
     assert service == {"current_user": "service_role", "uid": None, "claims": {"role": "service_role"}}
@@ -125,7 +125,7 @@ def test_an_expired_token_and_one_of_another_secret_are_refused(data_api: DataAp
     assert data_api.client.post("/rpc/probe_caller", json={}, headers=headers).status_code == 401
 
 
-def test_without_a_valid_key_nothing_is_served(data_api: DataApi) -> None:
+def test_a_request_without_a_valid_key_is_refused(data_api: DataApi) -> None:
     assert data_api.client.post("/rpc/probe_caller", json={}).status_code == 401
     assert data_api.rpc("probe_caller", key="sb_secret_wrong").status_code == 401
 
@@ -172,7 +172,7 @@ process.exit();
 """
 
 
-def test_a_database_that_is_away_is_an_outage_and_no_failure(data_api: DataApi) -> None:
+def test_an_unreachable_database_is_a_503(data_api: DataApi) -> None:
     environment = data_api.environment
     settings = {
         "url": f"postgres://authenticator:x@127.0.0.1:{free_port_base()}/postgres",

@@ -1,4 +1,4 @@
-"""A Supabase project that exists already takes the stand-in's place; only migrations may touch it."""
+"""An existing Supabase project replaces the stand-in. Only migrations may change it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.support.stack import StackEnvironment, free_port_base
 
 
 @pytest.mark.parametrize("migrate", [False, True], ids=["as_it_is", "migrated"])
-def test_a_project_of_ones_own_is_used_and_migrated_only_when_asked(
+def test_an_existing_project_is_used_and_is_migrated_only_on_request(
     supabase: StackEnvironment, tmp_path: Path, migrate: bool
 ) -> None:
     names = ("SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY", "SUPABASE_JWT_SECRET")

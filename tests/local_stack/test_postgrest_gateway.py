@@ -1,4 +1,4 @@
-"""With POSTGREST_BIN the Data API is a PostgREST of one's own, behind hosted Supabase's gateway rules."""
+"""With POSTGREST_BIN, that PostgREST is the Data API, behind the gateway rules of hosted Supabase."""
 
 import json
 import sys
@@ -55,7 +55,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 
 def user_token() -> str:
-    """Signed with a key that nobody knows: verifying is PostgREST's part."""
+    """A token signed with an unknown key: PostgREST verifies it, not the gateway."""
     return jwt.encode({"role": "authenticated", "sub": "x"}, "k" * 32, algorithm="HS256")
 
 
@@ -105,7 +105,7 @@ def test_a_users_token_passes_unchanged_and_the_key_stays_behind(gateway: Gatewa
     assert "apikey" not in sent["headers"]
 
 
-def test_a_key_in_the_address_counts_and_is_no_filter(gateway: Gateway) -> None:
+def test_a_key_in_the_query_counts_and_is_not_passed_on(gateway: Gateway) -> None:
     key = gateway.variables["SUPABASE_SECRET_KEY"]
     assert gateway.call({}, f"/companies?apikey={key}&id=eq.1").status_code == 200
     assert gateway.entries()[-1]["path"] == "/companies?id=eq.1"
@@ -113,7 +113,9 @@ def test_a_key_in_the_address_counts_and_is_no_filter(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"apikey": "sb_secret_wrong"}, {"apikey": "toString"}])
-def test_without_a_valid_key_nothing_reaches_postgrest(gateway: Gateway, headers: dict[str, str]) -> None:
+def test_a_request_without_a_valid_key_stops_at_the_gateway(
+    gateway: Gateway, headers: dict[str, str]
+) -> None:
     before = len(gateway.entries())
     assert gateway.call({**headers, "Authorization": f"Bearer {user_token()}"}).status_code == 401
     assert len(gateway.entries()) == before
@@ -127,7 +129,7 @@ def test_large_bodies_pass_both_ways(gateway: Gateway) -> None:
     assert gateway.entries()[-1]["body_bytes"] == len(body)
 
 
-def test_an_answer_is_passed_on_while_it_still_comes(gateway: Gateway) -> None:
+def test_an_answer_is_streamed(gateway: Gateway) -> None:
     key = {"apikey": gateway.variables["SUPABASE_SECRET_KEY"]}
     url = f"{gateway.variables['SUPABASE_URL']}/rest/v1/rpc/stream"
     with httpx.stream("POST", url, headers=key, timeout=20) as answer:

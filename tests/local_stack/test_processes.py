@@ -1,4 +1,4 @@
-"""Processes are watched, told apart and ended with everything they started."""
+"""Processes are watched, told apart, and ended with all their children."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from local.errors import StackError
 from local.processes import Command, Identity, ManagedProcess, check_ports, marked_processes, sweep
 
 SLEEP = "import time; time.sleep(300)"
-# A parent that does not end when asked to, and says the pid of its child.
+# A parent that ignores SIGTERM and prints the pid of its child.
 STUBBORN = f"""
 import signal, subprocess, sys, time
 child = subprocess.Popen([sys.executable, "-c", {SLEEP!r}])
@@ -54,7 +54,7 @@ def test_a_process_that_is_never_ready_is_reported(tmp_path: Path) -> None:
     process.stop()
 
 
-def test_stopping_ends_children_too_and_does_not_wait_for_ever(tmp_path: Path) -> None:
+def test_stopping_ends_children_too_and_does_not_wait_forever(tmp_path: Path) -> None:
     process = start(STUBBORN, tmp_path)
     child = psutil.Process(logged_pid(process))
     process.stop(seconds=0.2)
@@ -62,7 +62,7 @@ def test_stopping_ends_children_too_and_does_not_wait_for_ever(tmp_path: Path) -
     assert not process.identity.alive()
 
 
-def test_what_a_crashed_owner_left_is_found_and_ended(tmp_path: Path) -> None:
+def test_the_processes_of_a_crashed_owner_are_found_and_ended(tmp_path: Path) -> None:
     leader = start(STUBBORN, tmp_path)
     orphan = psutil.Process(logged_pid(leader))
     os.kill(leader.identity.pid, 9)
@@ -98,7 +98,7 @@ def test_variables_of_another_project_are_not_inherited(
     assert process.log.read_text() == "False\n"
 
 
-def test_a_taken_port_is_named_together_with_what_needs_it() -> None:
+def test_a_taken_port_is_named_with_the_service_that_needs_it() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -113,7 +113,7 @@ def test_a_taken_port_is_named_together_with_what_needs_it() -> None:
     [("#!/bin/sh\necho v18.20.4\n", "v18.20.4 is too old"), (None, "Node.js is missing")],
     ids=["old", "missing"],
 )
-def test_a_node_that_will_not_do_is_named(tmp_path: Path, program: str | None, sentence: str) -> None:
+def test_an_old_or_missing_node_is_named(tmp_path: Path, program: str | None, sentence: str) -> None:
     if program:
         (tmp_path / "node").write_text(program)
         (tmp_path / "node").chmod(0o755)

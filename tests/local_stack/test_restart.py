@@ -1,4 +1,4 @@
-"""A part that was killed is started again in its place, and finds what it left."""
+"""A killed part is started again in its place, and finds its data."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_supabase_server_takes_over_a_database_that_outlived_it_and_starts_o
             server = stack.restart("supabase")
             server.wait_until(lambda: data_api_answers(supabase), seconds=60)
             assert postgres_pid(tmp_path) == database
-            # The session is the one from before.
+            # The session has outlived the server.
             connection.execute("insert into public.kept values (1)")
 
         os.kill(database, signal.SIGKILL)

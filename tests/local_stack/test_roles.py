@@ -1,4 +1,4 @@
-"""The database grants what a hosted Supabase project grants, no more: migrations meet the same limits."""
+"""The database grants what a hosted Supabase project grants, so migrations meet the same limits."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.support.stack import StackEnvironment
 
 @pytest.fixture
 def postgres(supabase: StackEnvironment) -> Iterator[psycopg.Connection]:
-    """A session of the migrating role, undone at the end."""
+    """A session of the migrating role. It is rolled back at the end."""
     with psycopg.connect(supabase.database_url) as connection:
         yield connection
         connection.rollback()
@@ -43,7 +43,7 @@ def test_the_data_api_may_become_the_three_api_roles_and_nothing_else(postgres: 
     assert {role for (role,) in rows} == {"anon", "authenticated", "service_role"}
 
 
-def test_migrations_may_hang_triggers_and_foreign_keys_on_the_users_of_auth(
+def test_migrations_may_put_triggers_and_foreign_keys_on_the_users_of_auth(
     postgres: psycopg.Connection,
 ) -> None:
     postgres.execute("create table public.probe_users (id uuid references auth.users on delete cascade)")
@@ -87,7 +87,7 @@ def test_text_sorts_as_on_hosted_supabase(postgres: psycopg.Connection) -> None:
     assert row == (["a", "A", "b", "B"],)
 
 
-def test_a_changed_schema_tells_the_data_api(supabase: StackEnvironment) -> None:
+def test_a_schema_change_notifies_the_data_api(supabase: StackEnvironment) -> None:
     with psycopg.connect(supabase.database_url, autocommit=True) as connection:
         connection.execute("listen pgrst")
         connection.execute("create schema probe_notified")

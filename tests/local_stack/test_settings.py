@@ -1,4 +1,4 @@
-"""Which services are stand-ins and which are somebody's own, and what is refused."""
+"""Which services are stand-ins, which are external, and which settings are refused."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def settings_under(environment: dict[str, str], port_base: int = 40000) -> Stack
     return read_settings(directory=Path("/nowhere"), port_base=port_base, environment=environment)
 
 
-def test_without_variables_every_service_is_a_stand_in() -> None:
+def test_every_service_is_a_stand_in_without_variables() -> None:
     settings = settings_under({})
     assert settings.supabase is None
     assert settings.trigger is None

@@ -40,7 +40,7 @@ def task(task_id: str, **settings: object) -> JsonObject:
 
 
 class Bench:
-    """Plays the API and the CLI against the platform's inside."""
+    """Plays the API and the CLI. It calls the platform's objects directly."""
 
     def __init__(self, **settings: object) -> None:
         self.clock = ManualClock()
@@ -49,7 +49,7 @@ class Bench:
         self.platform.snapshots.notify = lambda run: self.notified.append(run.id)
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, with every timer on the way."""
+        """Let time pass, and run every timer that falls due."""
         end = self.clock.moment + timedelta(seconds=seconds)
         while self.clock.moment < end:
             self.clock.moment = min(end, self.clock.moment + timedelta(milliseconds=100))
@@ -87,7 +87,7 @@ class Bench:
         self.platform.engine.start_attempt(run, run.snapshot.id)
 
     def executing(self, task_id: str, **options: object) -> Run:
-        """Trigger a run and let it be the one that starts next."""
+        """Trigger a run and start it. No other run may be waiting."""
         run = self.trigger(task_id, **options)
         assert self.take() == [run]
         self.start(run)

@@ -139,7 +139,7 @@ class Cli:
         self._log.close()
 
     def _clear_group(self) -> None:
-        """Kill what a CLI that is gone left behind: its workers and its bundler."""
+        """Kill the workers and the bundler that a CLI left behind."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 

@@ -88,24 +88,13 @@ def test_the_last_failed_attempt_ends_the_run(bench: Bench) -> None:
     assert run.status == RunStatus.CRASHED
 
 
-def test_usage_adds_up_over_attempts_and_metadata_is_applied(bench: Bench) -> None:
+def test_usage_adds_up_over_attempts(bench: Bench) -> None:
     run = bench.executing("hello")
-    data = '{"operations":[{"type":"set","key":"step","value":"done"}]}'
-    flushed = {"data": data, "dataType": "application/json"}
     error = {"type": "STRING_ERROR", "raw": "no"}
-    outcome = {"ok": False, "error": error, "retry": {"delay": 1}, "usage": {"durationMs": 5}}
-    bench.complete(run, outcome | {"flushedMetadata": flushed})
+    bench.complete(run, {"ok": False, "error": error, "retry": {"delay": 1}, "usage": {"durationMs": 5}})
     bench.start(run)
     bench.complete(run, {"ok": True, "usage": {"durationMs": 7}})
     assert run.usage_ms == 12
-    assert run.metadata == {"step": "done"}
-
-
-def test_broken_metadata_does_not_cost_the_outcome(bench: Bench) -> None:
-    run = bench.executing("hello")
-    broken = {"data": "{", "dataType": "application/json"}
-    assert bench.complete(run, {"ok": True, "flushedMetadata": broken}) == "RUN_FINISHED"
-    assert run.status == RunStatus.COMPLETED_SUCCESSFULLY
 
 
 def test_a_queued_run_is_cancelled_at_once(bench: Bench) -> None:

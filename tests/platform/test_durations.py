@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from local.trigger_platform.clock import Timers
-from local.trigger_platform.durations import format_duration, parse_duration, parse_key_ttl, parse_moment
+from local.trigger_platform.durations import format_duration, parse_duration, parse_moment
 from tests.platform.bench import ManualClock
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -17,17 +17,12 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "10 m", "-1m", "1.5h", "1h" * 60])
-def test_what_is_no_duration_is_none(text: str) -> None:
+def test_a_text_that_is_no_duration_is_none(text: str) -> None:
     assert parse_duration(text) is None
 
 
 def test_seconds_are_written_as_a_duration() -> None:
     assert [format_duration(seconds) for seconds in (600, 5400, 61, 0)] == ["10m", "1h30m", "1m1s", None]
-
-
-def test_a_key_lives_for_one_number_of_one_unit() -> None:
-    assert parse_key_ttl("24h") == timedelta(days=1)
-    assert [parse_key_ttl(text) for text in (None, "1h30m", "soon")] == [None, None, None]
 
 
 def test_a_delay_is_a_duration_or_a_date() -> None:

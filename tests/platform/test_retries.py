@@ -55,7 +55,7 @@ def test_the_last_attempt_fails_whatever_the_worker_says() -> None:
     assert decide(THROWN, attempt=3, worker_retry={"delay": 1, "timestamp": 0}) == Fail()
 
 
-def test_a_task_without_attempts_to_make_fails() -> None:
+def test_a_task_without_a_number_of_attempts_fails() -> None:
     assert decide(EXITED, max_attempts=None) == Fail()
 
 
@@ -124,7 +124,7 @@ def test_the_error_says_how_the_run_ends(error: JsonObject, status: RunStatus) -
     assert task_errors.run_status(error) is status
 
 
-def test_callers_see_the_task_s_own_error_and_only_the_code_of_an_internal_one() -> None:
+def test_callers_see_a_tasks_own_error_and_only_the_code_of_an_internal_one() -> None:
     assert task_errors.public_error(THROWN) == {"name": "Error", "message": "boom"}
     assert task_errors.public_error({"type": "STRING_ERROR", "raw": "Canceled by user"}) == {
         "message": "Canceled by user"

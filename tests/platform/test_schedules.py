@@ -50,7 +50,7 @@ def test_the_dates_of_the_payload_are_marked_as_dates(bench: Bench) -> None:
     assert meta["values"]["upcoming.4"] == ["Date"]
 
 
-def test_the_pattern_is_meant_in_the_schedules_time_zone(bench: Bench) -> None:
+def test_the_pattern_applies_in_the_schedules_time_zone(bench: Bench) -> None:
     bench.register(every_minute("30 9 * * *", "America/New_York"))
     schedule = bench.platform.schedules._schedules["tick"]
     before_change, after_change = datetime(2026, 10, 31, tzinfo=UTC), datetime(2026, 11, 1, 20, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_a_schedule_for_other_environments_only_does_not_run_here(bench: Bench) 
 
 
 @pytest.mark.parametrize(("cron", "timezone"), [("every day", "UTC"), ("* * * * *", "Mars/Olympus")])
-def test_a_schedule_that_makes_no_sense_is_refused(bench: Bench, cron: str, timezone: str) -> None:
+def test_an_invalid_schedule_is_refused(bench: Bench, cron: str, timezone: str) -> None:
     with pytest.raises(ValidationError):
         bench.register(every_minute(cron, timezone))
     assert bench.platform.workers.current is None

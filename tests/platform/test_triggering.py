@@ -60,14 +60,6 @@ def test_the_key_of_an_expired_run_starts_a_new_one() -> None:
     assert bench.trigger("hello", idempotencyKey="key") is not expired
 
 
-def test_a_key_ends_with_its_ttl(bench: Bench) -> None:
-    run = bench.trigger("hello", idempotencyKey="key", idempotencyKeyTTL="60s")
-    bench.advance(59)
-    assert bench.trigger("hello", idempotencyKey="key") is run
-    bench.advance(1)
-    assert bench.trigger("hello", idempotencyKey="key") is not run
-
-
 def test_a_repeated_request_is_not_a_second_run(bench: Bench) -> None:
     caller = Caller(request_key="trigger hello 1")
     run, _ = bench.trigger_as(caller, "hello")
@@ -127,14 +119,6 @@ def test_a_delayed_run_is_queued_when_its_delay_is_over(bench: Bench) -> None:
     assert bench.take() == [run]
 
 
-def test_priority_moves_a_run_ahead_by_seconds(bench: Bench) -> None:
-    first = bench.trigger("hello")
-    bench.advance(5)
-    early = bench.trigger("hello", priority=10)
-    late = bench.trigger("hello", priority=4)
-    assert bench.take() == [early, first, late]
-
-
 def test_tags_are_limited_in_number(bench: Bench) -> None:
     bench.trigger("hello", tags=[f"tag{number}" for number in range(10)])
     with pytest.raises(PlatformError) as refused:
@@ -149,14 +133,14 @@ def test_an_option_that_cannot_be_honoured_is_refused(bench: Bench) -> None:
     assert bench.take() == []
 
 
-def test_options_of_the_caller_win_over_the_task_s(bench: Bench) -> None:
+def test_the_callers_options_win_over_the_tasks(bench: Bench) -> None:
     run = bench.executing("hello", maxAttempts=1, maxDuration=7, machine="small-2x")
     assert (run.max_attempts, run.max_duration, run.machine) == (1, 7, "small-2x")
     other = bench.executing("hello")
     assert (other.max_attempts, other.max_duration, other.machine) == (3, None, "small-1x")
 
 
-def test_finished_runs_give_way_and_take_their_keys_along() -> None:
+def test_the_oldest_finished_runs_are_dropped_with_their_keys() -> None:
     bench = Bench(trigger_finished_runs_kept=2)
     bench.register(task("hello"))
     runs = []

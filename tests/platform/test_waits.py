@@ -4,8 +4,8 @@ import pytest
 
 from local.trigger_platform.errors import PlatformError
 from local.trigger_platform.models import Batch, ExecutionStatus, Run, RunStatus
-from local.trigger_platform.presenters import latest_execution
 from local.trigger_platform.trigger_request import BatchRequest, Caller
+from local.trigger_platform.wire_shapes import latest_execution
 from tests.platform.bench import Bench, process_error, task
 
 WAITING = ExecutionStatus.EXECUTING_WITH_WAITPOINTS

@@ -1,4 +1,4 @@
-"""What the real CLI and SDK make of the platform. The tasks are in `project/src`."""
+"""The real CLI and SDK execute tasks against the platform. The tasks are in `project/src`."""
 
 import time
 from datetime import UTC, datetime
@@ -23,7 +23,6 @@ def test_a_task_gets_its_payload_environment_and_options(live: LivePlatform) -> 
         "variable": "42",
         "maxDuration": 33,
     }
-    assert run["metadata"] == {"step": "done"}
     assert run["version"] == (live.health() or {})["worker"]
 
 
@@ -63,7 +62,7 @@ def test_a_parent_and_its_child_share_the_one_slot_of_their_queue(live: LivePlat
     assert outputs == [{"parent": run_id, "child": name} for run_id, name in zip(ids, "xy", strict=True)]
 
 
-def test_a_long_wait_is_the_platforms(live: LivePlatform) -> None:
+def test_the_platform_ends_a_long_wait(live: LivePlatform) -> None:
     run = live.run("waiter", {"seconds": 6})
     assert 5_900 <= run["output"]["waitedMs"] < 7_500
 
@@ -96,7 +95,7 @@ def test_cancelling_a_waiting_parent_stops_its_child(live: LivePlatform) -> None
 
 
 def test_a_scheduled_task_gets_its_dates(live: LivePlatform) -> None:
-    """The next minute may be far, so the schedule's payload is sent by a trigger of our own."""
+    """The test sends the schedule's payload itself, because the next minute may be far away."""
     last, moment = (datetime(2026, 11, 21, 20, minute, tzinfo=UTC) for minute in (0, 1))
     schedule = Schedule("sched_1", "scheduled", "* * * * *", "Europe/Berlin", last_run_at=last)
     run = live.run("scheduled", schedule.payload(moment), payloadType="application/super+json")
@@ -115,6 +114,7 @@ def test_runs_start_without_delay_in_a_warm_process(live: LivePlatform) -> None:
     assert best < 0.5
 
 
+@pytest.mark.long
 def test_a_killed_cli_loses_what_it_executed_and_a_new_one_gets_the_rest(
     live: LivePlatform, cli: Cli
 ) -> None:

@@ -116,7 +116,7 @@ def test_a_failed_run_is_read_with_its_error(sdk: Sdk) -> None:
     assert "output" not in run
 
 
-def test_the_same_idempotency_key_is_the_same_run_also_when_it_is_over(sdk: Sdk, name: str) -> None:
+def test_the_same_idempotency_key_returns_the_same_run_even_after_its_end(sdk: Sdk, name: str) -> None:
     first = sdk.trigger("hello", {"name": "one"}, idempotencyKey=name, tags=name)
     assert sdk.trigger("hello", {"name": "two"}, idempotencyKey=name, tags=name) == first
     assert sdk.until(first)["output"]["greeting"] == "hello one"
@@ -184,7 +184,7 @@ def test_runs_are_listed_by_tag_newest_first(sdk: Sdk, name: str) -> None:
     assert sdk.list_ids(tag=name, limit=2) == ids[:0:-1]
 
 
-def test_what_is_refused_reaches_the_caller_with_its_status(sdk: Sdk) -> None:
+def test_a_refusal_reaches_the_caller_with_its_status(sdk: Sdk) -> None:
     with pytest.raises(SdkError) as absent:
         sdk.retrieve("run_never")
     assert absent.value.status == 404

@@ -20,17 +20,17 @@ from tests.support.tenants import Token, User
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 
-_PERMISSION_DENIED = "42501"  # no grant for it, or no policy lets it pass
+_PERMISSION_DENIED = "42501"  # no grant allows it, or no policy does
 
 
 def connect(environment: StackEnvironment) -> Connection:
-    """Logged in as postgres. A lock that is never released fails the test that waits for it."""
+    """Connects as postgres. A lock that is never released fails the test that waits for it."""
     return psycopg.connect(environment.database_url, autocommit=True, options="-c lock_timeout=10s")
 
 
 @dataclass(frozen=True)
 class Client:
-    """Whoever `role` and `claims` say, on a connection; each statement is a transaction or savepoint."""
+    """Acts on a connection with a role and claims. Each statement is a transaction or a savepoint."""
 
     connection: Connection
     role: str
@@ -77,7 +77,7 @@ class Client:
 
 
 def owner(connection: Connection) -> Client:
-    """postgres: for arranging and for looking at what is really there, never for testing a policy."""
+    """postgres: to arrange rows and to see all of them, never to test a policy."""
     return Client(connection, "postgres")
 
 
@@ -102,7 +102,7 @@ def with_token(connection: Connection, token: Token) -> Client:
 
 
 def set_headers(connection: Connection, headers: Mapping[str, str] | None) -> None:
-    """What follows belongs to a request with these headers, as PostgREST tells it; None is SQL by hand."""
+    """Sets the headers of the request, as PostgREST does. None stands for SQL by hand."""
     # A pooled session reads '' where none was set.
     value = json.dumps(headers) if headers is not None else ""
     connection.execute("select set_config('request.headers', %s, true)", (value,))
@@ -122,7 +122,7 @@ def refused(status: int, code: str, details: Mapping[str, Any] | None = None) ->
 
 @contextmanager
 def denied() -> Iterator[None]:
-    """The block must fail for want of a grant, or because no policy lets the new row pass."""
+    """The block must fail because no grant allows it, or because no policy lets the new row pass."""
     with pytest.raises(psycopg.Error) as caught:
         yield
     assert caught.value.sqlstate == _PERMISSION_DENIED, caught.value

@@ -18,6 +18,8 @@ from local.stack import running_stack
 
 # Below the ports that Linux gives to outgoing connections, so that a probed port stays free until it is used.
 _PORT_BASES = range(20000, 30000, 10)
+# The last port of each ten that this process has taken, bound for as long as it lives.
+_reservations: list[socket.socket] = []
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,21 @@ def own_postgrest() -> dict[str, str]:
 
 
 def free_port_base() -> int:
-    """The first of ten consecutive free ports, drawn at random so that two test sessions rarely meet."""
+    """The first of nine consecutive free ports, which no other test process gets.
+
+    The tenth port is bound from now on: the process that fails to bind it looks further.
+    """
     bases = list(_PORT_BASES)
     random.shuffle(bases)
     for base in bases:
-        if all(_is_free(port) for port in range(base, base + 10)):
+        reservation = socket.socket()
+        try:
+            reservation.bind(("127.0.0.1", base + 9))
+        except OSError:
+            reservation.close()
+            continue
+        _reservations.append(reservation)
+        if all(_is_free(port) for port in range(base, base + 9)):
             return base
     raise RuntimeError(
         f"No ten consecutive ports are free between {_PORT_BASES.start} and {_PORT_BASES.stop}."

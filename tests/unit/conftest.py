@@ -1,4 +1,4 @@
-"""The API between a loopback Data API and a loopback Trigger.dev, for tests that need no stack."""
+"""The API with a Data API and a Trigger.dev that are loopback servers, for tests without a stack."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AUTH_CONTEXT = {
 
 @pytest.fixture
 def data_api() -> Iterator[Loopback]:
-    """Knows who is calling; each test says what else it knows."""
+    """Answers `auth_context`; each test adds the other RPCs that it needs."""
     with loopback_server() as server:
         server.rpc("auth_context", Answer(200, AUTH_CONTEXT))
         yield server
@@ -36,7 +36,7 @@ def data_api() -> Iterator[Loopback]:
 
 @pytest.fixture
 def trigger() -> Iterator[Loopback]:
-    """Takes every run."""
+    """Accepts every run."""
     with loopback_server() as server:
         server.routes["/api/v1/tasks/run-pipeline/trigger"] = lambda _: Answer(
             200, {"id": "run_abc123", "isCached": False}
@@ -45,7 +45,7 @@ def trigger() -> Iterator[Loopback]:
 
 
 def make_settings(data_api_url: str, trigger_url: str, **values: Any) -> Settings:  # noqa: ANN401
-    """Settings of this process alone: neither its environment nor a .env file are looked at."""
+    """Settings for the two servers, changed by `values`. No `.env` file is read."""
     known: dict[str, Any] = {
         "environment": "local",
         "log_level": "WARNING",
@@ -65,7 +65,7 @@ def settings(data_api: Loopback, trigger: Loopback) -> Settings:
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    """Signed in as an org_admin; errors of the app become answers, as they do in production."""
+    """Signed in as an org_admin. Errors of the app become answers, as in production."""
     with TestClient(create_app(settings), raise_server_exceptions=False) as test_client:
         test_client.headers["Authorization"] = f"Bearer {session_token(settings)}"
         yield test_client
@@ -85,7 +85,7 @@ def session_claims(settings: Settings, **claims: object) -> dict[str, Any]:
 
 
 def session_token(settings: Settings, **claims: object) -> str:
-    """A session as Supabase Auth signs it; a claim given as None is left out."""
+    """A session token as Supabase Auth signs it. A claim that is None is left out."""
     return jwt.encode(session_claims(settings, **claims), JWT_SECRET, algorithm="HS256")
 
 

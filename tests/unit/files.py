@@ -1,4 +1,4 @@
-"""Reads files through the ingestion as an upload does, without a server."""
+"""Reads files through the ingestion, like an upload but without a server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Session claims, signing keys and their key set, and tokens that no library would make."""
+"""Session claims, signing keys, their key set, and tokens that no library creates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Jwk = dict[str, Any]
 
 
 class Keys:
-    """An ES256 and an RS256 key, and the document that publishes them among unusable ones."""
+    """An ES256 key, an RS256 key, and a key set that holds both and some unusable keys."""
 
     def __init__(self) -> None:
         self.es256 = ec.generate_private_key(ec.SECP256R1())
@@ -97,6 +97,6 @@ def base64url(raw: bytes) -> str:
 
 
 def signed_by_hmac(header: dict[str, object], key: bytes) -> str:
-    """By hand, since pyjwt rightly refuses to make such tokens."""
+    """Signs by hand, because pyjwt refuses to create such tokens."""
     signed = f"{base64url(json.dumps(header).encode())}.{base64url(json.dumps(claims()).encode())}"
     return f"{signed}.{base64url(hmac.digest(key, signed.encode(), hashlib.sha256))}"

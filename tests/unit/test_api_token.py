@@ -1,4 +1,4 @@
-"""The form of API tokens, and the context JWTs they travel as."""
+"""The form of API tokens, and the context JWTs that stand for them."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_context_jwt_names_only_the_hash_and_lives_a_minute() -> None:
     assert token.secret not in minted
 
 
-def test_context_jwt_is_minted_once_for_many_requests_and_apart_for_each_token() -> None:
+def test_a_context_jwt_is_reused_for_the_same_token_only() -> None:
     minter = ContextJwtMinter(SigningKey("HS256", SECRET), "issuer", "authenticated")
     first, second = generate_api_token().token_hash, generate_api_token().token_hash
     assert minter.mint(first) is minter.mint(first)

@@ -1,4 +1,4 @@
-"""How rows are cut into chunks, and that a large file is read with flat memory."""
+"""Rows are divided into chunks, and a large file is read with flat memory."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_a_chunk_holds_about_a_megabyte() -> None:
     assert len(chunks) == 6
 
 
-def test_a_record_as_large_as_a_chunk_has_one_for_itself() -> None:
+def test_a_record_as_large_as_a_chunk_gets_its_own_chunk() -> None:
     assert [chunk.row_count for chunk in chunked(records(3, 999_000))] == [1, 1, 1]
 
 
-def test_rejected_rows_count_and_travel_with_their_neighbours() -> None:
+def test_rejected_rows_are_sent_in_the_chunk_of_their_neighbours() -> None:
     rows = [*records(2), reject(3, 4, "malformed_row", "No.", "raw"), accept(4, "{}")]
     (chunk,) = chunked(rows)
     assert json.loads(chunk.rpc_body("some-id", 7)) == {
@@ -65,7 +65,7 @@ def test_no_rows_are_no_chunks() -> None:
 
 @pytest.mark.parametrize("kind", ["ndjson", "csv.gz"])
 def test_fifty_megabytes_are_read_with_flat_memory(tmp_path: Path, kind: str) -> None:
-    """Rows are long, so that the test is about bytes and stays quick."""
+    """The rows are long, because few rows are quick to read."""
     path = tmp_path / "large"
     value = "wide value ä " * 350
     count = 11_000

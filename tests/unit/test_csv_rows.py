@@ -1,4 +1,4 @@
-"""What becomes of each row of a CSV file."""
+"""Which rows of a CSV file become records, and which are rejected."""
 
 from __future__ import annotations
 
@@ -107,9 +107,6 @@ def test_names_that_are_unique_already_are_not_changed(header: list[str], names:
     assert field_names(header) == names
 
 
-# Rejected rows -----------------------------------------------------------------------------------------
-
-
 def test_too_few_and_too_many_fields_are_rejected_with_line_and_text() -> None:
     read = read_csv("a,b\n1\n1,2,3\n4,5\n1,2,\n")
     assert read.rejected == {
@@ -125,7 +122,7 @@ def test_line_numbers_count_physical_lines() -> None:
     assert read.rejected == {"2": ("too_few_fields", 6, "bad")}
 
 
-def test_an_unclosed_quote_costs_one_row_and_not_the_rest_of_the_file() -> None:
+def test_an_unclosed_quote_rejects_one_row_and_not_the_rest_of_the_file() -> None:
     read = read_csv('a,b\n1,2\n3,"open\n5,6\n7,8\n')
     assert read.rejected == {"2": ("malformed_row", 3, '3,"open')}
     assert read.records == {
@@ -141,21 +138,21 @@ def test_text_after_a_closing_quote_is_rejected() -> None:
     assert list(read.records) == ["2"]
 
 
-def test_an_unclosed_quote_that_meets_another_row_s_quote_costs_only_its_own_row() -> None:
+def test_an_unclosed_quote_before_the_quote_of_another_row_rejects_only_its_own_row() -> None:
     read = read_csv('a,b\n1,"open\n2,"closed"\n3,4\n')
     assert read.rejected == {"1": ("malformed_row", 2, '1,"open')}
     assert read.records == {"2": {"a": "2", "b": "closed"}, "3": {"a": "3", "b": "4"}}
 
 
-def test_an_unclosed_quote_far_from_the_end_is_given_up_after_the_size_of_a_record() -> None:
+def test_the_search_for_a_closing_quote_stops_at_the_size_of_a_record() -> None:
     filler = f"{'x' * 1000},y\n" * (MAX_RECORD_BYTES // 1000 + 100)
     read = read_csv(f'a,b\n"open,1\n{filler}')
     assert read.rejected == {"1": ("malformed_row", 2, '"open,1')}
     assert len(read.records) == MAX_RECORD_BYTES // 1000 + 100
 
 
-def test_a_file_made_of_unclosed_quotes_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each line closes the quote of the line before and opens another: read naively, it takes hours."""
+def test_a_file_full_of_unclosed_quotes_is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line closes the quote of the previous line and opens another: a naive reader takes hours."""
     monkeypatch.setattr(csv_rows, "MAX_REREAD_CHARACTERS", 5_000_000)
     started = time.process_time()
     unreadable("a,b\n" + 'x",,"\n' * 400_000)
@@ -189,7 +186,7 @@ def test_a_record_that_is_too_large_is_rejected_and_the_rest_goes_on() -> None:
     assert read.records == {"2": {"a": "3", "b": "4"}}
 
 
-def test_raw_text_that_was_cut_says_so() -> None:
+def test_a_rejected_row_says_whether_its_raw_text_is_cut() -> None:
     row = reject(1, 2, "malformed_row", "No.", "x" * (MAX_RAW_CHARACTERS + 1))
     assert decode(row)["details"] == {"line": 2, "raw_truncated": True}
     assert decode(reject(1, 2, "malformed_row", "No.", "x" * MAX_RAW_CHARACTERS))["details"] == {"line": 2}
@@ -204,9 +201,6 @@ def test_a_line_that_never_ends_is_not_held_in_memory() -> None:
 def test_a_quoted_field_larger_than_the_csv_module_s_default_is_fine() -> None:
     value = "x" * 500_000
     assert read_csv(f'a,b\n"{value}",2\n').records == {"1": {"a": value, "b": "2"}}
-
-
-# Files without a usable header -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

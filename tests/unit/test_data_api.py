@@ -1,4 +1,4 @@
-"""How answers of PostgREST become answers of the API, and that nothing is sent twice."""
+"""Answers of PostgREST become answers of the API, and no call is sent twice."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def get_company(client: TestClient) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("answer", "status", "code"),
     [
-        # What our own SQL raises passes through.
+        # Errors that our own SQL raises.
         (rpc_error(404, "PT404", hint="company_not_found"), 404, "company_not_found"),
         (rpc_error(409, "PT409", hint="blueprint_version_conflict"), 409, "blueprint_version_conflict"),
         (rpc_error(401, "PT401", hint="api_token_revoked"), 401, "api_token_revoked"),
         (rpc_error(503, "PT503", hint="data_api_unavailable"), 503, "data_api_unavailable"),
-        # A status that PostgREST could not read is taken from the code.
+        # The status comes from the code, whatever status PostgREST answered.
         (rpc_error(400, "PT422", hint="invalid_cursor"), 422, "invalid_cursor"),
-        # Without a code the status says what it can.
+        # Without a stable code the status gives a general one.
         (rpc_error(404, "PT404"), 404, "not_found"),
         (rpc_error(409, "PT409", hint="Not a code!"), 409, "conflict"),
         (rpc_error(418, "PT418"), 418, "internal_error"),
-        # PostgreSQL's own classes.
+        # Error classes of PostgreSQL.
         (rpc_error(403, "42501"), 403, "forbidden"),
         (rpc_error(409, "23505"), 409, "conflict"),
         (rpc_error(409, "23503"), 409, "conflict"),
@@ -44,14 +44,14 @@ def get_company(client: TestClient) -> tuple[int, str]:
         (rpc_error(400, "22P02"), 422, "invalid_request"),
         (rpc_error(400, "22P05"), 422, "invalid_request"),
         (rpc_error(400, "22003"), 422, "invalid_request"),
-        # PostgREST's own.
+        # Errors of PostgREST itself.
         (rpc_error(401, "PGRST301"), 401, "invalid_token"),
         (rpc_error(401, "PGRST302"), 401, "invalid_token"),
         (rpc_error(401, "PGRST303"), 401, "invalid_token"),
         (rpc_error(404, "PGRST202"), 500, "internal_error"),
         (rpc_error(406, "PGRST106"), 500, "internal_error"),
         (rpc_error(400, "PGRST102"), 500, "internal_error"),
-        # Down, overloaded, or not ours to explain.
+        # Outages, overload and defects.
         (rpc_error(503, "PGRST000"), 503, "data_api_unavailable"),
         (rpc_error(503, "PGRST001"), 503, "data_api_unavailable"),
         (rpc_error(503, "PGRST002"), 503, "data_api_unavailable"),
@@ -172,7 +172,7 @@ def test_each_call_carries_the_id_of_its_request(
     data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
     answer = client.post("/v1/companies/list", headers={"X-Request-Id": offered})
     sent = [request.headers["x-request-id"] for request in data_api.requests]
-    assert sent == [answer.headers["X-Request-Id"]] * 2  # who is calling, and the list
+    assert sent == [answer.headers["X-Request-Id"]] * 2  # auth_context and list_companies
     assert (sent[0] == offered) is (offered == "of-the-frontend")
 
 
@@ -200,7 +200,7 @@ def test_only_fields_that_were_sent_are_passed_on(client: TestClient, data_api: 
 
 
 def test_cookies_of_the_data_api_are_not_kept(data_api: Loopback, trigger: Loopback) -> None:
-    # By name, since no cookie jar keeps cookies of a bare address.
+    # The URL has a host name, because no cookie jar keeps cookies of an IP address.
     settings = make_settings(data_api.url.replace("127.0.0.1", "localhost"), trigger.url)
     page: dict[str, object] = {"items": [], "next_cursor": None}
     data_api.rpc("list_companies", Answer(200, page, {"Set-Cookie": "session=of-somebody; Path=/"}))
@@ -218,7 +218,7 @@ def test_value_of_a_secret_is_passed_on_as_it_is(client: TestClient, data_api: L
     assert data_api.asked("/set_secret")[0].body == {"p_name": "crm", "p_value": " whsec_x "}
 
 
-def test_who_is_calling_is_remembered_for_a_moment_but_not_by_auth_context(
+def test_the_auth_context_is_cached_except_for_the_endpoint_that_shows_it(
     client: TestClient, data_api: Loopback
 ) -> None:
     data_api.rpc("list_companies", Answer(200, {"items": [], "next_cursor": None}))
@@ -229,7 +229,7 @@ def test_who_is_calling_is_remembered_for_a_moment_but_not_by_auth_context(
     assert len(data_api.asked("/auth_context")) == 2
 
 
-def test_refused_callers_are_not_remembered(client: TestClient, data_api: Loopback) -> None:
+def test_refused_callers_are_not_cached(client: TestClient, data_api: Loopback) -> None:
     answers = [rpc_error(403, "PT403", hint="user_deactivated")]
 
     def auth_context(_: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""Starting and cancelling Trigger.dev runs, and that no failure of Trigger.dev is the caller's."""
+"""Trigger.dev runs are started and cancelled, and no failure of Trigger.dev fails a request."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def create_submission(client: TestClient) -> dict[str, Any]:
 
 
 def knows_submission(data_api: Loopback, run: dict[str, Any]) -> None:
-    """The RPCs of a submit; marking answers with the run as marked."""
+    """Answers the RPCs of a submit. Marking the run as dispatched answers with the marked run."""
 
     def mark(request: Request) -> Answer:
         return Answer(200, run | {"dispatched": True, "trigger_run_id": request.body["p_trigger_run_id"]})
@@ -101,7 +101,7 @@ def test_unreachable_trigger_leaves_the_submit_accepted_and_undispatched(data_ap
         assert create_submission(client)["dispatched"] is False
 
 
-def test_slow_trigger_is_not_waited_for(
+def test_submit_does_not_wait_for_a_slow_trigger(
     data_api: Loopback, trigger: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trigger_client, "TIMEOUT_SECONDS", 0.2)
@@ -124,7 +124,7 @@ def test_start_that_could_not_be_recorded_counts_as_undispatched(
     knows_submission(data_api, pipeline_run())
     data_api.rpc("mark_pipeline_run_dispatched", rpc_error(503, "PGRST000"))
     assert create_submission(client)["dispatched"] is False
-    assert len(data_api.asked("/mark_pipeline_run_dispatched")) == 2  # repeatable, so tried once more
+    assert len(data_api.asked("/mark_pipeline_run_dispatched")) == 2  # a repeatable call is sent once more
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,6 @@ def test_another_run_of_a_submission_is_started_too(
     assert len(trigger.requests) == 1
 
 
-# Cancelling --------------------------------------------------------------------------------------------
-
-
 def cancel(client: TestClient, data_api: Loopback, run: dict[str, Any]) -> None:
     data_api.rpc("cancel_pipeline_run", Answer(200, run))
     answer = client.post("/v1/pipeline-runs/cancel", json={"pipeline_run_id": run["id"]})
@@ -182,7 +179,7 @@ def has_run(trigger: Loopback, tags: object) -> None:
     trigger.routes["/api/v2/runs/run_abc123/cancel"] = lambda _: Answer(200, {"id": "run_abc123"})
 
 
-def test_cancel_tells_trigger_after_sql_has_decided(
+def test_cancel_reaches_trigger_after_sql_has_accepted_it(
     client: TestClient, data_api: Loopback, trigger: Loopback
 ) -> None:
     run = pipeline_run(status="cancelled", dispatched=True, trigger_run_id="run_abc123")
@@ -229,7 +226,7 @@ def test_failure_of_trigger_does_not_fail_the_cancel(
     assert len(trigger.requests) == 1
 
 
-def test_what_sql_refuses_to_cancel_is_not_cancelled_at_trigger(
+def test_a_cancel_that_sql_refuses_does_not_reach_trigger(
     client: TestClient, data_api: Loopback, trigger: Loopback
 ) -> None:
     data_api.rpc("cancel_pipeline_run", rpc_error(409, "PT409", hint="pipeline_run_finished"))

@@ -1,26 +1,44 @@
-"""Sweeps over all endpoints, so that a new one cannot forget what holds for each."""
+"""Rules that hold for every endpoint, checked by sweeps, so that a new endpoint cannot miss one."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 from api.auth.api_token import generate_api_token
+from api.auth.caller import Caller, get_admitted_context, get_auth_context, get_fresh_auth_context
 from api.auth.context import AuthContext
 from api.main import ROUTERS
+from api.models.users import UserRole
+from api.routes import health
 from tests.support.loopback import Answer, Loopback
+from tests.unit.conftest import AUTH_CONTEXT
 
 INFRASTRUCTURE = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"}
 PRODUCT_ROUTES = [
     route for module in ROUTERS for route in module.router.routes if isinstance(route, APIRoute)
 ]
+
+
+ROUTES = [*PRODUCT_ROUTES, *(route for route in health.router.routes if isinstance(route, APIRoute))]
+CONTEXTS = {get_auth_context, get_fresh_auth_context, get_admitted_context}
+
+
+def dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    """The functions that the framework calls before the endpoint, at any depth."""
+    for dependency in dependant.dependencies:
+        assert dependency.call is not None
+        yield dependency.call
+        yield from dependencies(dependency)
 
 
 @pytest.fixture
@@ -64,7 +82,7 @@ def test_product_endpoints_are_post_and_only_infrastructure_is_get(document: dic
 
 
 @pytest.mark.parametrize("route", PRODUCT_ROUTES, ids=lambda route: route.path)
-def test_endpoint_refuses_who_shows_no_valid_credential(
+def test_endpoint_refuses_a_caller_without_a_valid_credential(
     client: TestClient, data_api: Loopback, route: APIRoute
 ) -> None:
     typo = generate_api_token().secret[:-1] + "!"
@@ -85,20 +103,26 @@ def test_endpoint_refuses_who_shows_no_valid_credential(
 
 
 @pytest.mark.parametrize("route", PRODUCT_ROUTES, ids=lambda route: route.path)
-def test_endpoint_takes_an_auth_context(route: APIRoute) -> None:
+def test_endpoint_depends_on_an_auth_context_and_shows_it(route: APIRoute) -> None:
+    assert len(CONTEXTS.intersection(dependencies(route.dependant))) == 1
     annotations = inspect.get_annotations(route.endpoint, eval_str=True).values()
-    assert any(getattr(annotation, "__origin__", None) is AuthContext for annotation in annotations)
+    shown = [getattr(annotation, "__origin__", None) for annotation in annotations]
+    assert len([kind for kind in shown if kind in (Caller, AuthContext)]) == 1
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+def test_endpoint_and_its_dependencies_are_async(route: APIRoute) -> None:
+    """The framework runs each plain function of a request in a thread pool."""
+    for function in (route.endpoint, *dependencies(route.dependant)):
+        called = function if inspect.isroutine(function) else type(function).__call__
+        assert inspect.iscoroutinefunction(called), function
 
 
 def test_auth_context_has_five_fields_and_cannot_be_changed() -> None:
-    assert list(inspect.signature(AuthContext).parameters) == [
-        "org_id",
-        "user_id",
-        "company_id",
-        "role",
-        "auth_method",
-    ]
-    assert AuthContext.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert list(AuthContext.model_fields) == ["org_id", "user_id", "company_id", "role", "auth_method"]
+    context = AuthContext.model_validate(AUTH_CONTEXT)
+    with pytest.raises(ValidationError, match="frozen"):
+        context.role = UserRole.MEMBER  # type: ignore[misc]
 
 
 def test_api_token_reaches_the_data_api_as_a_context_jwt_only(client: TestClient, data_api: Loopback) -> None:
@@ -140,7 +164,7 @@ def test_limits_outside_their_range_are_refused(client: TestClient, limit: objec
 
 
 def test_no_route_decides_by_role() -> None:
-    """Postgres decides: Python may print a role, never compare it."""
+    """Postgres decides. Python may show a role but never compares it."""
     for path in Path("api").rglob("*.py"):
         assert not re.search(
             r"\.role\b.*(==|!=| in )|context\.(role|org_id|company_id) (==|!=|is)", path.read_text()

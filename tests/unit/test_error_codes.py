@@ -1,17 +1,17 @@
-"""docs/errors.md, the API and the migrations name the same codes."""
+"""docs/errors.md, the API and the migrations have the same codes."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from api.errors import CODE_OF_STATUS, STATUS, ErrorCode
+from api.errors import CODE_OF_STATUS, ErrorCode
 
 ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\d{3}) \| (.+) \| (.+) \|$", re.MULTILINE)
 RAISED = re.compile(r"raise_error\(\s*(\d{3}),\s*'([a-z_]+)'")
 RUN_ERROR_ROW = re.compile(r"^\| `([a-z_]+)` \|", re.MULTILINE)
-# `code: "…"` is a RecordedError; the constructor of a subclass of StepError names its code as well.
+# The code of a RecordedError (`code: "…"`), or of a subclass of StepError (`super("…"`).
 RUN_ERROR = re.compile(r'(?:\b(?:finalError|retryableError|super)\(\s*|\bcode: )"([a-z_]+)"')
 RUN_ERROR_OF_SQL = re.compile(r"error\s*=\s*jsonb_build_object\('code', '([a-z_]+)'")
 
@@ -33,11 +33,11 @@ def raised_by_sql() -> Codes:
 
 
 def raised_by_python() -> Codes:
-    return {(code.value, STATUS[code]) for code in ErrorCode}
+    return {(code.value, code.status) for code in ErrorCode}
 
 
 def recorded_by_the_tasks() -> set[str]:
-    """The codes of failed runs and steps; what one step alone adds stands in docs/steps.md."""
+    """The codes of failed runs and steps. docs/steps.md has the codes of single steps."""
     source = ROOT / "trigger/src"
     paths = [*source.glob("*.ts"), *source.glob("pipeline/*.ts"), *source.glob("tasks/*.ts")]
     return {
@@ -72,7 +72,7 @@ def test_every_code_that_a_failed_run_can_have_is_documented() -> None:
 
 
 def test_a_bare_status_becomes_a_code_of_that_status() -> None:
-    assert all(STATUS[code] == status for status, code in CODE_OF_STATUS.items() if status != 400)
+    assert all(code.status == status for status, code in CODE_OF_STATUS.items() if status != 400)
 
 
 def test_reject_reasons_of_ingestion_are_documented() -> None:

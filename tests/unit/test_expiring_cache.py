@@ -1,4 +1,4 @@
-"""The cache behind minted JWTs and AuthContexts."""
+"""The cache of context JWTs and AuthContexts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exports: how values are written, page after page, and what happens when a page fails."""
+"""Exports write all values of all pages, and break off when a page fails."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_ndjson_is_one_record_a_line() -> None:
 
 
 def has_records(data_api: Loopback, count: int) -> None:
-    """Pages by the position as the cursor."""
+    """Answers the RPCs of an export. The cursor of a page is its position."""
 
     def page(request: Request) -> Answer:
         start = int(request.body["p_cursor"] or 0)
@@ -110,7 +110,7 @@ def test_refusal_of_the_first_page_is_a_proper_error(client: TestClient, data_ap
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "pipeline_run_not_succeeded")
 
 
-def test_failure_of_a_later_page_breaks_the_answer_off(data_api: Loopback, settings: Settings) -> None:
+def test_a_failure_of_a_later_page_breaks_off_the_answer(data_api: Loopback, settings: Settings) -> None:
     has_records(data_api, 2500)
     page = data_api.routes["/rest/v1/rpc/list_pipeline_run_records"]
     data_api.rpc(

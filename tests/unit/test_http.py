@@ -1,4 +1,4 @@
-"""What holds for every request: ids, the error envelope, limits, health, CORS and the log."""
+"""Common to all requests: ids, the error envelope, limits, health, CORS and the log."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_many_validation_errors_are_counted_and_cut(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '"text"', "null", ""])
-def test_bodies_that_are_no_json_object_are_422(client: TestClient, text: str) -> None:
+def test_bodies_that_are_not_a_json_object_are_422(client: TestClient, text: str) -> None:
     answer = client.post("/v1/companies/get", content=text, headers={"Content-Type": "application/json"})
     assert (answer.status_code, error_of(answer)["code"]) == (422, "invalid_request")
 
@@ -113,7 +113,7 @@ def test_unknown_errors_are_500_without_their_text(client: TestClient, settings:
     assert "hunter2" not in answer.text
 
 
-def test_too_large_a_body_is_413_with_the_way_out(client: TestClient) -> None:
+def test_a_too_large_body_is_413_and_names_the_upload_endpoint(client: TestClient) -> None:
     answer = client.post("/v1/companies/get", content=b"x" * (MAX_JSON_BYTES + 1))
     assert answer.status_code == 413
     error = error_of(answer)
@@ -121,7 +121,7 @@ def test_too_large_a_body_is_413_with_the_way_out(client: TestClient) -> None:
     assert "/v1/submissions/upload" in error["message"]
 
 
-def test_too_large_a_body_of_unknown_length_is_413(client: TestClient) -> None:
+def test_a_too_large_body_of_unknown_length_is_413(client: TestClient) -> None:
     chunks = (b"x" * 1024 * 1024 for _ in range(11))
     answer = client.post("/v1/companies/get", content=chunks, headers={"Content-Type": "application/json"})
     assert (answer.status_code, error_of(answer)["code"]) == (413, "payload_too_large")
@@ -135,7 +135,7 @@ def test_upload_has_its_own_limit(data_api: Loopback, trigger: Loopback) -> None
     assert (answer.status_code, error_of(answer)["code"]) == (413, "payload_too_large")
 
 
-def test_healthz_needs_nobody(client: TestClient) -> None:
+def test_healthz_needs_no_credential(client: TestClient) -> None:
     assert client.get("/healthz", headers={"Authorization": ""}).json() == {"status": "ok"}
 
 

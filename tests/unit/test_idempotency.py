@@ -1,4 +1,4 @@
-"""The Idempotency-Key header, and when two requests are the same."""
+"""The Idempotency-Key header, and which requests count as the same."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.errors import ApiError
-from api.idempotency import idempotency_arguments, request_hash
+from api.idempotency import IdempotencyScope, request_hash
 from api.models.companies import CreateCompany
 from tests.support.loopback import Answer, Loopback
+from tests.unit.conftest import USER_ID
+from tests.unit.test_step_config import publishes
 
 COMPANY = {
     "id": "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10",
@@ -20,11 +22,24 @@ COMPANY = {
     "external_id": None,
     "created_at": "2026-01-01T00:00:00Z",
 }
+SUBMISSION = {"company_id": USER_ID, "blueprint_id": USER_ID}
+STEPS = [{"slug": "one", "config": {"fields": ["a"]}}]
+# The endpoints that take the header: the RPC that each calls, and a body.
+CREATING: dict[str, tuple[str, dict[str, Any]]] = {
+    "/v1/companies/create": ("create_company", {"name": "Acme"}),
+    "/v1/invitations/create": ("create_invitation", {"email": "grace@example.com", "role": "member"}),
+    "/v1/blueprints/create": ("create_blueprint", {"name": "Clean", "steps": STEPS}),
+    "/v1/submissions/create": ("create_submission", SUBMISSION | {"records": [{"a": 1}]}),
+    "/v1/submissions/upload": ("open_submission", SUBMISSION),
+    "/v1/pipeline-runs/create": ("create_pipeline_run", {"submission_id": USER_ID}),
+    "/v1/pipeline-runs/retry": ("retry_pipeline_run", {"pipeline_run_id": USER_ID}),
+    "/v1/pipeline-runs/retry-rejected": ("retry_rejected_records", {"pipeline_run_id": USER_ID}),
+}
 
 
 def hash_of(**body: Any) -> str:  # noqa: ANN401 (any field of the model)
-    arguments = idempotency_arguments("key", "/v1/companies/create", CreateCompany(**body))
-    return arguments["p_request_hash"]
+    scope = IdempotencyScope("key", "/v1/companies/create")
+    return scope.arguments(CreateCompany(**body))["p_request_hash"]
 
 
 def test_hash_is_the_same_for_the_same_body_however_it_was_written() -> None:
@@ -43,11 +58,11 @@ def test_hash_differs_by_body_by_order_of_lists_and_by_route() -> None:
 
 
 def test_without_a_key_nothing_is_hashed() -> None:
-    assert idempotency_arguments(None, "/v1/companies/create", CreateCompany(name="Acme")) == {}
+    assert IdempotencyScope(None, "/v1/companies/create").arguments(CreateCompany(name="Acme")) == {}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"])
-def test_what_cannot_be_stored_is_refused(value: object) -> None:
+def test_a_value_that_cannot_be_stored_is_refused(value: object) -> None:
     with pytest.raises(ApiError) as raised:
         request_hash("/r", {"a": value})
     assert raised.value.code == "invalid_request"
@@ -62,6 +77,40 @@ def test_key_and_hash_reach_the_rpc(client: TestClient, data_api: Loopback) -> N
         "p_idempotency_key": "import 7",
         "p_request_hash": hash_of(name="Acme"),
     }
+
+
+def test_creating_endpoints_take_the_header(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    taking = {
+        path
+        for path, methods in paths.items()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+        if parameter["name"] == "Idempotency-Key"
+    }
+    assert taking == CREATING.keys()
+
+
+@pytest.mark.parametrize("path", CREATING)
+def test_the_path_of_the_endpoint_is_in_the_hash(
+    client: TestClient, data_api: Loopback, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    hashed: list[str] = []
+
+    def spy(route: str, body: dict[str, Any]) -> str:
+        hashed.append(route)
+        return request_hash(route, body)
+
+    monkeypatch.setattr("api.idempotency.request_hash", spy)
+    publishes(data_api, "one")
+    rpc, body = CREATING[path]
+    file = {"file": ("a.csv", b"a\n1\n")} if path.endswith("/upload") else None
+    sent: dict[str, Any] = {"data": body, "files": file} if file else {"json": body}
+    client.post(path, headers={"Idempotency-Key": "key"}, **sent)
+    (request,) = data_api.asked(f"/{rpc}")
+    assert request.body["p_idempotency_key"] == "key"
+    assert re.fullmatch("[0-9a-f]{64}", request.body["p_request_hash"])
+    assert hashed == [path]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "umlaut-\u00e4".encode(), b"\x7f"])

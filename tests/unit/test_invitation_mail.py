@@ -1,4 +1,4 @@
-"""Asking Supabase Auth for an invitation's e-mail, and that no failure of it is the caller's."""
+"""Supabase Auth sends the e-mails of invitations, and no failure of Auth fails a request."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def invitation(**values: object) -> dict[str, Any]:
 
 
 def knows_invitation(data_api: Loopback, **values: object) -> dict[str, Any]:
-    """The RPCs of inviting, and an Auth that takes every e-mail."""
+    """Answers the RPCs of an invitation, and accepts every e-mail as Auth."""
     made = invitation(**values)
     data_api.rpc("create_invitation", Answer(200, made))
     data_api.rpc("resend_invitation", Answer(200, made))
@@ -65,9 +65,7 @@ def resend(client: TestClient, invitation_id: str) -> dict[str, Any]:
     return data
 
 
-def test_the_invited_person_is_sent_a_link_and_that_is_recorded(
-    client: TestClient, data_api: Loopback
-) -> None:
+def test_the_invited_person_gets_a_link_and_that_is_recorded(client: TestClient, data_api: Loopback) -> None:
     made = knows_invitation(data_api)
     assert create(client) == made | {"sent_at": LATER, "sent": True}
     (asked,) = data_api.asked(OTP_PATH)
@@ -76,7 +74,7 @@ def test_the_invited_person_is_sent_a_link_and_that_is_recorded(
     assert marked.body == {"p_invitation_id": made["id"]}
 
 
-def test_auth_is_shown_the_publishable_key_and_nothing_of_the_caller(
+def test_auth_gets_the_publishable_key_and_no_credential_of_the_caller(
     client: TestClient, data_api: Loopback
 ) -> None:
     knows_invitation(data_api)
@@ -113,7 +111,7 @@ def test_a_refusal_of_auth_leaves_the_invitation_unsent(
     assert resend(client, made["id"])["sent"] is True
 
 
-def test_auth_that_does_not_answer_is_not_waited_for(
+def test_inviting_does_not_wait_for_a_slow_auth(
     data_api: Loopback, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(invitation_mail, "TIMEOUT_SECONDS", 0.2)
@@ -129,23 +127,21 @@ def test_auth_that_does_not_answer_is_not_waited_for(
         assert create(client)["sent"] is False
 
 
-def test_an_email_that_could_not_be_recorded_was_sent_all_the_same(
-    client: TestClient, data_api: Loopback
-) -> None:
+def test_an_email_counts_as_sent_even_if_that_is_not_recorded(client: TestClient, data_api: Loopback) -> None:
     made = knows_invitation(data_api)
     data_api.rpc("mark_invitation_sent", rpc_error(503, "PGRST000"))
     assert create(client) == made | {"sent": True}
-    assert len(data_api.asked("/mark_invitation_sent")) == 2  # repeatable, so tried once more
+    assert len(data_api.asked("/mark_invitation_sent")) == 2  # a repeatable call is sent once more
 
 
-def test_a_repeated_create_does_not_send_what_was_sent(client: TestClient, data_api: Loopback) -> None:
+def test_a_repeated_create_sends_no_second_email(client: TestClient, data_api: Loopback) -> None:
     made = knows_invitation(data_api, sent_at=LATER)
     assert create(client) == made | {"sent": True}
     assert not data_api.asked(OTP_PATH)
 
 
 @pytest.mark.parametrize("status", ["accepted", "revoked", "expired"])
-def test_a_repeated_create_sends_nothing_for_what_is_closed_by_now(
+def test_a_repeated_create_sends_no_email_for_a_closed_invitation(
     client: TestClient, data_api: Loopback, status: str
 ) -> None:
     made = knows_invitation(data_api, status=status)
@@ -159,7 +155,7 @@ def test_resending_sends_again(client: TestClient, data_api: Loopback) -> None:
     assert len(data_api.asked(OTP_PATH)) == 1
 
 
-def test_what_sql_refuses_is_not_sent(client: TestClient, data_api: Loopback) -> None:
+def test_an_invitation_that_sql_refuses_is_not_sent(client: TestClient, data_api: Loopback) -> None:
     knows_invitation(data_api)
     for name in ("create_invitation", "resend_invitation"):
         data_api.rpc(name, rpc_error(403, "PT403", hint="forbidden"))
@@ -178,11 +174,8 @@ def test_an_implausible_email_reaches_nobody(client: TestClient, data_api: Loopb
     assert not data_api.asked("/create_invitation")
 
 
-# Accepting ---------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("named", [True, False])
-def test_accepting_comes_before_any_context_and_answers_with_it(
+def test_accepting_needs_no_context_and_answers_with_the_new_one(
     client: TestClient, data_api: Loopback, named: bool
 ) -> None:
     data_api.rpc("auth_context", rpc_error(403, "PT403", hint="identity_not_registered"))
@@ -196,7 +189,7 @@ def test_accepting_comes_before_any_context_and_answers_with_it(
     assert asked.body == ({"p_invitation_id": invitation_id} if named else {})
 
 
-def test_a_refused_accept_is_asked_anew_each_time(client: TestClient, data_api: Loopback) -> None:
+def test_a_refused_accept_is_not_cached(client: TestClient, data_api: Loopback) -> None:
     several = '{"invitations": [{"invitation_id": "1", "org_name": "Acme", "role": "member"}]}'
     data_api.rpc("accept_invitation", rpc_error(409, "PT409", hint="several_invitations", details=several))
     for count in (1, 2):

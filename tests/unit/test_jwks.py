@@ -1,4 +1,4 @@
-"""The key set of Supabase Auth: when it is fetched, and which of its keys are used."""
+"""When the key set of Supabase Auth is fetched, and which of its keys are used."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_unknown_kids_cause_at_most_one_fetch_a_minute(auth_server: Loopba
             assert len(auth_server.requests) == fetches, seconds
 
 
-async def test_unknown_kids_cause_no_more_fetches_when_these_fail(
+async def test_unknown_kids_cause_at_most_one_fetch_a_minute_even_if_it_fails(
     auth_server: Loopback, clock: Clock
 ) -> None:
     async with key_set(auth_server) as http:
@@ -81,7 +81,7 @@ async def test_unknown_kids_cause_no_more_fetches_when_these_fail(
             if fetches == 1:
                 assert await jwks.get("forged") is None
             else:
-                # It may have been added since: nobody can tell.
+                # The key may have been added since the last fetch, so this is not a refusal.
                 assert await outage(jwks.get, "forged")
             assert await jwks.get("elliptic")
             assert len(auth_server.requests) == fetches, seconds
@@ -146,7 +146,7 @@ async def test_known_keys_outlast_an_outage_of_auth_for_a_day(auth_server: Loopb
     ],
     ids=str,
 )
-async def test_a_key_set_that_is_none_is_an_outage(auth_server: Loopback, answer: Answer) -> None:
+async def test_a_malformed_key_set_is_an_outage(auth_server: Loopback, answer: Answer) -> None:
     auth_server.routes["/jwks.json"] = lambda _: answer
     async with key_set(auth_server) as http:
         assert await outage(JwksKeys(http).get, "elliptic")
@@ -157,7 +157,7 @@ async def test_auth_that_never_answered_is_an_outage() -> None:
         assert await outage(JwksKeys(http).get, "elliptic")
 
 
-SHORT = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 (it is to be refused)
+SHORT = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 (the test shows that it is refused)
 UNUSABLE: dict[str, Callable[[Keys], object]] = {
     "a curve other than P-256": lambda _: public_jwk(ec.generate_private_key(ec.SECP384R1()), "odd"),
     "another curve that says ES256": lambda _: (
@@ -186,7 +186,7 @@ UNUSABLE: dict[str, Callable[[Keys], object]] = {
 
 
 @pytest.mark.parametrize("unusable", UNUSABLE)
-async def test_a_key_that_is_not_to_be_used_is_skipped_and_the_others_are_not(
+async def test_an_unusable_key_is_skipped_and_the_others_are_used(
     keys: Keys, auth_server: Loopback, unusable: str
 ) -> None:
     document = {"keys": [UNUSABLE[unusable](keys), public_jwk(keys.es256, "good")]}
@@ -198,7 +198,7 @@ async def test_a_key_that_is_not_to_be_used_is_skipped_and_the_others_are_not(
         assert await jwks.get("good")
 
 
-async def test_what_a_key_says_of_itself_may_be_right(keys: Keys, auth_server: Loopback) -> None:
+async def test_a_key_whose_fields_fit_its_type_is_used(keys: Keys, auth_server: Loopback) -> None:
     said = {"alg": "ES256", "key_ops": ["verify"], "use": "sig", "ext": True}
     document = {"keys": [public_jwk(keys.es256, "elliptic") | said, public_jwk(keys.rs256, "rivest")]}
     auth_server.routes["/jwks.json"] = lambda _: Answer(200, document)
@@ -208,7 +208,7 @@ async def test_what_a_key_says_of_itself_may_be_right(keys: Keys, auth_server: L
     assert [key.algorithm_name for key in found if key] == ["ES256", "RS256"]
 
 
-async def test_a_kid_of_two_keys_names_neither(keys: Keys, auth_server: Loopback) -> None:
+async def test_neither_of_two_keys_with_the_same_kid_is_used(keys: Keys, auth_server: Loopback) -> None:
     other = public_jwk(ec.generate_private_key(ec.SECP256R1()), "elliptic")
     auth_server.routes["/jwks.json"] = lambda _: Answer(200, {"keys": [*keys.jwks()["keys"], other]})
     async with key_set(auth_server) as http:
@@ -218,7 +218,7 @@ async def test_a_kid_of_two_keys_names_neither(keys: Keys, auth_server: Loopback
 
 
 async def outage(get: Callable[[str], Any], kid: str) -> bool:
-    """Whether it is refused as what only waiting helps against."""
+    """Whether the lookup fails with 503 and Retry-After."""
     with pytest.raises(ApiError) as raised:
         await get(kid)
     error = raised.value

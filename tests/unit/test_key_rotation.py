@@ -1,4 +1,4 @@
-"""While the signing keys are rotated: both kinds of session are valid at once, and minting can switch."""
+"""A rotation of the signing keys: both kinds of sessions are valid at once, and minting can switch."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_once_the_secret_is_revoked_its_sessions_end(keys: Keys, auth_serv
 
 
 STAGES: dict[str, tuple[dict[str, Any], set[str], str]] = {
-    # What is set; whose sessions are valid; what signs the context JWTs.
+    # The settings; the algorithms of the valid sessions; the algorithm of the context JWTs.
     "before": ({}, {"HS256"}, "HS256"),
     "both are valid": ({"supabase_jwt_algorithms": "HS256,ES256"}, {"HS256", "ES256"}, "HS256"),
     "minting has switched": (
@@ -110,7 +110,7 @@ def test_at_each_stage_of_a_rotation_the_api_accepts_and_mints_what_it_should(
     assert jwt.get_unverified_header(context_jwt)["alg"] == minted_by
     assert jwt.get_unverified_header(context_jwt).get("kid") == ("elliptic" if minted_by == "ES256" else None)
     if minted_by == "ES256":
-        # As PostgREST checks it: by the public key that the key set has under the kid.
+        # PostgREST verifies it with the public key of the same kid in the key set.
         published = jwt.PyJWKSet.from_dict(keys.jwks())["elliptic"]
         verified = jwt.decode(context_jwt, published, audience="authenticated", issuer=settings.jwt_issuer)
         assert verified["api_token_hash"] == token.token_hash

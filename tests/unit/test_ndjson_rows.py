@@ -1,4 +1,4 @@
-"""What becomes of each line of an NDJSON file."""
+"""Which lines of an NDJSON file become records, and which are rejected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_numbers_keep_every_digit_they_were_written_with() -> None:
     line = '{"rate": 0.12345678901234567890, "x": 1.10, "y": 1E5}'
     read = read_ndjson(line)
     assert read.rejected == {}
-    # The text itself is what is sent.
+    # The text of the line is sent unchanged.
     from_file = read_ndjson(line.replace(" ", ""))
     assert from_file.records["1"]["x"] == 1.1
 
@@ -59,7 +59,9 @@ def test_numbers_keep_every_digit_they_were_written_with() -> None:
     ],
     ids=lambda value: value[:24],
 )
-def test_a_line_that_is_no_storable_object_is_rejected_and_the_rest_goes_on(line: str, reason: str) -> None:
+def test_a_line_that_is_not_a_storable_object_is_rejected_and_the_rest_goes_on(
+    line: str, reason: str
+) -> None:
     read = read_ndjson('{"a": 0}\n\n' + line + '\n{"a": 2}\n')
     assert read.rejected["2"][:2] == (reason, 3)
     assert line.startswith(read.rejected["2"][2])
@@ -89,7 +91,7 @@ def test_undecodable_bytes_reject_only_their_line() -> None:
     assert list(read.records) == ["1", "3"]
 
 
-def test_field_names_without_end_do_not_grow_without_end() -> None:
+def test_at_most_2000_field_names_are_collected() -> None:
     lines = "".join(f'{{"field_{number}": 1}}\n' for number in range(MAX_FIELDS + 500))
     read = read_ndjson(lines)
     assert len(read.records) == MAX_FIELDS + 500

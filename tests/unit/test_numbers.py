@@ -1,4 +1,4 @@
-"""Numbers of submitted records that the worker, which counts in doubles, would change."""
+"""Numbers in submitted records that the worker would change, because it computes in doubles."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_the_field_of_a_number_that_would_change_is_named(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", KEPT)
-def test_what_a_double_holds_passes(value: str) -> None:
+def test_a_value_that_a_double_holds_passes(value: str) -> None:
     assert changing_field(json.loads(f'{{"a": {value}}}')) is None
 
 
-def test_a_record_is_looked_through_however_deep_it_is() -> None:
+def test_a_number_is_found_at_any_depth() -> None:
     deep: Any = 2**53
     for _ in range(50_000):
         deep = [deep]

@@ -1,4 +1,4 @@
-"""The first difference of two chunks is named so that a person finds it."""
+"""The first difference between two chunks is described so that a person can find it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions as they are checked when a blueprint is saved, and what the tasks must make of them."""
+"""Which conditions can be saved, and which answers the tasks must give."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARED: dict[str, Any] = json.loads((Path(__file__).parents[1] / "shared/run_if.
 
 
 def as_json_numbers(value: Any) -> Any:  # noqa: ANN401
-    """JSON has one kind of number: in a condition it is a double."""
+    """A number from JSON is a double in a condition."""
     if isinstance(value, dict):
         return {name: as_json_numbers(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -33,7 +33,7 @@ def answer(expression: str) -> object:
 
 
 @pytest.mark.parametrize(("expression", "expected"), SHARED["cases"])
-def test_a_condition_can_be_saved_and_means_what_it_means_to_the_tasks(
+def test_a_condition_can_be_saved_and_gives_the_answer_that_the_tasks_expect(
     expression: str, expected: object
 ) -> None:
     assert find_fault(expression) is None
@@ -65,5 +65,5 @@ def test_nonsense_of_any_depth_is_refused(expression: str) -> None:
         "(record.tags.filter(t, t != '')).exists(t, t == 'a')",
     ],
 )
-def test_what_stands_in_text_is_no_call(expression: str) -> None:
+def test_a_call_inside_a_string_or_a_comment_does_not_count(expression: str) -> None:
     assert find_fault(expression) is None

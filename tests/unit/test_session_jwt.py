@@ -83,7 +83,7 @@ async def test_another_secret_is_refused() -> None:
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "HS384", "HS512", None, ["HS256"], {}])
 async def test_an_algorithm_outside_the_allow_list_is_refused(algorithm: object) -> None:
-    """Signed correctly for HS256, so that only the header's algorithm can be what refuses it."""
+    """The signature is correct for HS256, so only the algorithm of the header can cause the refusal."""
     token = signed_by_hmac({"alg": algorithm, "typ": "JWT"}, SECRET.encode())
     assert await refusal(verifier("HS256"), token) == "invalid_token"
     unsigned = token.rpartition(".")[0] + "."
@@ -91,7 +91,7 @@ async def test_an_algorithm_outside_the_allow_list_is_refused(algorithm: object)
 
 
 @pytest.mark.parametrize("text", ["", "x", "a.b", "a.b.c", "....", "é.è.ê", "e30.e30.", "bnVsbA.e30.x"])
-async def test_what_is_no_jwt_is_refused(text: str) -> None:
+async def test_text_that_is_not_a_jwt_is_refused(text: str) -> None:
     assert await refusal(verifier("HS256"), text) == "invalid_token"
 
 
@@ -99,9 +99,6 @@ async def test_a_tampered_payload_is_refused() -> None:
     head, _, signature = hs256().split(".")
     payload = base64url(json.dumps(claims(sub="someone-else")).encode())
     assert await refusal(verifier("HS256"), f"{head}.{payload}.{signature}") == "invalid_token"
-
-
-# Asymmetric keys ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +151,7 @@ async def test_hs256_without_a_secret_is_refused_even_if_it_is_allowed() -> None
 
 
 @pytest.mark.parametrize("allowed", ["HS256", "ES256", "RS256"])
-async def test_only_allowed_algorithms_pass_however_well_they_are_signed(
+async def test_a_valid_signature_of_an_algorithm_that_is_not_allowed_is_refused(
     keys: Keys, auth_server: Loopback, allowed: str
 ) -> None:
     tokens = {"HS256": hs256(), "ES256": es256(keys), "RS256": rs256(keys)}
@@ -166,7 +163,7 @@ async def test_only_allowed_algorithms_pass_however_well_they_are_signed(
 
 
 async def test_a_kid_cannot_turn_the_secret_into_another_key(keys: Keys, auth_server: Loopback) -> None:
-    """HS256 is checked by the secret alone, whatever kid it names; Auth itself names one."""
+    """The secret verifies HS256 tokens, whatever kid they name. The tokens of Auth name one."""
     async with key_set(auth_server) as http:
         checker = verifier("ES256", "HS256", jwks=JwksKeys(http))
         for kid in ("legacy", "elliptic", "../../dev/null", ""):
@@ -185,7 +182,7 @@ async def test_a_kid_must_be_the_name_of_a_key(keys: Keys, auth_server: Loopback
 
 
 async def test_a_token_cannot_bring_its_own_key(keys: Keys, auth_server: Loopback) -> None:
-    """Headers that embed a key or say where to find one are not looked at."""
+    """Headers that embed a key or its address are ignored."""
     own = ec.generate_private_key(ec.SECP256R1())
     with loopback_server() as theirs:
         theirs.fallback = lambda _: Answer(200, {"keys": [public_jwk(own, "elliptic")]})
@@ -210,7 +207,7 @@ async def test_a_token_cannot_bring_its_own_key(keys: Keys, auth_server: Loopbac
 @pytest.mark.parametrize(
     "critical", [{"crit": ["exp"], "exp": 1}, {"crit": ["b64"], "b64": False}, {"crit": []}, {"crit": "alg"}]
 )
-async def test_an_extension_that_must_be_understood_and_is_not_is_refused(
+async def test_an_unknown_critical_header_is_refused(
     critical: dict[str, object],
 ) -> None:
     token = signed_by_hmac({"alg": "HS256", **critical}, SECRET.encode())
@@ -229,7 +226,7 @@ async def test_a_clock_may_differ_by_seconds_and_not_more() -> None:
 
 
 def signed_by_es256(header: dict[str, object], key: ec.EllipticCurvePrivateKey) -> str:
-    """With any header at all, which pyjwt would not write."""
+    """Signs any header, including those that pyjwt does not write."""
     algorithm = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
     signed = f"{base64url(json.dumps(header).encode())}.{base64url(json.dumps(claims()).encode())}"
     return f"{signed}.{base64url(algorithm.sign(signed.encode(), key))}"

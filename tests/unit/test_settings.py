@@ -1,4 +1,4 @@
-"""What the API refuses to start with."""
+"""The settings with which the API refuses to start."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_log_level_may_have_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read(monkeypatch, LOG_LEVEL="info").log_level == "INFO"
 
 
-def test_a_server_that_asks_for_the_app_is_told_what_is_missing() -> None:
+def test_loading_the_app_reports_the_missing_settings() -> None:
     with pytest.raises(SettingsError) as raised:
         import_module("api.main").app  # noqa: B018 (the access makes the app)
     assert len(raised.value.problems) == 4

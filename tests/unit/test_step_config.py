@@ -1,4 +1,4 @@
-"""The check of step configs against published schemas, for steps that the API has never heard of."""
+"""Step configs are checked against published schemas, of steps that the API does not know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans reach a collector when there is one, and cost nothing when there is none."""
+"""Spans reach the collector if one is set; otherwise the SDK is not loaded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SERVER, CLIENT, ERROR = 2, 3, 2
 
 @dataclass
 class Collector:
-    """What an OTLP collector was sent, in the protocol's own messages."""
+    """The messages that an OTLP collector received."""
 
     url: str
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -73,7 +73,7 @@ def collector() -> Iterator[Collector]:
 
 @contextmanager
 def exporting_client(data_api: Loopback, trigger: Loopback, endpoint: str) -> Iterator[TestClient]:
-    """What is recorded has been sent when the block is left."""
+    """All spans are exported when the block ends."""
     settings = make_settings(
         data_api.url,
         trigger.url,
@@ -112,7 +112,7 @@ def test_a_request_and_its_calls_are_spans_of_the_callers_trace(
     }
     assert {span.parent_span_id for span in calls} == {request.span_id}
     assert {span.trace_id.hex() for span in collector.spans} == {TRACE}
-    # Whoever is called names the very span as its parent.
+    # The called service gets the id of that span as its parent.
     for server, path in ((data_api, "/create_submission"), (trigger, "/trigger")):
         (asked,) = server.asked(path)
         span = collector.named(f"POST {asked.path}")
@@ -142,7 +142,7 @@ def test_health_checks_are_not_exported(data_api: Loopback, trigger: Loopback, c
     assert collector.spans == []
 
 
-def test_failures_are_marked_and_nothing_of_what_was_sent_is_in_a_span(
+def test_failures_are_marked_and_spans_hold_nothing_that_the_caller_sent(
     data_api: Loopback, trigger: Loopback, collector: Collector
 ) -> None:
     with exporting_client(data_api, trigger, collector.url) as client:
@@ -155,14 +155,14 @@ def test_failures_are_marked_and_nothing_of_what_was_sent_is_in_a_span(
         assert secret not in printed
 
 
-def test_a_collector_that_is_away_fails_nobody(data_api: Loopback, trigger: Loopback) -> None:
+def test_an_unreachable_collector_fails_no_request(data_api: Loopback, trigger: Loopback) -> None:
     knows_submission(data_api, pipeline_run())
     with exporting_client(data_api, trigger, closed_port_url()) as client:
         create_submission(client)
 
 
 def test_without_a_collector_the_sdk_is_not_even_loaded() -> None:
-    """In a process of its own: this one has it."""
+    """Runs in another process, because this one has loaded the SDK."""
     variables = {
         "ENVIRONMENT": "local",
         "SUPABASE_URL": "http://127.0.0.1:1",

@@ -1,4 +1,4 @@
-"""Uploads over HTTP: which calls are made, in which order, and what stops them."""
+"""Uploads over HTTP: which RPCs are called, in which order, and which failures stop them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_HEADERS: Mapping[str, str] = {}
 
 @pytest.fixture
 def opened(data_api: Loopback) -> dict[str, Any]:
-    """A Data API that takes an upload; the submission it opens."""
+    """Answers the RPCs of an upload; returns the submission."""
     run, receiving = pipeline_run(), submission(status="receiving", received_at=None)
     data_api.rpc(
         "open_submission", Answer(200, {"submission": receiving, "replayed": False, "pipeline_run": None})
@@ -88,7 +88,7 @@ def test_upload_is_opened_filled_chunk_by_chunk_and_finalized(
     assert records[41] == {"id": "42", "data": {"n": "42", "v": "x"}}
 
 
-def test_rejected_rows_travel_in_the_chunk_they_were_found_in(
+def test_rejected_rows_are_sent_in_the_chunk_in_which_they_were_found(
     client: TestClient, data_api: Loopback, opened: dict[str, Any]
 ) -> None:
     upload(client, b"a,b\n1,2\nbad\n3,4\n")
@@ -123,7 +123,7 @@ def test_ndjson_gives_its_fields_at_the_end_and_its_numbers_as_written(
         ("a.bin", "", {"format": "csv"}, "csv"),
     ],
 )
-def test_format_is_what_the_caller_says_else_the_name_else_the_type(
+def test_format_comes_from_the_form_else_from_the_name_else_from_the_type(
     client: TestClient,
     data_api: Loopback,
     opened: dict[str, Any],
@@ -138,7 +138,7 @@ def test_format_is_what_the_caller_says_else_the_name_else_the_type(
     assert data_api.asked("/open_submission")[0].body["p_source"] == source
 
 
-def test_unknown_format_is_asked_for(client: TestClient, data_api: Loopback) -> None:
+def test_an_unknown_format_is_refused(client: TestClient, data_api: Loopback) -> None:
     assert code(upload(client, b"a\n1\n", "data.bin")) == (415, "unsupported_media_type")
     assert calls(data_api) == []
 
@@ -151,7 +151,7 @@ def test_unknown_format_is_asked_for(client: TestClient, data_api: Loopback) -> 
         (b"\n\n", "a.ndjson", (422, "submission_empty")),
         (b"a,b\nbad\nworse\n", "a.csv", (422, "unreadable_file")),
         (b"PK\x03\x04", "a.csv", (415, "unsupported_media_type")),
-        (gzip.compress(b"a,b\n1,2\n")[:-5], "a.csv", (422, "unreadable_file")),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-5], "a.csv", (422, "unreadable_file")),
     ],
     ids=repr,
 )
@@ -235,7 +235,7 @@ def test_hash_of_an_upload_covers_content_and_form_but_not_compression(
     for content in same:
         upload(client, content, headers=key)
     upload(client, b"a\n2\n", headers=key)
-    upload(client, b"a\n1\n", headers=key, name_of_it="x")  # unknown field: refused
+    upload(client, b"a\n1\n", headers=key, name_of_it="x")  # refused: the field is unknown
     upload(client, b"a\n1\n", headers=key, company_id=FORM["blueprint_id"])
     hashes = [request.body["p_request_hash"] for request in data_api.asked("/open_submission")]
     assert len(hashes) == 5
@@ -274,7 +274,7 @@ def test_caller_without_credential_is_refused_before_the_file_is_read(client: Te
     assert code(client.post("/v1/submissions/upload", headers=too_large)) == (413, "payload_too_large")
 
 
-def test_a_file_of_bad_rows_is_given_up(
+def test_a_file_with_too_many_bad_rows_is_refused(
     client: TestClient, data_api: Loopback, opened: dict[str, Any]
 ) -> None:
     answer = upload(client, b"a,b\n1,2\n" + b"x\n" * 10_001)
@@ -282,7 +282,7 @@ def test_a_file_of_bad_rows_is_given_up(
     assert "finalize_submission" not in calls(data_api)
 
 
-def test_rows_that_grow_without_bounds_are_refused(
+def test_records_much_larger_than_their_file_are_refused(
     client: TestClient, data_api: Loopback, opened: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client.app.state, "max_upload_bytes", 64 * 1024)  # type: ignore[attr-defined]

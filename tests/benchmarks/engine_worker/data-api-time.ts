@@ -1,7 +1,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import { type EventLoopUtilization, performance } from "node:perf_hooks";
 
-/** As https://nodejs.org/api/diagnostics_channel.html and undici's docs/api/DiagnosticsChannel.md name them. */
+/** Named in https://nodejs.org/api/diagnostics_channel.html and undici's docs/api/DiagnosticsChannel.md. */
 const created = "undici:request:create";
 const over = ["undici:request:trailers", "undici:request:error"];
 
@@ -13,13 +13,13 @@ interface Request {
 interface Sums {
   /** Calls by function. */
   calls: Record<string, number>;
-  /** What the calls took, one by one. */
+  /** The times of all calls, added up. */
   callsMs: number;
-  /** While at least one call was under way and the process had nothing to do but wait. */
+  /** The time in which at least one call was under way and the process had nothing else to do. */
   waitingMs: number;
 }
 
-/** Follows the calls to the Data API from outside of the code that makes them. */
+/** Times the calls to the Data API from outside the code that makes them. */
 export class DataApiTime {
   readonly #origin: string;
   readonly #begun = new Map<Request, number>();
@@ -32,7 +32,7 @@ export class DataApiTime {
     for (const name of over) subscribe(name, (message) => this.#end((message as { request: Request }).request));
   }
 
-  /** What has been summed up since the last time. */
+  /** The sums since the last call. */
   take(): Sums {
     const taken = this.#sums;
     this.#sums = { calls: {}, callsMs: 0, waitingMs: 0 };

@@ -6,7 +6,7 @@ function fibo(n: number): number {
   return n < 2 ? n : fibo(n - 1) + fibo(n - 2);
 }
 
-/** A step with next to no work of its own: what it takes is what the engine takes. */
+/** A step with next to no work of its own: its time is the engine's time. */
 export const fiboStep = defineStep({
   slug: "fibo",
   version: "1.0.0",

@@ -6,7 +6,7 @@ import { DataApiTime } from "../data-api-time";
 const { SUPABASE_URL, ENGINE_BENCHMARK_LOG } = process.env;
 if (SUPABASE_URL && ENGINE_BENCHMARK_LOG) {
   const dataApi = new DataApiTime(SUPABASE_URL);
-  /** A line for each execution of a task, for the benchmark to read. */
+  /** Writes a line for each execution of a task. The benchmark reads it. */
   tasks.middleware("benchmark", async ({ ctx, next }) => {
     dataApi.take();
     const started = performance.now();
@@ -28,9 +28,9 @@ if (SUPABASE_URL && ENGINE_BENCHMARK_LOG) {
   });
 }
 
-/** The most memory that was resident at a time, since the process began. */
+/** The peak resident memory of the process. */
 function peakKilobytes(): number {
-  // Elsewhere the number may be that of the process which started this one.
+  // On Linux, `maxRSS` may be that of the process that started this one.
   if (process.platform !== "linux") return process.resourceUsage().maxRSS;
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
   return Number(kilobytes);

@@ -11,7 +11,7 @@ interface Order {
   steps: { slug: string; config: unknown }[];
 }
 
-/** What somebody would write who needs no engine: the same step functions, one after the other, all in memory. */
+/** The same step functions without an engine: one after the other, all in memory. */
 async function run({ file, chunk_size, secret, steps }: Order): Promise<number> {
   const lines = readFileSync(file, "utf8").trimEnd().split("\n");
   const records = lines.map((line, row): PipelineRecord => ({ id: String(row + 1), data: JSON.parse(line) }));

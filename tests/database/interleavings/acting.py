@@ -1,4 +1,4 @@
-"""Who acts, what an action is, and what its answer may be as things stand."""
+"""The sessions that act, their actions, and the rules for the answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONCLUDING = {"cancel_pipeline_run", "finish_pipeline_run", "fail_pipeline_run"
 
 
 class Session(Client):
-    """Whoever acts for as long as the connection lasts, so that a call is one message and not five."""
+    """A client that keeps its role for the whole connection, so that a call is one message and not five."""
 
     @contextmanager
     def _acting(self) -> Iterator[psycopg.Cursor[Row]]:
@@ -30,7 +30,7 @@ class Session(Client):
 
 @dataclass(frozen=True)
 class Seat:
-    """Connections of each who may act. Two seats act at once."""
+    """A connection for each role that acts. Two seats can act at once."""
 
     operator: Client
     worker: Client
@@ -57,7 +57,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class Action:
-    """`call` is set for a call of the worker schema, which a claim may entitle to."""
+    """`call` is set for a call of the worker schema."""
 
     name: str
     who: str
@@ -69,7 +69,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Standing:
-    """By which claim each run may be written for, and which runs have ended."""
+    """The claim of each run, the Trigger.dev run with a live lease on it, and the runs that have ended."""
 
     claims: dict[str, str | None]
     alive_by: dict[str, str]
@@ -79,7 +79,7 @@ class Standing:
     def of(cls, seen: rules.Look) -> Standing:
         return cls(
             {run_id: run["claim_id"] for run_id, run in seen.runs.items()},
-            # The lease is a minute, or was let run out: what happens between two looks decides nothing.
+            # A lease lasts a minute or has been ended, so the time between two looks does not matter.
             {
                 run_id: run["trigger_run_id"]
                 for run_id, run in seen.runs.items()
@@ -89,9 +89,9 @@ class Standing:
         )
 
     def after(self, action: Action, answer: Any) -> Standing:  # noqa: ANN401
-        """What the answer has made of it."""
+        """The standing after this answer."""
         if action.call is None and not isinstance(answer, dict):
-            return replace(self, alive_by={})  # leases ran out, perhaps all
+            return replace(self, alive_by={})  # leases have run out, perhaps all
         if isinstance(answer, Exception) or not isinstance(answer, dict):
             return self
         if action.call and answer.get("outcome") == "claimed":
@@ -114,13 +114,13 @@ def broken_answer(
     promises: Mapping[str, str],
     known: Sequence[Claimed],
 ) -> Iterator[str]:
-    """What the answer shows of a rule that does not hold. `known`: what was claimed before."""
+    """The rules that the answer breaks. `known` are the earlier claims."""
     call = action.call
     if isinstance(answer, psycopg.Error):
         code = answer.diag.message_hint
         promised = promises.get(call.function if call else action.name.partition(" ")[0], "")
         if not str(answer.sqlstate).startswith("PT") or code is None or code not in promised:
-            yield f"{action.name} was refused with {answer.sqlstate} {code}, which nobody promised: {answer}"
+            yield f"{action.name} was refused with {answer.sqlstate} {code}, which no comment names: {answer}"
     elif call is not None and call.function == "claim_pipeline_run":
         yield from _broken_claim(call, answer, standing, known)
     elif call is not None and call.claim_id is not None:
@@ -138,13 +138,13 @@ def _broken_claim(call: Call, answer: Json, standing: Standing, known: Sequence[
         yield f"{call} answered with a claim that was given before"
     holder = standing.alive_by.get(call.pipeline_run_id)
     if holder not in (None, call.arguments["trigger_run_id"]):
-        yield f"{call} took over what {holder} is at"
+        yield f"{call} took over a run that {holder} works on"
     if call.pipeline_run_id in standing.finished:
-        yield f"{call} claimed what had ended"
+        yield f"{call} claimed a run that had ended"
 
 
 def promised_refusals(postgres: Client) -> dict[str, str]:
-    """What the comment of each function says that it raises."""
+    """The refusals that the comment of each function names."""
     rows = postgres.rows(
         """
         select p.proname::text as name, obj_description(p.oid, 'pg_proc') as said

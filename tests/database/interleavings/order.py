@@ -1,9 +1,7 @@
 """One random order of what workers, clients, operators, the reconciler and accidents do to an org's runs.
 
-Everything is drawn from one seed. Connections commit, and two actions at once overlap as transactions do:
-the second begins while the first is not committed, which is then committed, or lost with its connection.
-
-Longer than most files: an order is one thing, and each action a few lines.
+Everything is drawn from one seed. Connections commit. Two actions at once overlap as transactions do: the
+second begins before the first has committed. Then the first commits, or is lost with its connection.
 """
 
 from __future__ import annotations
@@ -31,16 +29,16 @@ _ROUNDS_TO_SETTLE = 12
 
 
 class RuleBrokenError(AssertionError):
-    """A rule does not hold; the message says which, and after what."""
+    """A rule is broken. The message names the rule and the actions before it."""
 
 
 class ConnectionLostError(Exception):
-    """The answer of a call never came."""
+    """The answer to a call was lost."""
 
 
 @dataclass
 class Actor:
-    """A worker at work: what it does next, and for which Trigger.dev run."""
+    """A worker at work: its next call, and its Trigger.dev run."""
 
     work: Work
     trigger_run: TriggerRun
@@ -71,7 +69,7 @@ class Order:
         self.seen = self._look()
 
     def play(self, actions: int) -> None:
-        """Raises RuleBrokenError."""
+        """Plays the actions, then lets every run end. Raises RuleBrokenError."""
         for _ in range(self.luck.randint(1, 3)):
             self._alone(self._submit())
         for _ in range(actions):
@@ -82,7 +80,7 @@ class Order:
         self._settle()
 
     def _draw(self) -> Action:
-        """Mostly a worker's next call; now and then something that nobody expected."""
+        """Mostly a worker's next call; now and then an accident."""
         usual: list[tuple[float, Callable[[], Action]]] = [
             (6, self._work),
             (1.2, self._intrude),
@@ -103,19 +101,16 @@ class Order:
     def _look(self) -> rules.Look:
         return rules.look(self.observer, self.org.id, self.since)
 
-    # What is done.
-
     def _alone(self, action: Action) -> None:
         standing = Standing.of(self.seen)
         lost = action.call is not None and self.luck.random() < 0.1
         answer = self._do(action, self.luck.choice(self.seats))
         self._check(action, answer, standing)
         if lost and not isinstance(answer, Exception):
-            # The answer was lost on its way, and the worker asks again.
-            self.log.append("… and again, since the answer was lost")
+            self.log.append("… and again, because the answer was lost")
             answer = self._do(action, self.luck.choice(self.seats))
             self._check(action, answer, Standing.of(self.seen))
-        self._hand(action, answer)
+        self._pass_on(action, answer)
 
     def _at_once(self, first: Action, second: Action) -> None:
         one, other = (
@@ -136,11 +131,11 @@ class Order:
         after = before if is_lost else before.after(first, answer)
         self._check(first, answer, before, look=False)
         self._check(second, late, after)
-        self._hand(first, ConnectionLostError() if is_lost else answer)
-        self._hand(second, late)
+        self._pass_on(first, ConnectionLostError() if is_lost else answer)
+        self._pass_on(second, late)
 
     def _do(self, action: Action, seat: Seat, *, in_transaction: bool = False) -> Any:  # noqa: ANN401
-        """The answer, or the error that came instead of it."""
+        """Returns the answer or the error."""
         client: Client = getattr(seat, action.who)
         try:
             # A refusal undoes its own statement alone.
@@ -168,7 +163,7 @@ class Order:
         if broken:
             raise self._broken(broken)
 
-    def _hand(self, action: Action, answer: Any) -> None:  # noqa: ANN401
+    def _pass_on(self, action: Action, answer: Any) -> None:  # noqa: ANN401
         if isinstance(answer, Exception):
             action.refused(answer)
         else:
@@ -177,8 +172,6 @@ class Order:
     def _broken(self, rules_broken: list[str]) -> RuleBrokenError:
         history = "\n".join(f"  {line}" for line in self.log[-40:])
         return RuleBrokenError(f"seed {self.seed}: " + "; ".join(rules_broken) + f"\nafter\n{history}")
-
-    # What there is to do.
 
     def _nothing(self) -> Action:
         return Action("nothing", "operator", lambda client: None)
@@ -215,7 +208,7 @@ class Order:
         )
 
     def _started_by_the_api(self, run: Json) -> None:
-        """The API starts what it created, unless it died on the way."""
+        """The API starts the run that it created, unless it dies first."""
         if not run["admitted"] or run["status"] != "queued" or self.luck.random() < 0.2:
             return
         started = self.trigger.start(run["id"], run["id"])
@@ -253,7 +246,7 @@ class Order:
 
         def refused(error: Exception) -> None:
             if isinstance(error, ConnectionLostError) and self.luck.random() < 0.5:
-                return  # it tries once more
+                return  # the actor tries once more
             self._end(actor)
 
         return Action(f"{actor.name} {call}", "worker", _as_worker(call), call, answered, refused)
@@ -270,7 +263,7 @@ class Order:
         return Action(f"intruder {call}", "worker", _as_worker(call), call)
 
     def _duplicate(self) -> Action:
-        """A run is started under another key, perhaps before its turn; or has a second attempt at once."""
+        """Starts a run under another key, perhaps before its turn, or puts a second worker on a start."""
         run_id = self.luck.choice(list(self.seen.runs))
         of_run = [run for run in self.trigger.runs.values() if run.pipeline_run_id == run_id]
         if of_run and self.luck.random() < 0.5:
@@ -289,7 +282,7 @@ class Order:
         return self._nothing()
 
     def _forget(self) -> Action:
-        """Its tasks go with it, or work on as orphans."""
+        """Trigger.dev forgets everything. Its tasks end with it, or work on as orphans."""
         self.log.append("Trigger.dev forgets everything")
         self.trigger.forget_all()
         if self.luck.random() < 0.5:
@@ -345,17 +338,17 @@ class Order:
         )
 
     def _act_on(self, answer: Json) -> None:
-        """As the task reconcile-runs does with what it was told."""
+        """Does what the task reconcile-runs does with the answer."""
         worker = self.seats[0].worker
-        # What came at the same time may not have been seen yet.
+        # The answer may have missed an action that ran at the same time.
         once = worker.call("worker.reconcile_pipeline_runs")
         before = self._look()
         twice = worker.call("worker.reconcile_pipeline_runs")
         if before.rows != self._look().rows:
-            raise self._broken(["to reconcile twice changed something"])
+            raise self._broken(["a second reconcile changed something"])
         more = [start for start in twice["starts"] if start not in once["starts"]]
         if any(start["pipeline_run_id"] in self.seen.runs for start in more):
-            raise self._broken([f"to reconcile twice gave out {more}"])
+            raise self._broken([f"a second reconcile gave out {more}"])
         starts = [
             start
             for start in [*answer["starts"], *once["starts"]]
@@ -378,7 +371,7 @@ class Order:
             starts += [repaired["start"]] if repaired["start"] else []
         self.seen = self._look()
         for start in starts:
-            # Others work on while it asks Trigger.dev.
+            # Workers go on while the reconciler asks Trigger.dev.
             if self.actors and self.luck.random() < 0.2:
                 self._alone(self._work())
             self._start(worker, start)
@@ -399,10 +392,8 @@ class Order:
             arguments = {"pipeline_run_id": run_id, "idempotency_key": start["idempotency_key"]}
             start = worker.call("worker.replace_start", **arguments)["start"]
 
-    # How it ends.
-
     def _settle(self) -> None:
-        """Nothing goes wrong any more: every run ends, by what the reconciler and the workers do alone."""
+        """Without accidents, the reconciler and the workers bring every run to its end."""
         self.fails = 0.0
         self.log.append("from here on nothing goes wrong")
         for _ in range(_ROUNDS_TO_SETTLE):

@@ -1,4 +1,4 @@
-"""What must hold of runs whatever came in which order: of any two looks at them, and of each look alone."""
+"""The rules that runs keep in every order: between any two looks at them, and in each look alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ FINAL_RUN = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}
 FINAL_STEP = {"succeeded", "failed", "cancelled", "skipped"}
 RUN_PATHS = {"queued": {"running", "failed", "cancelled"}, "running": FINAL_RUN}
 STEP_PATHS = {"pending": {"running", "skipped"}, "running": {"succeeded", "failed", "cancelled"}}
-# Of one action several changes can come: a run that was queued is claimed, and its first step failed with it.
 COUNTS = ("records_in", "records_added", "records_out", "records_rejected", "records_dropped")
 _NEVER_LESS = ("attempt", "chunks_written", *COUNTS)
 
@@ -33,7 +32,7 @@ class Look:
 
     @property
     def rows(self) -> tuple[Any, ...]:
-        """All but the time."""
+        """Everything but the time."""
         return self.runs, self.steps, self.chunks
 
     def steps_of(self, pipeline_run_id: str) -> list[Row]:
@@ -42,7 +41,7 @@ class Look:
 
 
 def look(postgres: Client, org_id: str, since: datetime) -> Look:
-    """At all runs of the org that were created since, in one statement."""
+    """Looks at all runs of the org that were created since, in one statement."""
     found = postgres.connection.execute(_LOOK, {"org": org_id, "since": since}).fetchone()
     assert found is not None
     runs, steps, chunks, limit, now = found
@@ -75,7 +74,7 @@ select
 
 
 def broken_between(before: Look, after: Look) -> Iterator[str]:
-    """What no action may do to what was there."""
+    """The changes between two looks that no action may make."""
     for run_id, run in before.runs.items():
         now = after.runs.get(run_id)
         if now is None:
@@ -100,7 +99,7 @@ def broken_between(before: Look, after: Look) -> Iterator[str]:
 
 
 def broken_now(seen: Look) -> Iterator[str]:
-    """What no look may show."""
+    """The states that no look may show."""
     in_flight = [run for run in seen.runs.values() if run["admitted_at"] and not run["finished_at"]]
     if len(in_flight) > seen.most_in_flight:
         yield f"{len(in_flight)} runs of the org are in flight, more than {seen.most_in_flight}"
@@ -113,7 +112,7 @@ def broken_now(seen: Look) -> Iterator[str]:
 
 def _broken_path(what: str, before: str, after: str, paths: Mapping[str, set[str]]) -> Iterator[str]:
     reachable = {before} | paths.get(before, set())
-    # Two actions at once may take two steps of the path.
+    # Two actions at once, or one that changes a status twice, may take two steps of the path.
     reachable |= {status for first in reachable for status in paths.get(first, set())}
     if after not in reachable:
         yield f"{what} went from {before} to {after}"
@@ -149,11 +148,11 @@ def _broken_run(run: Row, steps: list[Row]) -> Iterator[str]:
 def _broken_step(step: Row, seen: Look) -> Iterator[str]:
     what = f"step {step['id']}"
     if step["reused_from"] is not None:
-        return  # its counts are of chunks that stand with an earlier run
+        return  # its counts are those of the chunks of an earlier run
     chunks = [chunk for (step_id, _), chunk in seen.chunks.items() if step_id == step["id"]]
     counted = {name: sum(chunk[name] for chunk in chunks) for name in COUNTS}
     if {name: step[name] for name in COUNTS} != counted or step["chunks_written"] != len(chunks):
-        yield f"{what} counts otherwise than its chunks: {counted}"
+        yield f"{what} has other counts than its chunks: {counted}"
     came = counted["records_in"] + counted["records_added"]
     if came != counted["records_out"] + counted["records_rejected"] + counted["records_dropped"]:
         yield f"{what} loses or invents records: {counted}"
@@ -164,7 +163,7 @@ def _broken_step(step: Row, seen: Look) -> Iterator[str]:
 
 
 def broken_contents(postgres: Client, org_id: str, since: datetime) -> Iterator[str]:
-    """Each chunk holds what its step makes of its input, and nothing else: read anew, row by row."""
+    """The chunks that hold anything but what their step makes of its input, read anew row by row."""
     rows = postgres.rows(
         """
         select c.step_result_id::text as step, c.chunk_index, s.position, c.records, c.dropped,

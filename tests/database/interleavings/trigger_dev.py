@@ -1,4 +1,4 @@
-"""As much of Trigger.dev as the database has to do with: it keeps starts by key, and may forget them."""
+"""The part of Trigger.dev that the database relies on: it keeps starts by key, and may forget them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TriggerDev:
         self.runs: dict[str, TriggerRun] = {}
 
     def start(self, pipeline_run_id: str, key: str) -> TriggerRun:
-        """A key that is known answers with the run that was started under it, whatever became of that."""
+        """A known key returns the run that was started under it, even if that run has ended."""
         for run in self.runs.values():
             if run.key == key:
                 return run
@@ -28,7 +28,7 @@ class TriggerDev:
         return started
 
     def finding(self, trigger_run_id: str | None, ended: bool) -> str | None:
-        """What the reconciler would tell the database about a suspect; None: it is alive."""
+        """What the reconciler reports about a suspect, or None if it is alive."""
         if ended:
             return "quiet"
         run = self.runs.get(trigger_run_id or "")
@@ -37,12 +37,12 @@ class TriggerDev:
         return None if run.alive else "ended"
 
     def stop_all(self, pipeline_run_id: str) -> bool:
-        """Whether any was alive."""
+        """Stops every start of the run. Returns whether any was alive."""
         alive = [run for run in self.runs.values() if run.pipeline_run_id == pipeline_run_id and run.alive]
         for run in alive:
             run.alive = False
         return bool(alive)
 
     def forget_all(self) -> None:
-        """As a control plane that was killed."""
+        """Forgets every start, as a killed control plane does."""
         self.runs.clear()

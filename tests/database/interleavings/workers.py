@@ -1,6 +1,6 @@
-"""What a worker does with a run, one call at a time, so that others can come between any two of its calls.
+"""A worker's calls for a run, one at a time, so that other actors can come between any two of them.
 
-A worker is a generator: it yields calls, and is sent what they answered or thrown why they were refused.
+A worker is a generator: it yields a call and is sent the answer. A refusal ends it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Work = Generator["Call", Json, None]
 
 @dataclass(frozen=True)
 class Call:
-    """A function of schema worker, for a run. `claim_id` is the right by which it may write."""
+    """A call of a function of schema worker for a run. `claim_id` is the claim that it writes with."""
 
     pipeline_run_id: str
     function: str
@@ -38,7 +38,7 @@ class Call:
 
 @dataclass
 class Claimed:
-    """What a claim told: enough to write by, also for one who has lost it."""
+    """The answer to a claim: enough to call with, even after the claim is lost."""
 
     pipeline_run_id: str
     claim_id: str
@@ -55,8 +55,8 @@ class Claimed:
 
 
 def outcome_of(position: int, records: list[Json]) -> Json:
-    """What the step in this position makes of a chunk, the same each time: some are rejected, some dropped,
-    some become two."""
+    """What the step at this position makes of a chunk, always the same: it rejects some records, drops some,
+    and doubles some."""
     kept: list[Json] = []
     rejected: list[Json] = []
     dropped: list[Json] = []
@@ -76,7 +76,7 @@ def outcome_of(position: int, records: list[Json]) -> Json:
 def work(
     pipeline_run_id: str, trigger_run_id: str, luck: random.Random, known: list[Claimed], *, fails: float
 ) -> Work:
-    """As run-pipeline does: claim, each step in order, finish. With probability `fails` a step fails."""
+    """Works as run-pipeline does: claim, each step in order, finish. `fails` is the probability per chunk."""
     arguments = {"pipeline_run_id": pipeline_run_id, "trigger_run_id": trigger_run_id}
     outcome = yield Call(pipeline_run_id, "claim_pipeline_run", arguments)
     if outcome["outcome"] != "claimed":
@@ -97,12 +97,12 @@ def work(
 
 
 def _work_on(claimed: Claimed, step: Json, luck: random.Random, fails: float) -> Generator[Call, Json, bool]:
-    """Whether the run goes on."""
+    """Works on a step. Returns whether the run continues."""
     started = yield claimed.on_step("start_step", step)
     if started["status"] != "running":
         return started["status"] != "failed" or bool(step["continue_on_error"])
     unwritten = [index for index in range(claimed.chunk_count) if index not in started["written_chunks"]]
-    luck.shuffle(unwritten)  # as with `concurrency`
+    luck.shuffle(unwritten)  # as a step with `concurrency` may
     for chunk_index in unwritten:
         if luck.random() < fails:
             failed = yield claimed.on_step("fail_step", step, error=ERROR)
@@ -116,7 +116,7 @@ def _work_on(claimed: Claimed, step: Json, luck: random.Random, fails: float) ->
 
 
 def intrusion(claimed: Claimed, luck: random.Random) -> Call:
-    """Any call at any moment, by a right that may have been lost. It would write what no step makes."""
+    """Any call at any moment, with a claim that may be lost. It writes a record that no step makes."""
     step = luck.choice(claimed.steps)
     anything = {"records": [{"id": "1", "data": {"intruded": True}}]}
     return luck.choice(

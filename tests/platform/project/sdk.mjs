@@ -1,5 +1,5 @@
-// Plays a program that drives Trigger.dev with its SDK: each line of stdin is a JSON call, [name, ...arguments],
-// and is answered by one line of stdout. Address and key come from TRIGGER_API_URL and TRIGGER_SECRET_KEY.
+// Drives Trigger.dev with its SDK. Each line of stdin is a JSON call, [name, ...arguments]; one line of stdout
+// answers it. Address and key come from TRIGGER_API_URL and TRIGGER_SECRET_KEY.
 import { createInterface } from "node:readline";
 import { runs, tasks } from "@trigger.dev/sdk";
 

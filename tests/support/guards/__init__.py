@@ -1,4 +1,7 @@
-"""Rules that the whole catalogue must keep, also what a migration adds later: nothing is listed by hand."""
+"""Rules that the whole catalogue must keep. A guard returns its findings as sentences.
+
+Nothing is listed by hand: everything that a migration adds must keep the same rules.
+"""
 
 from __future__ import annotations
 

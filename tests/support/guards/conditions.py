@@ -1,4 +1,4 @@
-"""Conditions of policies as the catalogue prints them, and what is left when one part is taken out."""
+"""Takes single parts out of policies' conditions, as the catalogue prints them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 def weakened(condition: str) -> Iterator[tuple[str, str]]:
-    """(what was taken out, the condition without it), for each part of an `and` that reads the caller.
+    """Yields (the part, the condition without it) for each part of an `and` that reads the caller.
 
     A condition that is a single comparison is taken out whole.
     """
@@ -47,7 +47,7 @@ def _split(condition: str, operator: str) -> list[str]:
 
 
 def _bare(condition: str) -> str:
-    """Without the parentheses around all of it."""
+    """The condition without the parentheses around all of it."""
     condition = condition.strip()
     while condition.startswith("(") and _closes_at_the_end(condition):
         condition = condition[1:-1].strip()
@@ -68,7 +68,7 @@ def _join(parts: list[str], operator: str) -> str:
 
 
 def _short(condition: str) -> str:
-    """As the migrations write it, near enough to find it there."""
+    """The condition roughly as the migrations write it, so that it can be found there."""
     return re.sub(r"\(? ?SELECT private\.(\w+)\(\) AS \w+\)?", r"\1()", condition).replace(
         "'::user_role", "'"
     )

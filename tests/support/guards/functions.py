@@ -22,7 +22,7 @@ def functions_pin_an_empty_search_path(connection: Connection) -> list[str]:
 
 
 def functions_tell_what_they_raise(connection: Connection) -> list[str]:
-    """The codes that stand in a body are in its comment."""
+    """The comment of a function names every code that its body raises."""
     statement = f"""
         with functions as ({FUNCTIONS})
         select name, prosrc as body, coalesce(obj_description(oid, 'pg_proc'), '') as comment
@@ -37,8 +37,7 @@ def functions_tell_what_they_raise(connection: Connection) -> list[str]:
 
 
 def definers_ask_for_the_org(connection: Connection) -> list[str]:
-    """A definer function sees past the policies: where it compares with the caller's user, it says the org
-    too."""
+    """Definer functions bypass the policies: one that compares with the caller's user names the org too."""
     findings = []
     statement = f"""
         with functions as ({FUNCTIONS})
@@ -53,7 +52,7 @@ def definers_ask_for_the_org(connection: Connection) -> list[str]:
 
 
 def settings_are_named_and_the_callers_is_kept_apart(connection: Connection) -> list[str]:
-    """A setting that clients could name would be a way to be somebody else, by `private.caller`."""
+    """Functions name the settings that they set: a client who could set `private.caller` could be anybody."""
     statement = f"""
         with functions as ({FUNCTIONS})
         select name, prosrc as body from functions where prosrc ~ '\\mset_config\\M' order by 1
@@ -66,5 +65,5 @@ def settings_are_named_and_the_callers_is_kept_apart(connection: Connection) -> 
         if row["name"] != "private.resolve_caller()" and any(
             name.startswith("private.caller") for name in named
         ):
-            findings.append(f"{row['name']} says who is calling")
+            findings.append(f"{row['name']} sets who is calling")
     return findings

@@ -7,7 +7,7 @@ from tests.support.sql_client import Connection
 
 
 def nobody_executes_by_default(connection: Connection) -> list[str]:
-    """Neither PUBLIC nor anon; clients nothing of `worker`, and the service credential nothing else."""
+    """PUBLIC and anon execute nothing, clients nothing of `worker`, the service credential only `worker`."""
     return sentences(
         connection,
         f"""
@@ -27,7 +27,7 @@ def nobody_executes_by_default(connection: Connection) -> list[str]:
 
 
 def operators_keep_their_schema_to_themselves(connection: Connection) -> list[str]:
-    """No API role may use `ops` or anything in it: by no grant, not through PUBLIC, not as a member."""
+    """No API role may use `ops` or anything in it, be it by a grant, through PUBLIC or as a member."""
     return sentences(
         connection,
         f"""
@@ -44,7 +44,7 @@ def operators_keep_their_schema_to_themselves(connection: Connection) -> list[st
             where t.nspname = 'ops'
                 and has_table_privilege(role, t.oid, 'select, insert, update, delete, truncate')
             union all
-            -- Not inherited, but a role that it may take on.
+            -- Roles that it does not inherit, but may switch to.
             select role, 'become', r.rolname from roles, pg_roles r
             where pg_has_role(role, r.oid, 'member') and has_schema_privilege(r.oid, 'ops', 'usage')
         )
@@ -55,7 +55,7 @@ def operators_keep_their_schema_to_themselves(connection: Connection) -> list[st
 
 
 def grants_are_minimal(connection: Connection) -> list[str]:
-    """On tables, columns and sequences: nothing for PUBLIC, anon and service_role; only data for clients."""
+    """On tables, columns and sequences, only clients have grants, and only to read and write data."""
     return sentences(
         connection,
         f"""

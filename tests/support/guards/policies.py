@@ -11,7 +11,7 @@ from tests.support.sql_client import Connection, owner
 
 
 def policies_read_the_caller_once(connection: Connection) -> list[str]:
-    """Accessors stand in scalar selects, so that they run once a statement and not once a row."""
+    """Accessors stand in scalar selects, so that they run once per statement, not once per row."""
     statement = """
         select format('%I on %I.%I', policyname, schemaname, tablename) as name,
             concat_ws(' ', qual, with_check) as condition
@@ -45,7 +45,7 @@ def policies_are_for_clients_and_named_so(connection: Connection) -> list[str]:
 
 
 def policies_name_their_tenant(connection: Connection) -> list[str]:
-    """Each condition by itself, so that no grant, trigger or other clause has to stand for it."""
+    """Each condition names it by itself, and relies on no grant, trigger or other clause."""
     findings = []
     for row in _conditions(connection):
         caller = r"\( SELECT private\.{}\(\)"
@@ -61,13 +61,13 @@ def policies_name_their_tenant(connection: Connection) -> list[str]:
 
 
 def updates_hold_old_and_new_rows_alike(connection: Connection) -> list[str]:
-    """Whatever of the caller decides which rows it may change decides what they may become."""
+    """The parts of the caller that decide which rows it may change also decide what they may become."""
     rows = owner(connection).rows(
         """
         select format('%I on %I.%I', policyname, schemaname, tablename) as name, qual, with_check
         from pg_policies
-        where schemaname in ('public', 'private', 'worker', 'ops') and cmd = 'UPDATE' and with_check is not
-        null
+        where schemaname in ('public', 'private', 'worker', 'ops') and cmd = 'UPDATE'
+            and with_check is not null
         order by 1
         """
     )
@@ -83,7 +83,7 @@ def _caller_parts(condition: str) -> set[str]:
 
 
 def _conditions(connection: Connection) -> list[dict[str, Any]]:
-    """Every using and with check of every policy, and which columns its table has."""
+    """Every `using` and `with check` of every policy, and whether its table has tenant columns."""
     return owner(connection).rows(
         """
         select format('%I on %I.%I', p.policyname, p.schemaname, p.tablename) as name, clause, condition,

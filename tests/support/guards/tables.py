@@ -60,7 +60,7 @@ def everything_has_a_comment(connection: Connection) -> list[str]:
 
 
 def foreign_keys_are_indexed(connection: Connection) -> list[str]:
-    """An index whose leading columns are the key's, in any order among themselves."""
+    """Each key has an index that begins with its columns, in any order."""
     return sentences(
         connection,
         f"""
@@ -100,7 +100,7 @@ def foreign_keys_say_what_deleting_does(connection: Connection) -> list[str]:
 
 
 def links_stay_within_their_tenant(connection: Connection) -> list[str]:
-    """A key between two tenant tables carries org_id, and company_id where the other table must have one."""
+    """A key between two tenant tables carries org_id, and company_id if the other table requires one."""
     return sentences(
         connection,
         f"""
@@ -124,7 +124,7 @@ def links_stay_within_their_tenant(connection: Connection) -> list[str]:
 
 
 def tables_belong_to_an_org(connection: Connection) -> list[str]:
-    """Or say in their comment that they are global, and then no client writes them."""
+    """Each table has an org_id, or its comment says that it is global and no client may write it."""
     return sentences(
         connection,
         f"""

@@ -1,10 +1,9 @@
-import { AbortTaskRunError, logger, metadata, task } from "@trigger.dev/sdk";
+import { AbortTaskRunError, logger, task } from "@trigger.dev/sdk";
 
-/** Ends well and tells what it was given. */
+/** Succeeds and returns its inputs. */
 export const hello = task({
   id: "hello",
   run: async (payload: { name: string }, { ctx }) => {
-    metadata.set("step", "done");
     logger.info("hello", { name: payload.name });
     return {
       greeting: `hello ${payload.name}`,
@@ -41,7 +40,7 @@ export const aborts = task({
   },
 });
 
-/** Its process exits on the first attempt, without any word. */
+/** Its process exits on the first attempt, without a message. */
 export const crash = task({
   id: "crash",
   run: async (_payload: unknown, { ctx }) => {
@@ -59,7 +58,7 @@ export const killed = task({
   },
 });
 
-/** The same, but with a larger machine to go on. */
+/** The same, with a larger machine for the second attempt. */
 export const killedOnce = task({
   id: "killed-once",
   retry: { maxAttempts: 3, minTimeoutInMs: 50, outOfMemory: { machine: "small-2x" } },

@@ -43,7 +43,7 @@ export const narrowChild = task({
   run: async (payload: { name: string }) => ({ name: payload.name }),
 });
 
-/** Waits longer than the SDK waits by itself. */
+/** Waits longer than the SDK would wait inside the process. */
 export const waiter = task({
   id: "waiter",
   run: async (payload: { seconds: number }) => {
