@@ -1,4 +1,4 @@
-"""One credential of each kind, and what its caller must never be shown."""
+"""One caller for each kind of credential."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from tests.support.tenants import User, create_token, session_jwt
 
 _SESSION_SECONDS = 6 * 3600
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-# Most requests come with a credential that opens something.
+# A valid credential has weight 1.
 _WEIGHT_OF_DEAD = 0.25
 
 
 @dataclass(frozen=True)
 class Caller:
-    """`company_id` None: its reach is the org, or nothing at all if it is `dead`."""
+    """A `dead` caller has no access. Any other caller without `company_id` reaches its whole org.
+
+    `strangers` are the other org, which the caller must never see.
+    """
 
     kind: str
     bearer: str | None = field(repr=False)

@@ -1,4 +1,4 @@
-"""Sends the cases to an API with a real database behind it, and gathers what came of them."""
+"""Sends the cases to an API with a real database, and collects the wrong answers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.stack import StackEnvironment
 
 _TIMEOUT_SECONDS = 60
 NO_ANSWER = 599  # in place of a status
-# Which field of a request names what an endpoint of this noun has made.
+# A created thing of this name can be named by later requests in this field.
 _FIELDS = {
     "companies": "company_id",
     "blueprints": "blueprint_id",
@@ -41,14 +41,14 @@ _FIELDS = {
     "pipeline_run": "pipeline_run_id",
     "submission": "submission_id",
 }
-# What a caller of one company is not shown of another; the other things have people who may see both.
+# A caller with a company must not see these ids of other companies.
 _OF_ONE_COMPANY = ("submission_id", "pipeline_run_id", "step_result_id")
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Answers that are wrong in one way, and the first request that got one."""
+    """One kind of wrong answer at one endpoint, with the first request that got it."""
 
     endpoint: str
     problem: Problem
@@ -72,7 +72,7 @@ class Results:
 
 
 class _Raised(logging.Handler):
-    """Keeps what the API logged of the exception that it did not expect."""
+    """Keeps the traceback of the last exception that the API logged."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -178,7 +178,7 @@ class _Campaign:
         self.results.findings.setdefault(key, finding)
 
     def _learn(self, exchange: Exchange) -> None:
-        """What was made, or comes next, can be named by later requests."""
+        """Later requests can name the created thing and the next page."""
         try:
             answer = json.loads(exchange.text)
         except ValueError:
@@ -214,7 +214,7 @@ class _Campaign:
 
 
 def _place(name: str, item: Json) -> str | None:
-    """The company that the thing belongs to; a company is in its own."""
+    """The company that the thing belongs to. A company belongs to itself."""
     return str(item["id"]) if name == "companies" else item.get("company_id")
 
 

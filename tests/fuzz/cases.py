@@ -1,4 +1,4 @@
-"""Requests made from the API's own OpenAPI document."""
+"""Generates requests from the API's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_WEIGHT = 15.0
 
 
 def load(document: Json, steps: list[Json]) -> list[Endpoint]:
-    """The endpoints of the document, told which steps there are: a blueprint of unknown ones goes nowhere."""
+    """The endpoints of the document. Blueprints get published steps, as unknown ones are refused early."""
     document = deepcopy(document)
     schemas = document["components"]["schemas"]
     any_step = schemas["BlueprintStepInput"]
@@ -57,7 +57,7 @@ def _of_one_step(any_step: Json, step: Json) -> Json:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An operation of the document, and the cases that stand at a boundary of one of its fields."""
+    """An operation of the document, with the cases at the boundaries of its fields."""
 
     operation: Operation
     boundaries: list[Case]
@@ -72,7 +72,7 @@ class Endpoint:
 
     @property
     def weight(self) -> float:
-        """Grows with how much there is to try."""
+        """A larger body gets more cases."""
         return min(math.sqrt(len(self.boundaries)), _MOST_WEIGHT)
 
     def cases(self, count: int, seed: int) -> list[Case]:
@@ -83,7 +83,7 @@ class Endpoint:
         cases += _drawn(self.operation, GenerationMode.POSITIVE, round(count * _SHARE_OF_VALID), seed)
         if self.operation.body or self.operation.headers:
             cases += _drawn(self.operation, GenerationMode.NEGATIVE, count - len(cases), seed)
-        # Without a body there are few different cases; another caller makes another request of each.
+        # An operation without a body has few different cases. Each is sent by several callers.
         return list(islice(cycle(cases), count))
 
 

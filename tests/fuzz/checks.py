@@ -1,4 +1,4 @@
-"""What each answer must be, whatever was sent."""
+"""The rules for every answer."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _ERRORS_PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 _ROW = re.compile(r"^\| `([a-z][a-z0-9_]*)` \| (\d{3}) \|", re.MULTILINE)
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _DOCUMENTED = [status_code_conformance, content_type_conformance, response_schema_conformance]
-# Of a credential that opens nothing. A body that cannot be read at all may be refused before it is looked at.
+# The answers to an invalid credential. An unreadable body may be refused before the credential is checked.
 _REFUSALS = {401, 405, 413, 415, 422, 429}
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`kind` and `sentence` are alike for answers that are wrong in the same way."""
+    """Two answers with the same problem have equal `kind` and `sentence`."""
 
     kind: str
     sentence: str
@@ -61,12 +61,12 @@ class Exchange:
 
 
 def listed_codes(page: str) -> dict[str, int]:
-    """Code → status, of every table of docs/errors.md that has both."""
+    """The status of each code in the tables of docs/errors.md."""
     return {code: int(status) for code, status in _ROW.findall(page)}
 
 
 class Checks:
-    """`is_hidden` says of an id whether a caller must not be shown it, unless it has named it itself."""
+    """`is_hidden` tells ids that the caller must not see. An answer may repeat the ids of its request."""
 
     def __init__(self, is_hidden: Callable[[Caller, str], bool]) -> None:
         self._is_hidden = is_hidden
@@ -74,7 +74,7 @@ class Checks:
 
     def problems(self, exchange: Exchange) -> list[Problem]:
         found = list(self._own(exchange))
-        # An answer that should not be at all need not be documented.
+        # A 5xx is a problem by itself; whether it is documented does not matter.
         if exchange.status < 500:
             found += self._against_document(exchange)
         return found

@@ -1,4 +1,4 @@
-"""What makes generated requests reach further than chance would: what exists, files, hostile JSON."""
+"""Puts existing ids, cursors, files, hostile JSON and a credential into generated requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fuzz.world import SECRETS
 _SHARE_OF_KNOWN = 0.8
 _SHARE_OF_HOSTILE = 0.1
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
-# What a request may name beside ids: by field, or by path and field.
+# Existing names, by field or by path and field.
 WORDS: dict[str | tuple[str, str], list[str]] = {
     "entity": ["users", "blueprints", "submissions", "pipeline_runs", "api_tokens", "secrets", "companies"],
     "secret_name": SECRETS,
@@ -38,13 +38,13 @@ WORDS: dict[str | tuple[str, str], list[str]] = {
 
 
 class Dresser:
-    """Puts into a generated request what its caller would: ids that exist, a cursor, a file that is one."""
+    """Without it hardly a request would get past 404 and 422."""
 
     def __init__(self, luck: random.Random) -> None:
         self._luck = luck
 
     def dress(self, generated: Case, caller: Caller) -> Case:
-        """A copy, as the caller sends it."""
+        """A copy of the case, as the caller sends it."""
         case = generated.derive()
         case.headers.pop("Authorization", None)
         if caller.bearer is not None:
@@ -62,12 +62,12 @@ class Dresser:
         return case
 
     def _give_fresh_key(self, case: Case) -> None:
-        """Most generated keys are one of a few, and come back with another body."""
+        """The generator repeats a few keys, which would all be conflicts."""
         if "Idempotency-Key" in case.headers:
             case.headers["Idempotency-Key"] = uuid4().hex
 
     def _known(self, value: Any, path: str, caller: Caller, name: str = "") -> Any:  # noqa: ANN401 (JSON)
-        """`value` with what exists in the place of what was generated, wherever a field is named for it."""
+        """A copy of `value` with existing values in the fields that name things."""
         if isinstance(value, dict):
             known = {field: self._known(part, path, caller, field) for field, part in value.items()}
             return known | self._file() if isinstance(value.get("file"), Binary) else known
@@ -101,7 +101,7 @@ class Dresser:
         return self._luck.choice(known) if known else None
 
     def _file(self) -> Json:
-        """The fields of an upload with a file that can be read, mostly; else none of them."""
+        """Usually the fields of an upload with a readable file, sometimes no field."""
         if self._luck.random() > _SHARE_OF_KNOWN:
             return {}
         number, form = self._luck.randrange(1, 20), self._luck.choice(("csv", "ndjson"))

@@ -1,4 +1,4 @@
-"""JSON that is legal, or nearly, and that few programs are prepared for."""
+"""JSON that breaks programs: legal or almost legal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-# As they stand in the body: Python's printer would not write most of them.
+# Raw JSON, as Python's json module cannot write most of it.
 RAW_VALUES = (
     r'"\ud800"',  # half a surrogate pair
     r'"\udc00\ud800"',
     r'"a\u0000b"',
-    r'"\u212a"',  # the sign of Kelvin, k in lower case
+    r'"\u212a"',  # the Kelvin sign, whose lower case is k
     r'"\u202e"',
     '"' + "a" * 70_000 + '"',
     "1e400",
@@ -43,14 +43,14 @@ RAW_VALUES = (
 )
 RAW_NAMES = (r'"\ud800"', r'"a\u0000b"', '"' + "k" * 70_000 + '"', '"__proto__"', '""')
 _SHARE_OF_NAMES = 0.2
-_PLACE = "here goes the hostile value"
-_NAME = "here goes the hostile name"
+_PLACE = "place of the hostile value"
+_NAME = "place of the hostile name"
 
 Path = tuple[str | int, ...]
 
 
 def with_hostile_value(body: Any, luck: random.Random) -> bytes:  # noqa: ANN401 (JSON)
-    """The body with a hostile value, or a field of a hostile name, in a random place, as it is to be sent."""
+    """The encoded body with a hostile value or field name in a random place."""
     paths = list(_paths(body))
     if luck.random() < _SHARE_OF_NAMES:
         objects = [path for path in paths if isinstance(_at(body, path), dict)]

@@ -1,4 +1,4 @@
-"""How far the requests reached, and what was wrong with the answers."""
+"""Prints how far the requests got, and the wrong answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tests.fuzz.campaign import Finding, Results
 
 _COLUMNS = ("2xx", "401", "403", "404", "405", "409", "413", "415", "422", "429", "5xx")
-# Nothing behind the border was asked: the thing is not there, or the request is malformed.
+# Such a request did not get past the lookup or the validation.
 _SHALLOW = {404, 422}
 
 

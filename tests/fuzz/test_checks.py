@@ -1,4 +1,4 @@
-"""The checks of the campaign notice what they are for, and nothing else."""
+"""Each rule notices the answers that break it, and no others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hostile values arrive in the body as they are written, each somewhere else."""
+"""Hostile values are sent as they are written, in random places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make fuzz` in short: some hundred requests, the same each time."""
+"""The short form of `make fuzz`: some hundred requests, always of the same seed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CASES = int(os.environ.get("FUZZ_CASES", "500"))
 
 
 def test_every_endpoint_answers_every_caller_as_documented(tmp_path: Path) -> None:
-    # A stack of its own: on the full one the worker would take up the runs of the seeded orgs.
+    # On the stack of other tests their unfinished runs would delay the claims of the seeded ones.
     with stack_for_tests(tmp_path / "stack", "supabase") as stack:
         results = play(stack, CASES, SEED)
     told = report(results)

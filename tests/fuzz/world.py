@@ -1,4 +1,4 @@
-"""Two orgs that have something behind every kind of id, and what each of them must never see of the other."""
+"""Two orgs with things of every kind and state, so that requests can name existing ids."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.support.pipeline import INLINE, Json, Run, create_blueprint, publish_
 from tests.support.sql_client import Client, Connection, owner, service, signed_in
 from tests.support.tenants import Company, Org, Tenants, User, create_tenants, create_token, create_user
 
-# Of those that come into being while requests are sent: what was there from the start is of every kind.
+# For each field. The seeded ids are of every kind and state, and must not be outnumbered.
 _MOST_LEARNED = 20
-# Runs of one kind in each company: some kinds of request use one up.
+# For each company and final state. Some requests use a run up.
 _RUNS_OF_A_KIND = 4
 
 SECRETS = ["signing", "webhook_key"]
@@ -23,9 +23,9 @@ Ids = dict[str, list[str]]
 
 @dataclass
 class Belongings:
-    """What one org has: ids by the field of a request that names them, for each company and for the org.
+    """The ids of one org, by company (None: the whole org) and by the request field that names them.
 
-    They hold no credential that a caller uses and no user who has one: a request may revoke what it finds.
+    No user or token of a caller is among them, so a request may revoke everything that it finds here.
     """
 
     org: Org
@@ -38,7 +38,7 @@ class Belongings:
         self.places.setdefault(company_id, {}).setdefault(name, []).append(value)
 
     def learn(self, company_id: str | None, name: str, value: str) -> None:
-        """As `note`, for what came of a request; the oldest of them are forgotten."""
+        """As `note`, for ids that requests create. The oldest are forgotten."""
         learned = self._learned[company_id, name]
         self.note(company_id, name, value)
         learned.append(value)
@@ -49,7 +49,7 @@ class Belongings:
         self.cursors[path] = [*self.cursors[path], cursor][-_MOST_LEARNED:]
 
     def values(self, name: str, company_id: str | None) -> list[str]:
-        """What a request may put into a field; of an org-wide caller from every company."""
+        """The ids for a field. A caller without a company gets those of every company."""
         wanted = list(self.places) if company_id is None else [company_id, None]
         return [value for place in wanted for value in self.places.get(place, {}).get(name, [])]
 
@@ -68,7 +68,7 @@ class World:
 
 
 def ids_of_org(connection: Connection, org: Org) -> frozenset[str]:
-    """Every UUID in every row of the org, and the org's own."""
+    """Every UUID in every row of the org."""
     reader = owner(connection)
     columns = reader.rows(
         """
@@ -162,7 +162,7 @@ def _submit(connection: Connection, user: User, company: Company, blueprint_id: 
 
 
 def _leave_queued(run: Run, member: Client) -> None:
-    """It waits for a worker that never comes."""
+    """No worker ever claims it."""
 
 
 def _leave_running(run: Run, member: Client) -> None:
