@@ -49,7 +49,7 @@ class Identity:
     def end(self, *, seconds: float) -> None:
         """Terminates the process, and kills it if it does not end in time."""
         if self.alive():
-            _end([psutil.Process(self.pid)], seconds)
+            end_processes([psutil.Process(self.pid)], seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,15 @@ class ManagedProcess:
 
 def marked_processes(directory: Path) -> list[psutil.Process]:
     """Every live process of the stack in `directory`, no matter which process started it."""
+    return processes_with(_MARK, str(directory))
+
+
+def processes_with(variable: str, value: str) -> list[psutil.Process]:
+    """Every live process that was started with this variable in its environment."""
     found = []
     for process in psutil.process_iter():
         try:
-            marked = process.environ().get(_MARK) == str(directory)
+            marked = process.environ().get(variable) == value
             if marked and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -144,7 +149,7 @@ def marked_processes(directory: Path) -> list[psutil.Process]:
 def sweep(directory: Path, *, seconds: float = 5) -> int:
     """Ends all processes of the stack in `directory`; returns how many there were."""
     leftovers = marked_processes(directory)
-    _end(leftovers, seconds)
+    end_processes(leftovers, seconds=seconds)
     return len(leftovers)
 
 
@@ -162,7 +167,7 @@ def check_ports(ports: Mapping[str, int]) -> None:
                 ) from error
 
 
-def _end(processes: Sequence[psutil.Process], seconds: float) -> None:
+def end_processes(processes: Sequence[psutil.Process], *, seconds: float) -> None:
     """Terminates the processes, and kills those that have not ended in time."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):

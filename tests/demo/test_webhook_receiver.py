@@ -1,4 +1,4 @@
-"""The demo's receiver believes only what Standard Webhooks signs."""
+"""The demo's receiver accepts only deliveries with a valid Standard Webhooks signature."""
 
 import base64
 import hashlib
