@@ -26,7 +26,7 @@ down: $(PY_STAMP) ## Stop a local stack that runs elsewhere or was left behind
 	$(VENV)/python -m local down
 
 .PHONY: test
-test: check vitest ## What every change needs: the static checks, vitest, pytest in two lanes (some minutes)
+test: check vitest ## What every change needs: the static checks, vitest, pytest in three lanes (some minutes)
 	$(VENV)/pytest -n auto -m "not long"
 
 .PHONY: test-long

@@ -49,7 +49,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`. Existing services are one database, which two lanes cannot share."""
+    """For `-n auto`. Existing services are one database, which lanes cannot share."""
     return 0 if os.environ.get("TEST_AGAINST_SERVICES") else LANES
 
 

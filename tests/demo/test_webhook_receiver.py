@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 import time
 from collections.abc import Iterator
 
@@ -13,20 +12,15 @@ import pytest
 
 from local.demo.webhook_receiver import WebhookReceiver
 from local.errors import DemoError
+from tests.support.stack import free_port_base
 
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def receiver() -> Iterator[WebhookReceiver]:
-    with WebhookReceiver(free_port(), SECRET) as listening:
+    with WebhookReceiver(free_port_base(), SECRET) as listening:
         yield listening
 
 

@@ -67,6 +67,7 @@ async def test_a_run_whose_processes_are_all_killed_goes_on_where_it_was(
     await assert_nothing_was_lost_or_doubled(member, receiver, run_id, held)
 
 
+@pytest.mark.long
 async def test_a_run_whose_cli_is_killed_is_finished_by_the_next_one(
     stack: StackEnvironment,
     member: Product,

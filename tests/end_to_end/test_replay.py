@@ -79,41 +79,42 @@ async def test_a_run_is_identical_when_it_is_executed_again(
     assert len(receiver.deliveries) == delivered
 
 
-@pytest.mark.parametrize(
-    ("place", "statement", "named"),
-    [
-        (
-            0,
-            "update public.step_result_chunks"
-            """ set records = jsonb_set(records, '{2,data,domain}', '"other.com"')"""
-            " where step_result_id = %s",
-            'chunk 0, records, record 3, data.domain: recorded "other.com", now "initech.com"',
-        ),
-        (
-            3,
-            "update public.step_result_chunks set records = records || jsonb_build_array(records -> 0)"
-            " where step_result_id = %s",
-            "chunk 0, records: record 1 is recorded, now it is missing",
-        ),
-        (
-            1,
-            "update public.rejected_records set reason = 'another' where step_result_id = %s",
-            'chunk 0, rejected, record 2, reason: recorded "another", now "schema_violation"',
-        ),
-        (
-            4,
-            "update public.step_result_chunks set content_hash = sha256('') where step_result_id = %s",
-            "chunk 0, the content is the same, its recorded hash is not",
-        ),
-    ],
-)  # fmt: skip
-async def test_the_first_difference_is_named(
-    stack: StackEnvironment, run: Json, place: int, statement: str, named: str
+CHANGED_DOMAIN = (
+    0,
+    "update public.step_result_chunks"
+    """ set records = jsonb_set(records, '{2,data,domain}', '"other.com"')"""
+    " where step_result_id = %s",
+    'chunk 0, records, record 3, data.domain: recorded "other.com", now "initech.com"',
+)
+CHANGED_REASON = (
+    1,
+    "update public.rejected_records set reason = 'another' where step_result_id = %s",
+    'chunk 0, rejected, record 2, reason: recorded "another", now "schema_violation"',
+)
+ADDED_RECORD = (
+    3,
+    "update public.step_result_chunks set records = records || jsonb_build_array(records -> 0)"
+    " where step_result_id = %s",
+    "chunk 0, records: record 1 is recorded, now it is missing",
+)
+CHANGED_HASH = (
+    4,
+    "update public.step_result_chunks set content_hash = sha256('') where step_result_id = %s",
+    "chunk 0, the content is the same, its recorded hash is not",
+)
+
+
+# A step's input is the recorded output of the one before, so neighbours are not changed in the same run.
+@pytest.mark.parametrize("changes", [(CHANGED_DOMAIN, CHANGED_HASH), (CHANGED_REASON, ADDED_RECORD)])
+async def test_the_first_difference_of_a_step_is_named(
+    stack: StackEnvironment, run: Json, changes: tuple[tuple[int, str, str], ...]
 ) -> None:
-    tamper(stack, statement, run["steps"][place])
+    for place, statement, _ in changes:
+        tamper(stack, statement, run["steps"][place])
     replayed = replay(stack, run)
     assert replayed.returncode == 1
-    assert verdicts(replayed)[place].startswith(f"DIFFERS: {named}")
+    for place, _, named in changes:
+        assert verdicts(replayed)[place].startswith(f"DIFFERS: {named}")
 
 
 async def test_a_retried_run_is_compared_with_what_the_first_one_recorded(

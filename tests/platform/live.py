@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 
 from tests.platform.bench import ACCESS_TOKEN, PROJECT_REF, SECRET_KEY
+from tests.support.stack import free_port_base
 from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,18 +25,11 @@ JsonObject = dict[str, Any]
 FINISHED = frozenset({"COMPLETED", "CANCELED", "FAILED", "CRASHED", "SYSTEM_FAILURE", "EXPIRED", "TIMED_OUT"})
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class LivePlatform:
     """A platform process of its own on a free port."""
 
     def __init__(self, directory: Path, **environment: str) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{free_port_base()}"
         self.client = httpx.Client(
             base_url=self.url, headers={"authorization": f"Bearer {SECRET_KEY}"}, timeout=10
         )

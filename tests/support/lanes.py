@@ -1,4 +1,4 @@
-"""Groups of tests for `pytest -n auto`, which runs two lanes side by side.
+"""Groups of tests for `pytest -n auto`, which runs three lanes side by side.
 
 A group stays in one lane, where its tests share a stack. It is a folder, or a file that shares nothing with
 its folder. pytest-xdist has groups too, but its 3.8 does not see them under pytest 9.
@@ -9,22 +9,24 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LANES = 2
+# Two cores carry three: a lane mostly waits for processes, for a moment to come, or for an answer.
+LANES = 3
 # The lanes take the groups in this order: long ones first, groups that wait beside groups that compute. Other
 # groups follow.
 _ORDER = (
-    "chaos/test_short_campaign.py",
     "database/test_interleavings.py",
+    "chaos/test_short_campaign.py",
     "end_to_end",
     "siege",
     "isolation/test_isolation.py",
-    "demo",
     "database",
+    "unit",
+    "demo",
     "platform/test_with_cli.py",
     "fuzz",
-    "isolation",
     "local_stack",
-    "unit",
+    "isolation",
+    "platform",
 )
 
 

@@ -121,7 +121,7 @@ def test_a_failure_of_a_later_page_breaks_off_the_answer(data_api: Loopback, set
     body = {"pipeline_run_id": RUN_ID, "format": "csv"}
     # The caller must see an incomplete answer, not a short file.
     with served(create_app(settings)) as url, pytest.raises(httpx.RemoteProtocolError):
-        httpx.post(f"{url}/v1/pipeline-runs/export", json=body, headers=headers, trust_env=False)
+        httpx.post(f"{url}/v1/pipeline-runs/export", json=body, headers=headers, trust_env=False, timeout=30)
 
 
 def test_page_that_was_unreachable_is_asked_for_once_more(client: TestClient, data_api: Loopback) -> None:
