@@ -72,6 +72,14 @@ mutants: install ## Take each fence between tenants down in turn, and show what 
 chaos: install ## Kill every part, again and again, in the middle of 200 runs; show that nothing is lost or doubled
 	$(VENV)/python -m tests.chaos
 
+.PHONY: fuzz
+fuzz: install ## Send 12,000 generated requests to every endpoint as every kind of caller (some minutes)
+	$(VENV)/python -m tests.fuzz
+
+.PHONY: siege
+siege: install ## Let one tenant attack while another one works, and measure what it costs the other (20 minutes)
+	$(VENV)/python -m tests.siege
+
 .PHONY: bench-http
 bench-http: install ## What a small call costs with each HTTP client that the API could use
 	$(VENV)/python -m tests.benchmarks.http_clients

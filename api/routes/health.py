@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from api.data_api import DataApiClient
 from api.errors import ApiError, ErrorCode
+from api.routes import ERROR_RESPONSES
 from api.trigger_client import Trigger
 
 router = APIRouter(tags=["health"])
@@ -39,7 +40,11 @@ async def healthz() -> Health:
     return Health()
 
 
-@router.get("/readyz", summary="Whether the Data API answers; the state of Trigger.dev is only reported")
+@router.get(
+    "/readyz",
+    summary="Whether the Data API answers; the state of Trigger.dev is only reported",
+    responses={503: ERROR_RESPONSES[503]},
+)
 async def readyz(request: Request, data_api: DataApiClient, trigger: Trigger) -> Readiness:
     """The result is cached for two seconds, because this needs no credential."""
     found: Findings | None = getattr(request.app.state, "readiness", None)

@@ -22,7 +22,7 @@ from local.supabase_server import data_api_answers
 from tests.support.stack import StackEnvironment
 from tests.support.waiting import eventually
 
-Name = Literal["supabase", "trigger-platform", "trigger-worker"]
+Name = Literal["supabase", "trigger-platform", "trigger-worker", "api"]
 
 
 def executing_tasks(directory: Path) -> list[psutil.Process]:
@@ -65,6 +65,7 @@ class StackProcesses:
             "supabase": lambda: data_api_answers(supabase),
             "trigger-platform": lambda: product.platform_answers(stack.trigger_api_url),
             "trigger-worker": lambda: product.worker_registered(stack.trigger_api_url),
+            "api": lambda: product.api_answers(stack.api_url),
         }
 
     @asynccontextmanager
