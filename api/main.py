@@ -16,11 +16,13 @@ from api.auth.credential import CredentialVerifier
 from api.auth.jwks import TIMEOUT_SECONDS as JWKS_TIMEOUT_SECONDS
 from api.auth.jwks import JwksKeys
 from api.auth.jwt import JwtRules, SessionJwtVerifier
+from api.background import Background
 from api.errors import install_error_handler
 from api.http_client import HttpClient
 from api.invitation_mail import InvitationMail
 from api.logs import configure_logs
 from api.middleware import BodyLimit, RequestContext
+from api.reconciler import ReconcilerWatch
 from api.routes import (
     ERROR_RESPONSES,
     api_tokens,
@@ -28,6 +30,7 @@ from api.routes import (
     auth,
     blueprints,
     companies,
+    docs,
     health,
     invitations,
     pipeline_runs,
@@ -49,6 +52,15 @@ MAX_JSON_BYTES_BY_PATH = {
 }
 # The size of a multipart form without its file: the other fields and the boundaries.
 FORM_OVERHEAD_BYTES = 64 * 1024
+
+# Headers of answers that a page of another origin may read.
+EXPOSED_HEADERS = (
+    "X-Request-Id",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Content-Disposition",
+)
 
 ROUTERS = (
     auth,
@@ -84,22 +96,27 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             HttpClient(settings.supabase_url, data_api.TIMEOUT_SECONDS, tracing) as supabase_http,
-            HttpClient(settings.trigger_api_url, trigger_client.TIMEOUT_SECONDS, tracing) as trigger_http,
+            HttpClient(settings.trigger_api_url, trigger_client.START_SECONDS, tracing) as trigger_http,
             HttpClient(settings.supabase_jwks_url or "", JWKS_TIMEOUT_SECONDS, tracing) as jwks_http,
         ):
             publishable_key = settings.supabase_publishable_key.get_secret_value()
             app.state.data_api = data_api.DataApi(supabase_http, publishable_key)
             app.state.invitation_mail = InvitationMail(supabase_http, publishable_key)
+            background = Background()
             app.state.trigger = trigger_client.TriggerClient(
-                trigger_http, settings.trigger_secret_key.get_secret_value()
+                trigger_http, settings.trigger_secret_key.get_secret_value(), background
             )
+            app.state.reconciler_watch = ReconcilerWatch(app.state.trigger, background)
             jwks = JwksKeys(jwks_http) if settings.supabase_jwks_url else None
+            app.state.context_jwts = ContextJwtMinter(
+                _signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience
+            )
             app.state.credential_verifier = CredentialVerifier(
-                SessionJwtVerifier(_jwt_rules(settings), jwks),
-                ContextJwtMinter(_signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience),
+                SessionJwtVerifier(_jwt_rules(settings), jwks), app.state.context_jwts
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
             yield
+            await background.close()
         await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
@@ -107,6 +124,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         version="1.0.0",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # Our own spans replace those of the framework: they begin before the log line of the request, cover
@@ -124,7 +142,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     "X-Request-Id",
                     "traceparent",
                 ],
-                expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
+                expose_headers=EXPOSED_HEADERS,
             ),
             Middleware(RequestContext, tracing=tracing),
             Middleware(
@@ -140,6 +158,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.max_upload_bytes = settings.max_upload_bytes
     install_error_handler(app)
     app.include_router(health.router)
+    app.include_router(docs.router)
+    app.mount(docs.ASSETS_PATH, docs.ASSETS)
     for module in ROUTERS:
         app.include_router(module.router, responses=ERROR_RESPONSES)
     return app

@@ -1,6 +1,6 @@
 """Pipeline runs: create, follow, cancel and retry them, and read their records."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
 from api.auth.caller import CurrentCaller
@@ -24,9 +24,12 @@ from api.models.pipeline_runs import (
     RunRecord,
 )
 from api.models.submissions import SubmissionAccepted, SubmissionCreated
+from api.reconciler import look_at_reconciler
 from api.trigger_client import Trigger
 
-router = APIRouter(prefix="/v1/pipeline-runs", tags=["pipeline runs"])
+router = APIRouter(
+    prefix="/v1/pipeline-runs", tags=["pipeline runs"], dependencies=[Depends(look_at_reconciler)]
+)
 
 
 @router.post("/create", status_code=202, summary="Create another run of a received submission")

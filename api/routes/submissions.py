@@ -4,7 +4,7 @@ import asyncio
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
@@ -28,9 +28,10 @@ from api.models.submissions import (
     SubmissionCreated,
     UploadSubmission,
 )
+from api.reconciler import look_at_reconciler
 from api.trigger_client import Trigger
 
-router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
+router = APIRouter(prefix="/v1/submissions", tags=["submissions"], dependencies=[Depends(look_at_reconciler)])
 
 
 @router.post("/create", status_code=202, summary="Submit records as JSON and start their first run")

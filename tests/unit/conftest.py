@@ -25,12 +25,15 @@ AUTH_CONTEXT = {
     "auth_method": "supabase_jwt",
 }
 
+RECONCILER_IN_TIME = {"last_ran_at": "2026-01-01T00:00:00+00:00", "is_late": False, "late_since": None}
+
 
 @pytest.fixture
 def data_api() -> Iterator[Loopback]:
-    """Answers `auth_context`; each test adds the other RPCs that it needs."""
+    """Answers who is calling and how the reconciler stands; each test adds the other RPCs that it needs."""
     with loopback_server() as server:
         server.rpc("auth_context", Answer(200, AUTH_CONTEXT))
+        server.rpc("reconciler_status", Answer(200, RECONCILER_IN_TIME))
         yield server
 
 
