@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { App } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
 import { readClaims, signToken } from "./jwt.mjs";
+import { MailFolder } from "./mail.mjs";
 
 // Lite serialises RPC arguments before the driver does, so the driver must not encode strings again.
 const asIs = (value) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -76,15 +77,30 @@ async function trustVerifiedTokens(context, next) {
 }
 
 /** Starts Auth and creates its tables. Connects as their owner, so triggers on them have the rights of hosted ones. */
-export async function startAuth({ url, config, publicUrl }) {
+export async function startAuth({ url, config, publicUrl, mailDirectory }) {
   const connection = new PostgresConnection({ url, postgresOptions: { types, max: 4, onnotice() {} } });
-  const app = new App({ connection, ...config });
+  const email = new MailFolder({ directory: mailDirectory, siteUrl: config.auth.site_url, publicUrl });
+  const app = new App({ connection, ...config, options: { drivers: { email } } });
   await app.ensureSystemSchema();
   await connection.driver.unsafe(readFileSync(new URL("auth.sql", import.meta.url), "utf8"));
   await connection.driver`select 1 from auth.users limit 1`; // Lite hides errors of their creation
   const issuer = `${publicUrl}/auth/v1`;
-  const fetch = async (request) => asHostedAuth(await app.fetch(request), issuer, config.auth.jwt_secret);
+  const fetch = async (request) => {
+    if (request.method === "OPTIONS") return preflight(request);
+    return asHostedAuth(await app.fetch(request), issuer, config.auth.jwt_secret);
+  };
   return { fetch, stop: () => connection.close() };
+}
+
+/** Lets a page of any origin call Auth, as hosted Auth does. Lite does not allow the headers that supabase-js sends. */
+function preflight(request) {
+  const headers = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, POST, PUT, PATCH, DELETE",
+    "access-control-allow-headers": request.headers.get("access-control-request-headers") ?? "",
+    "access-control-max-age": "3600",
+  };
+  return new Response(null, { status: 204, headers });
 }
 
 /**
