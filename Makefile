@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 PY_STAMP := .venv/.installed
 TRIGGER_STAMP := trigger/node_modules/.package-lock.json
+SUPABASE_STAMP := supabase/node_modules/.package-lock.json
 LOCAL_STAMP := local/supabase/node_modules/.package-lock.json
 PEERS := tests/benchmarks/.venv
 
@@ -25,16 +26,35 @@ down: $(PY_STAMP) ## Stop a local stack that runs elsewhere or was left behind
 	$(VENV)/python -m local down
 
 .PHONY: test
-test: check ## Everything: the static checks, vitest, pytest
-	cd trigger && npm test
-	$(VENV)/pytest
+test: check vitest ## What every change needs: the static checks, vitest, pytest in two lanes (some minutes)
+	$(VENV)/pytest -n auto -m "not long"
 
+.PHONY: test-long
+test-long: install ## What takes long: mutants, a campaign of faults, crashes, searches for orders that break a rule
+	$(VENV)/pytest -n auto -m long
+
+.PHONY: test-all
+test-all: check vitest ## Both, as continuous integration runs them
+	$(VENV)/pytest -n auto
+
+.PHONY: vitest
+vitest: install
+	cd trigger && npm test
+
+# Python and TypeScript side by side; the lines of each stay together where make can see to that.
 .PHONY: check
-check: install ## The static checks alone: ruff, mypy, import-linter, eslint, tsc
+check: install ## The static checks alone: ruff, import-linter, mypy, eslint, tsc
+	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) check-python check-typescript
+
+.PHONY: check-python
+check-python:
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy
 	$(VENV)/lint-imports --no-logo
+	$(VENV)/mypy
+
+.PHONY: check-typescript
+check-typescript:
 	cd trigger && npm run --silent lint && npm run --silent typecheck
 
 .PHONY: isolation
@@ -66,7 +86,7 @@ bench-memory: install ## How much memory the worker needs for 100,000 records of
 	$(VENV)/python -m tests.benchmarks.worker_memory
 
 .PHONY: install
-install: $(PY_STAMP) $(TRIGGER_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing
+install: $(PY_STAMP) $(TRIGGER_STAMP) $(SUPABASE_STAMP) $(LOCAL_STAMP) ## Install the Python and npm packages that are missing
 
 # pip of the system installs into the venv, so that Python's ensurepip (a package of its own on Debian) is not needed.
 $(PY_STAMP): requirements.txt local/requirements.txt

@@ -28,7 +28,7 @@ class Credentials:
 def load_or_create(path: Path) -> Credentials:
     """The credentials in `path`. A new file gets new ones, and only its owner may read it."""
     if not path.exists():
-        write_private(path, json.dumps(asdict(_generate()), indent=2) + "\n")
+        write_private(path, json.dumps(asdict(generate()), indent=2) + "\n")
     try:
         return Credentials(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
@@ -39,7 +39,8 @@ def load_or_create(path: Path) -> Credentials:
         ) from error
 
 
-def _generate() -> Credentials:
+def generate() -> Credentials:
+    """Secrets that no other stack has."""
     return Credentials(
         jwt_secret=secrets.token_hex(32),
         publishable_key=f"sb_publishable_{secrets.token_urlsafe(24)}",

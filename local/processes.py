@@ -41,7 +41,7 @@ class Identity:
     def alive(self) -> bool:
         try:
             process = psutil.Process(self.pid)
-            return process.create_time() == self.started and process.status() != psutil.STATUS_ZOMBIE
+            return process.create_time() == self.started and _runs(process)
         except psutil.NoSuchProcess:
             return False
 
@@ -155,14 +155,26 @@ def sweep(directory: Path, *, seconds: float = 5) -> int:
 
 
 def _end(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Terminates the processes, and kills those that have not ended in time."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()
-    _, stubborn = psutil.wait_procs(processes, timeout=seconds)
-    for process in stubborn:
+    deadline = time.monotonic() + seconds
+    while any(map(_runs, processes)) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    for process in filter(_runs, processes):
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(stubborn)
+    while any(map(_runs, processes)):
+        time.sleep(_POLL_SECONDS)
+
+
+def _runs(process: psutil.Process) -> bool:
+    """A zombie has ended: its parent may take long to collect it, and never does in some containers."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _inherited() -> dict[str, str]:

@@ -50,6 +50,8 @@ class StackSettings:
     postgrest_bin: Path | None = None
     trigger_folder: Path = TRIGGER_FOLDER
     """The Trigger.dev project whose tasks are built and executed, and whose registry is published."""
+    durable: bool = True
+    """Whether the database survives a crash of the machine. One that does not starts and writes faster."""
     adjusted: Mapping[str, str] = field(default_factory=dict)
     """The API's variables that the developer has set and that override the stack's."""
 

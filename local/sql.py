@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import LiteralString, cast
 
 import psycopg
 
@@ -17,8 +16,7 @@ def run_sql(database_url: str, statements: str) -> Iterator[str]:
     """
     try:
         with psycopg.connect(database_url, connect_timeout=10) as database:
-            # The developer's own SQL, on the developer's own database.
-            cursor = database.execute(cast(LiteralString, statements))
+            cursor = database.execute(statements)
             for result in cursor.results():
                 if result.description:
                     yield from _table([column.name for column in result.description], result.fetchall())

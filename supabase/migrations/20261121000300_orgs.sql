@@ -10,12 +10,13 @@ create table public.orgs (
 );
 comment on table public.orgs is 'A tenant. Everything else belongs to exactly one org.';
 comment on column public.orgs.disabled_at is 'Set: every credential of the org is refused with org_disabled.';
-comment on column public.orgs.max_runs_in_flight is 'How many of its runs are admitted at once. 100 is what the queue of run-pipeline lets through for one org.';
+comment on column public.orgs.max_runs_in_flight is
+    'How many of its runs are in flight at most. The queue of run-pipeline passes 100 for one org.';
 
 alter table public.orgs enable row level security;
 
 create policy orgs_select_own on public.orgs for select to authenticated
 using (id = (select private.caller_org_id()));
 
--- No insert, update or delete grant: orgs are made by operators.
+-- No insert, update or delete grant: operators make orgs.
 grant select on public.orgs to authenticated;

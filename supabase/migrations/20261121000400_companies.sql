@@ -11,7 +11,7 @@ create table public.companies (
     unique (org_id, external_id)
 );
 comment on table public.companies is 'A customer or business unit of an org.';
-comment on column public.companies.external_id is 'The name that the org''s own systems have for the company; unique in the org.';
+comment on column public.companies.external_id is 'Id of the company in the org''s own systems; unique in the org.';
 
 create index companies_org_id_created_at_idx on public.companies (org_id, created_at desc, id desc);
 
@@ -29,41 +29,32 @@ with check (org_id = (select private.caller_org_id()) and (select private.caller
 -- No update or delete grant: renaming and removing companies is not offered yet.
 grant select, insert (name, external_id) on public.companies to authenticated;
 
-create function public.list_companies(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_companies(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+    v_before private.sort_key := private.decode_time_cursor(p_cursor);
 begin
     return private.page(
         array(
-            select to_jsonb(c)
+            select jsonb_build_object('key', jsonb_build_array(c.created_at, c.id), 'item', to_jsonb(c))
             from public.companies c
-            where v_after is null
-                or (c.created_at, c.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
+            where (c.created_at, c.id) < (v_before.created_at, v_before.id)
             order by c.created_at desc, c.id desc
             limit v_limit + 1
         ),
-        v_limit, 'created_at', 'id'
+        v_limit
     );
 end;
 $$;
-comment on function public.list_companies(int, text) is 'Companies that the caller can see, newest first. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_companies(int, text) to authenticated;
+comment on function public.list_companies is
+    'Companies that the caller can see, newest first. Any caller. '
+    'Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_companies to authenticated;
 
-create function public.get_company(p_company_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_company(p_company_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_company public.companies;
@@ -75,21 +66,16 @@ begin
     return to_jsonb(v_company);
 end;
 $$;
-comment on function public.get_company(uuid) is 'One company. Any caller who can see it. Raises 404 company_not_found.';
-grant execute on function public.get_company(uuid) to authenticated;
+comment on function public.get_company is 'One company. Any caller who can see it. Raises 404 company_not_found.';
+grant execute on function public.get_company to authenticated;
 
 create function public.create_company(
     p_name text,
     p_external_id text default null,
     p_idempotency_key text default null,
     p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin creates companies.');
     v_result jsonb := private.recall_result('create_company', p_idempotency_key, p_request_hash);
@@ -103,12 +89,15 @@ begin
     on conflict (org_id, external_id) do nothing
     returning * into v_company;
     if not found then
-        perform private.raise_error(409, 'conflict', 'Another company of the org has this external_id. Use that one, or send another external_id.',
+        perform private.raise_error(409, 'conflict',
+            'Another company of the org has this external_id. Use that one, or send another external_id.',
             jsonb_build_object('field', 'external_id'));
     end if;
     return private.remember_result('create_company', p_idempotency_key, to_jsonb(v_company));
 end;
 $$;
-comment on function public.create_company(text, text, text, text) is
-    'Creates a company in the caller''s org. org_admin. Raises 403 forbidden, 409 conflict (external_id is taken), 409 idempotency_key_reused. Safe to repeat with an idempotency key.';
-grant execute on function public.create_company(text, text, text, text) to authenticated;
+comment on function public.create_company is
+    'Creates a company in the caller''s org. org_admin. '
+    'Raises 403 forbidden, 409 conflict (external_id is taken), 409 idempotency_key_reused. Safe to repeat with an '
+    'idempotency key.';
+grant execute on function public.create_company to authenticated;

@@ -1,5 +1,5 @@
--- Users mirror Supabase Auth identities. An identity without a row here is nobody; …_admission.sql says how
--- it becomes somebody.
+-- Users: mirrors of Supabase Auth identities. An identity without a row here has no access; …_identity_admission.sql
+-- says how it becomes a user.
 
 create table public.users (
     -- Restrict: history names its users. Deactivate instead of deleting.
@@ -17,8 +17,10 @@ create table public.users (
     check ((role = 'org_admin') = (company_id is null))
 );
 comment on table public.users is 'A person of one org: the mirror of an auth.users row, with its role.';
-comment on column public.users.company_id is 'Set for company_admin and member, who act for one company; null for org_admin, who acts for all.';
-comment on column public.users.deactivated_at is 'Set: the user, and every API token that the user created, is refused.';
+comment on column public.users.company_id is
+    'Set for company_admin and member, who act for one company; null for org_admin, who acts for all.';
+comment on column public.users.deactivated_at is
+    'Set: the user, and every API token that the user created, is refused.';
 
 create index users_org_id_created_at_idx on public.users (org_id, created_at desc, id desc);
 create index users_org_id_company_id_created_at_idx on public.users (org_id, company_id, created_at desc, id desc);
@@ -36,7 +38,7 @@ using (
     )
 );
 
--- Nobody makes others more than they are, and only people do: a token that leaked must not appoint anybody.
+-- Nobody grants a role above their own. Only people grant roles: a leaked token must not appoint anybody.
 create policy users_update_admin on public.users for update to authenticated
 using (
     org_id = (select private.caller_org_id())
@@ -56,12 +58,8 @@ with check (
 -- No insert grant: users come by invitation. No delete grant: history names its users, so they are deactivated.
 grant select, update (company_id, full_name, role, deactivated_at) on public.users to authenticated;
 
-create function private.guard_user()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_user() returns trigger
+language plpgsql set search_path = '' as $$
 begin
     if (new.id, new.org_id, new.created_at) is distinct from (old.id, old.org_id, old.created_at) then
         perform private.raise_error(409, 'immutable', 'Id, org and origin of a user do not change.');
@@ -72,38 +70,37 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_user() is 'Trigger: a user stays in its org, and is deactivated now or not at all. Raises 409 immutable.';
+comment on function private.guard_user is
+    'Trigger: a user stays in its org, and a deactivation has the time at which it happens. '
+    'Raises 409 immutable.';
 
-create trigger users_guard before update on public.users
-for each row execute function private.guard_user();
+create trigger users_guard before update on public.users for each row execute function private.guard_user();
 
 create trigger users_touch_updated_at before update on public.users
 for each row execute function private.touch_updated_at();
 
--- Definer: it locks the org and counts users whom the writer may not see.
-create function private.keep_an_org_admin()
-returns trigger
-language plpgsql
-security definer
-set search_path = ''
-as $$
+-- Definer: it locks the org and counts users that the writer may not see.
+create function private.keep_an_org_admin() returns trigger
+language plpgsql security definer set search_path = '' as $$
 begin
-    -- Whoever takes an org_admin away waits here for another who does; what the first did is seen below.
+    -- A second writer that removes an org_admin waits here, and sees below what the first one did.
     perform 1 from public.orgs where id = old.org_id for no key update;
     if not found then
-        return null; -- the whole org goes
+        return null; -- the org itself is being deleted
     end if;
     if not exists (
         select from public.users u
         where u.org_id = old.org_id and u.role = 'org_admin' and u.deactivated_at is null
     ) then
-        perform private.raise_error(409, 'last_org_admin', 'This is the last active org_admin of the org. Appoint another one first.');
+        perform private.raise_error(409, 'last_org_admin',
+            'This is the last active org_admin of the org. Appoint another one first.');
     end if;
     return null;
 end;
 $$;
-comment on function private.keep_an_org_admin() is
-    'Trigger: an org that has an active org_admin keeps one, whoever writes. Raises 409 last_org_admin.';
+comment on function private.keep_an_org_admin is
+    'Trigger: an org that has an active org_admin keeps one, for every writer. '
+    'Raises 409 last_org_admin.';
 
 create trigger users_keep_an_org_admin_on_update after update on public.users
 for each row
@@ -120,43 +117,33 @@ execute function private.keep_an_org_admin();
 
 create function public.list_users(p_company_id uuid default null, p_limit int default 50, p_cursor text default null)
 returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
+    v_before private.sort_key := private.decode_time_cursor(p_cursor);
 begin
     return private.page(
         array(
-            select to_jsonb(u)
+            select jsonb_build_object('key', jsonb_build_array(u.created_at, u.id), 'item', to_jsonb(u))
             from public.users u
             where (p_company_id is null or u.company_id = p_company_id)
-                and (
-                    v_after is null
-                    or (u.created_at, u.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
-                )
+                and (u.created_at, u.id) < (v_before.created_at, v_before.id)
             order by u.created_at desc, u.id desc
             limit v_limit + 1
         ),
-        v_limit, 'created_at', 'id'
+        v_limit
     );
 end;
 $$;
-comment on function public.list_users(uuid, int, text) is
-    'Users that the caller can see, newest first, of one company if it is given: all of the org for org_admin, of the company for the others. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_users(uuid, int, text) to authenticated;
+comment on function public.list_users is
+    'Users that the caller can see, newest first, of one company if it is given. An org_admin sees those of the org, '
+    'others those of their company. Any caller. '
+    'Raises 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_users to authenticated;
 
-create function public.get_user(p_user_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.get_user(p_user_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_user public.users;
@@ -168,16 +155,11 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.get_user(uuid) is 'One user. Any caller who can see it. Raises 404 user_not_found.';
-grant execute on function public.get_user(uuid) to authenticated;
+comment on function public.get_user is 'One user. Any caller who can see it. Raises 404 user_not_found.';
+grant execute on function public.get_user to authenticated;
 
-create function private.lock_user(p_user_id uuid)
-returns public.users
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.lock_user(p_user_id uuid) returns public.users
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_user public.users;
@@ -185,30 +167,26 @@ begin
     if not exists (select from public.users u where u.id = p_user_id) then
         perform private.raise_error(404, 'user_not_found', 'No such user.');
     end if;
-    -- Locking takes what the policy for updates lets pass.
+    -- A lock needs the policy for updates to pass.
     select u.* into v_user from public.users u where u.id = p_user_id for no key update;
     if not found then
-        perform private.raise_error(403, 'forbidden', 'Only signed-in admins change users, and none above their own role.');
+        perform private.raise_error(403, 'forbidden', 'Only signed-in admins change users, up to their own role.');
     end if;
     return v_user;
 end;
 $$;
-comment on function private.lock_user(uuid) is
-    'The user, locked, whom the caller may change. Raises 403 forbidden, 404 user_not_found.';
-grant execute on function private.lock_user(uuid) to authenticated;
+comment on function private.lock_user is
+    'Locks a user that the caller may change. '
+    'Raises 403 forbidden, 404 user_not_found.';
+grant execute on function private.lock_user to authenticated;
 
 create function public.update_user(
     p_user_id uuid,
     p_role public.user_role default null,
     p_company_id uuid default null,
     p_full_name text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_user public.users := private.lock_user(p_user_id);
@@ -219,13 +197,13 @@ begin
         perform private.raise_error(404, 'company_not_found', 'No such company.');
     end if;
     if v_role > v_caller.role then
-        perform private.raise_error(403, 'forbidden', 'Nobody makes others more than they are.');
+        perform private.raise_error(403, 'forbidden', 'Nobody grants a role above their own.');
     end if;
     if (v_role = 'org_admin') <> (v_company_id is null) then
         perform private.raise_error(422, 'invalid_request',
             'A user of role org_admin has no company; one of role company_admin or member needs a company_id.');
     end if;
-    -- Returned by the update itself: afterwards the caller may have lost sight of it, having demoted itself.
+    -- Returned by the update: a caller that demotes itself may not see the row afterwards.
     update public.users
     set role = v_role, company_id = v_company_id, full_name = coalesce(btrim(p_full_name), full_name)
     where id = p_user_id
@@ -233,17 +211,16 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.update_user(uuid, public.user_role, uuid, text) is
-    'Changes role, company or name of a user; what is null stays, but an org_admin leaves its company. Admins with a session: org_admin everybody of the org, company_admin the users of its company up to its own role. Raises 403 forbidden, 404 user_not_found, company_not_found, 409 last_org_admin, 422 invalid_request. Safe to repeat.';
-grant execute on function public.update_user(uuid, public.user_role, uuid, text) to authenticated;
+comment on function public.update_user is
+    'Changes role, company or name of a user. Null leaves a value as it is, but an org_admin has no company. Admins '
+    'with a session: an org_admin changes all users of the org, a company_admin those of its company up to its own '
+    'role. '
+    'Raises 403 forbidden, 404 user_not_found, company_not_found, 409 last_org_admin, 422 invalid_request. Safe to '
+    'repeat.';
+grant execute on function public.update_user to authenticated;
 
-create function public.deactivate_user(p_user_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.deactivate_user(p_user_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_user public.users := private.lock_user(p_user_id);
 begin
@@ -253,17 +230,13 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.deactivate_user(uuid) is
-    'Refuses a user and all its API tokens from the next request on. Who may: as update_user. Raises 403 forbidden, 404 user_not_found, 409 last_org_admin. Repeating it changes nothing.';
-grant execute on function public.deactivate_user(uuid) to authenticated;
+comment on function public.deactivate_user is
+    'Refuses a user and all its API tokens from the next request on. Callers: as for update_user. '
+    'Raises 403 forbidden, 404 user_not_found, 409 last_org_admin. Repeating it changes nothing.';
+grant execute on function public.deactivate_user to authenticated;
 
-create function public.reactivate_user(p_user_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.reactivate_user(p_user_id uuid) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_user public.users := private.lock_user(p_user_id);
 begin
@@ -273,6 +246,7 @@ begin
     return to_jsonb(v_user);
 end;
 $$;
-comment on function public.reactivate_user(uuid) is
-    'Lets a deactivated user in again, with its tokens. Who may: as update_user. Raises 403 forbidden, 404 user_not_found. Repeating it changes nothing.';
-grant execute on function public.reactivate_user(uuid) to authenticated;
+comment on function public.reactivate_user is
+    'Lets a deactivated user and its API tokens in again. Callers: as for update_user. '
+    'Raises 403 forbidden, 404 user_not_found. Repeating it changes nothing.';
+grant execute on function public.reactivate_user to authenticated;

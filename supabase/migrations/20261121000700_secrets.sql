@@ -1,5 +1,5 @@
--- Secrets: values that a step's config refers to by name, such as the signing secret of a webhook.
--- Written by an org_admin, read by nobody but the step that names them (worker.read_secret).
+-- Secrets: values that a step's config refers to by name, such as the signing secret of a webhook. An org_admin writes
+-- a secret; only a step that names it reads it (worker.read_secret).
 
 create table public.secrets (
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
@@ -9,7 +9,7 @@ create table public.secrets (
     updated_at timestamptz not null default now(),
     primary key (org_id, name)
 );
-comment on table public.secrets is 'Named values of an org for its steps. The value cannot be read back by any client.';
+comment on table public.secrets is 'Named values of an org for its steps. No client can read a value back.';
 
 alter table public.secrets enable row level security;
 
@@ -30,13 +30,8 @@ on public.secrets to authenticated;
 create trigger secrets_touch_updated_at before update on public.secrets
 for each row execute function private.touch_updated_at();
 
-create function public.set_secret(p_name text, p_value text)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.set_secret(p_name text, p_value text) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin sets secrets.');
 begin
@@ -50,43 +45,40 @@ begin
     );
 end;
 $$;
-comment on function public.set_secret(text, text) is 'Sets or replaces a secret. org_admin. Raises 403 forbidden, 422 for a malformed name. Safe to repeat.';
-grant execute on function public.set_secret(text, text) to authenticated;
+comment on function public.set_secret is
+    'Sets or replaces a secret. org_admin. '
+    'Raises 403 forbidden, 422 for a malformed name. Safe to repeat.';
+grant execute on function public.set_secret to authenticated;
 
-create function public.list_secrets(p_limit int default 50, p_cursor text default null)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function public.list_secrets(p_limit int default 50, p_cursor text default null) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin lists secrets.');
     v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'text');
+    v_after text := coalesce(private.decode_cursor(p_cursor, 'text') ->> 0, '');
 begin
     return private.page(
         array(
-            select jsonb_build_object('name', s.name, 'created_at', s.created_at, 'updated_at', s.updated_at)
+            select jsonb_build_object(
+                'key', jsonb_build_array(s.name),
+                'item', jsonb_build_object('name', s.name, 'created_at', s.created_at, 'updated_at', s.updated_at)
+            )
             from public.secrets s
-            where v_after is null or s.name > v_after ->> 0
+            where s.name > v_after
             order by s.name
             limit v_limit + 1
         ),
-        v_limit, 'name'
+        v_limit
     );
 end;
 $$;
-comment on function public.list_secrets(int, text) is 'Names of the org''s secrets, never their values. org_admin. Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_secrets(int, text) to authenticated;
+comment on function public.list_secrets is
+    'Names of the org''s secrets, never their values. org_admin. '
+    'Raises 403 forbidden, 422 invalid_request, invalid_cursor.';
+grant execute on function public.list_secrets to authenticated;
 
-create function public.delete_secret(p_name text)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function public.delete_secret(p_name text) returns jsonb
+language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_org_wide('Only an org_admin deletes secrets.');
 begin
@@ -97,5 +89,7 @@ begin
     return jsonb_build_object('name', p_name);
 end;
 $$;
-comment on function public.delete_secret(text) is 'Deletes a secret; runs that still name it fail. org_admin. Raises 403 forbidden, 404 secret_not_found.';
-grant execute on function public.delete_secret(text) to authenticated;
+comment on function public.delete_secret is
+    'Deletes a secret; runs that still name it fail. org_admin. '
+    'Raises 403 forbidden, 404 secret_not_found.';
+grant execute on function public.delete_secret to authenticated;

@@ -1,13 +1,15 @@
 -- Pipeline runs: execution attempts of a submission, each with its own snapshot of the blueprint.
---
--- Longer than most files: what belongs to one noun stays together.
 
-create type public.pipeline_run_status as enum ('queued', 'running', 'succeeded', 'succeeded_with_errors', 'failed', 'cancelled');
-comment on type public.pipeline_run_status is 'queued → running → succeeded | succeeded_with_errors | failed | cancelled; queued → failed | cancelled. The last four are final.';
+create type public.pipeline_run_status as enum (
+    'queued', 'running', 'succeeded', 'succeeded_with_errors', 'failed', 'cancelled'
+);
+comment on type public.pipeline_run_status is
+    'queued → running → succeeded | succeeded_with_errors | failed | cancelled; queued → failed | cancelled. The last '
+    'four are final.';
 
 create table public.pipeline_runs (
     id uuid primary key default gen_random_uuid(),
-    -- Of its own, beside the one through the submission: an org's runs must go before the users they name.
+    -- A direct key, so deleting an org removes its runs before its users.
     org_id uuid not null references public.orgs (id) on delete cascade,
     company_id uuid not null,
     submission_id uuid not null,
@@ -42,46 +44,73 @@ create table public.pipeline_runs (
         references public.submissions (org_id, company_id, id) on delete cascade,
     foreign key (org_id, blueprint_id) references public.blueprints (org_id, id) on delete restrict,
     foreign key (org_id, created_by) references public.users (org_id, id) on delete restrict,
-    -- What a retry stands on goes with it, or not at all: both belong to one submission.
+    -- A run and its retry belong to one submission and are deleted together.
     foreign key (org_id, company_id, retry_of)
         references public.pipeline_runs (org_id, company_id, id) on delete cascade,
     check ((status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled')) = (finished_at is not null)),
     check (
         status <> 'running'
-        or (claim_id is not null and lease_expires_at is not null and admitted_at is not null and dispatched_at is not null)
+        or (
+            claim_id is not null and lease_expires_at is not null
+            and admitted_at is not null and dispatched_at is not null
+        )
     )
 );
 comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
 comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it, as far as known.';
-comment on column public.pipeline_runs.claim_id is 'Fencing token of the worker that owns the run: writes with an older one are refused.';
-comment on column public.pipeline_runs.lease_expires_at is 'Until when the claim holds without another heartbeat.';
-comment on column public.pipeline_runs.admitted_at is 'When its turn came; null while it waits for it, and is not started: see …_run_admission.sql.';
-comment on column public.pipeline_runs.start_taken_at is 'When somebody last took it upon themselves to start it.';
-comment on column public.pipeline_runs.dispatched_at is 'When Trigger.dev last took the run; null while nobody was told of it, or what was told was lost. A running run always has one.';
-comment on column public.pipeline_runs.retry_of is 'The run that this one takes up where it failed: with the same snapshot, and without doing again what it had done.';
-comment on column public.pipeline_runs.lost_start_count is 'How often a start was lost: Trigger.dev had forgotten it, or ended it before a worker claimed the run, or an operator took it for lost.';
-comment on column public.pipeline_runs.trace_id is 'The trace of the request that created it, from traceparent: all that is done for the run is part of it.';
-comment on column public.pipeline_runs.trace_sampled is 'Whether the callers of that request record the trace.';
-comment on column public.pipeline_runs.request_id is 'X-Request-Id of the request that created it; null without a request.';
-comment on column public.pipeline_runs.trigger_cancelled_at is 'Since when nothing of the run, cancelled or given up here, is alive at Trigger.dev.';
-comment on column public.pipeline_runs.restart_count is 'How often another Trigger.dev run took the run over after its worker was lost.';
+comment on column public.pipeline_runs.claim_id is
+    'Fencing token of the worker that owns the run: writes with an older one are refused.';
+comment on column public.pipeline_runs.lease_expires_at is 'When the claim ends, unless a heartbeat renews it.';
+comment on column public.pipeline_runs.admitted_at is
+    'When the run was admitted (…_run_admission.sql). Null: it waits, and nobody starts it.';
+comment on column public.pipeline_runs.start_taken_at is 'When somebody last undertook to start it at Trigger.dev.';
+comment on column public.pipeline_runs.dispatched_at is
+    'When Trigger.dev last took the run. Null: it was not told yet, or its start was lost. Never null in a running '
+    'run.';
+comment on column public.pipeline_runs.retry_of is
+    'The run that this one continues where it stopped, on the same snapshot and without repeating finished work.';
+comment on column public.pipeline_runs.lost_start_count is
+    'How many starts were lost: Trigger.dev forgot them or ended them before a worker claimed the run, or an operator '
+    'requeued the run.';
+comment on column public.pipeline_runs.trace_id is
+    'Trace of the request that created the run, from traceparent. All work for the run is part of it.';
+comment on column public.pipeline_runs.trace_sampled is 'Whether the caller of that request records the trace.';
+comment on column public.pipeline_runs.request_id is
+    'X-Request-Id of the request that created it; null without a request.';
+comment on column public.pipeline_runs.trigger_cancelled_at is
+    'Set on a run that was cancelled or given up here, once nothing of it is alive at Trigger.dev.';
+comment on column public.pipeline_runs.restart_count is
+    'How many times another Trigger.dev run took over after the worker was lost.';
 
 create index pipeline_runs_org_id_created_at_idx on public.pipeline_runs (org_id, created_at desc, id desc);
-create index pipeline_runs_org_id_company_id_created_at_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc);
--- For lists by status: most runs succeed, and the others are few among them. An index by status itself would not serve, since a
--- policy lets no comparison of an enum near an index (it is not leakproof).
-create index pipeline_runs_not_succeeded_org_idx on public.pipeline_runs (org_id, created_at desc, id desc) where status <> 'succeeded';
-create index pipeline_runs_not_succeeded_company_idx on public.pipeline_runs (org_id, company_id, created_at desc, id desc) where status <> 'succeeded';
-create index pipeline_runs_org_id_company_id_submission_id_idx on public.pipeline_runs (org_id, company_id, submission_id);
+create index pipeline_runs_org_id_company_id_created_at_idx
+on public.pipeline_runs (org_id, company_id, created_at desc, id desc);
+-- For lists by status: few runs do not succeed. An index on status would not serve: row-level security keeps enum
+-- comparisons from an index, because they are not leakproof.
+create index pipeline_runs_not_succeeded_org_idx
+on public.pipeline_runs (org_id, created_at desc, id desc) where status <> 'succeeded';
+create index pipeline_runs_not_succeeded_company_idx
+on public.pipeline_runs (org_id, company_id, created_at desc, id desc) where status <> 'succeeded';
+create index pipeline_runs_org_id_company_id_submission_id_idx
+on public.pipeline_runs (org_id, company_id, submission_id);
 create index pipeline_runs_org_id_blueprint_id_idx on public.pipeline_runs (org_id, blueprint_id);
 create index pipeline_runs_org_id_created_by_idx on public.pipeline_runs (org_id, created_by);
--- A run is retried once: two retries would both do what it had left undone.
-create unique index pipeline_runs_org_id_company_id_retry_of_idx on public.pipeline_runs (org_id, company_id, retry_of) where retry_of is not null;
+-- A run is retried once: two retries would both do its unfinished work.
+create unique index pipeline_runs_org_id_company_id_retry_of_idx
+on public.pipeline_runs (org_id, company_id, retry_of) where retry_of is not null;
 create index pipeline_runs_unfinished_idx on public.pipeline_runs (created_at) where status in ('queued', 'running');
 
--- A company's rows are all of one org: a planner that took the two for independent would expect next to no rows, and
--- sort the company's instead of reading the index that has them in order.
-create statistics public.pipeline_runs_tenant (dependencies) on org_id, company_id, submission_id from public.pipeline_runs;
+alter table public.submissions add constraint submissions_retry_of_run_id_fkey
+foreign key (org_id, company_id, retry_of_run_id)
+references public.pipeline_runs (org_id, company_id, id) on delete set null (retry_of_run_id);
+
+create unique index submissions_retry_of_run_id_idx
+on public.submissions (org_id, company_id, retry_of_run_id) where retry_of_run_id is not null;
+
+-- A company's rows are all of one org. A planner that takes the two for independent expects few rows, and sorts the
+-- company's instead of reading the index in order.
+create statistics public.pipeline_runs_tenant (dependencies)
+on org_id, company_id, submission_id from public.pipeline_runs;
 comment on statistics public.pipeline_runs_tenant is 'Submission decides company, company decides org.';
 
 alter table public.pipeline_runs enable row level security;
@@ -97,7 +126,7 @@ with check (
     and ((select private.caller_is_org_wide()) or company_id = (select private.caller_company_id()))
     and created_by = (select private.caller_user_id())
 );
--- A client may only note who was told of a queued run, and cancel.
+-- A client may only note the Trigger.dev run of a queued run, and cancel.
 create policy pipeline_runs_update_creator_or_admin on public.pipeline_runs for update to authenticated
 using (
     org_id = (select private.caller_org_id())
@@ -114,18 +143,13 @@ with check (
 -- No delete grant: runs are history. claim_id is for workers alone.
 grant select (
     id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version, blueprint_snapshot, status,
-    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, trace_id, request_id, created_by,
-    created_at, admitted_at, dispatched_at, started_at, finished_at
+    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, trace_id, request_id,
+    created_by, created_at, admitted_at, dispatched_at, started_at, finished_at
 ), insert (submission_id, retry_of), update (status, trigger_run_id)
 on public.pipeline_runs to authenticated;
 
-create function private.retried_snapshot(p_pipeline_run_id uuid, p_submission_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.retried_snapshot(p_pipeline_run_id uuid, p_submission_id uuid) returns jsonb
+language plpgsql stable set search_path = '' as $$
 declare
     v_org_id uuid;
     v_company_id uuid;
@@ -141,42 +165,40 @@ begin
     end if;
     if v_status not in ('failed', 'cancelled', 'succeeded_with_errors') then
         perform private.raise_error(409, 'pipeline_run_not_retryable',
-            format('The run is %s: only what failed, was cancelled or succeeded with errors is retried.', v_status),
+            format('The run is %s. Only one that failed, was cancelled or succeeded with errors can be retried.', v_status),
             jsonb_build_object('status', v_status));
     end if;
-    -- With the company, since the index begins with it.
+    -- The index begins with org and company.
     select r.id into v_retry_id
     from public.pipeline_runs r
     where r.org_id = v_org_id and r.company_id = v_company_id and r.retry_of = p_pipeline_run_id;
     if found then
-        perform private.raise_error(409, 'pipeline_run_retried', 'The run was retried already. Retry that retry.',
+        perform private.raise_error(409, 'pipeline_run_retried', 'The run was retried already. Retry its retry.',
             jsonb_build_object('pipeline_run_id', v_retry_id));
     end if;
     return v_snapshot;
 end;
 $$;
-comment on function private.retried_snapshot(uuid, uuid) is
-    'The snapshot of a run of the submission that can be retried now. Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried.';
-grant execute on function private.retried_snapshot(uuid, uuid) to authenticated;
+comment on function private.retried_snapshot is
+    'The snapshot of a run of the submission that can be retried now. '
+    'Raises 404 pipeline_run_not_found, 409 pipeline_run_not_retryable, pipeline_run_retried.';
+grant execute on function private.retried_snapshot to authenticated;
 
-create function private.fill_pipeline_run()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.fill_pipeline_run() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_submission public.submissions;
     v_trace private.trace := private.request_trace();
 begin
-    -- Also keeps two runs of one submission from taking the same number.
+    -- Keeps two runs of one submission from taking the same number.
     perform pg_advisory_xact_lock(hashtextextended(new.submission_id::text, 0));
     select s.* into v_submission from public.submissions s where s.id = new.submission_id;
     if not found then
         perform private.raise_error(404, 'submission_not_found', 'No such submission.');
     end if;
     if v_submission.status <> 'received' then
-        perform private.raise_error(409, 'submission_receiving', format('The submission is %s; only a received one can run.', v_submission.status));
+        perform private.raise_error(409, 'submission_receiving',
+            format('The submission is %s; only a received one can run.', v_submission.status));
     end if;
 
     new.org_id := v_submission.org_id;
@@ -200,25 +222,25 @@ begin
     return new;
 end;
 $$;
-comment on function private.fill_pipeline_run() is
-    'Trigger: a new run takes org, company and counts from its submission, the snapshot from its blueprint, or from the run that it retries, and trace and request from its request, whatever the writer said. Raises 404 submission_not_found, blueprint_not_found, pipeline_run_not_found, 409 submission_receiving, pipeline_run_not_retryable, pipeline_run_retried, 422 invalid_request.';
+comment on function private.fill_pipeline_run is
+    'Trigger: fills a new run in, whatever the writer sent: org, company and counts from its submission, the snapshot '
+    'from its blueprint or from the run that it retries, trace and request id from its request. '
+    'Raises 404 submission_not_found, blueprint_not_found, pipeline_run_not_found, 409 submission_receiving, '
+    'pipeline_run_not_retryable, pipeline_run_retried, 422 invalid_request.';
 
 create trigger pipeline_runs_fill before insert on public.pipeline_runs
 for each row execute function private.fill_pipeline_run();
 
-create function private.guard_pipeline_run()
-returns trigger
-language plpgsql
-security invoker
-set search_path = ''
-as $$
+create function private.guard_pipeline_run() returns trigger
+language plpgsql set search_path = '' as $$
 declare
     v_mutable constant text[] :=
-        '{status,error,trigger_run_id,claim_id,lease_expires_at,restart_count,lost_start_count,admitted_at,start_taken_at,dispatched_at,started_at,finished_at,trigger_cancelled_at}';
+        '{status,error,trigger_run_id,claim_id,lease_expires_at,restart_count,lost_start_count,admitted_at,'
+        'start_taken_at,dispatched_at,started_at,finished_at,trigger_cancelled_at}';
     v_old public.pipeline_runs := old;
     v_new public.pipeline_runs := new;
 begin
-    -- The snapshot has a trigger of its own: it can be large, and every heartbeat passes here.
+    -- Another trigger guards the snapshot: it can be large, and every heartbeat passes here.
     v_old.blueprint_snapshot := null;
     v_new.blueprint_snapshot := null;
     if (to_jsonb(v_new) - v_mutable) is distinct from (to_jsonb(v_old) - v_mutable)
@@ -235,12 +257,13 @@ begin
             (old.status = 'queued' and new.status in ('running', 'failed', 'cancelled'))
             or (old.status = 'running' and new.status in ('succeeded', 'succeeded_with_errors', 'failed', 'cancelled'))
         ) then
-            perform private.raise_error(409, 'invalid_transition', format('A run cannot go from %s to %s.', old.status, new.status));
+            perform private.raise_error(409, 'invalid_transition',
+                format('A run cannot go from %s to %s.', old.status, new.status));
         end if;
         if new.status = 'running' then
-            -- now() may be of before the wait for whoever admitted or claimed it, whose times are then later.
+            -- This transaction may have begun before the one that admitted the run, and waited for it.
             new.started_at := greatest(now(), new.admitted_at);
-            -- Trigger.dev has it, as whoever claims it shows, although nobody noted that, or noted since that it was lost.
+            -- A claim shows that Trigger.dev has the run, even if nobody noted that or its start was taken for lost.
             new.dispatched_at := coalesce(new.dispatched_at, now());
         else
             new.finished_at := greatest(now(), new.admitted_at, new.started_at);
@@ -252,8 +275,10 @@ begin
     return new;
 end;
 $$;
-comment on function private.guard_pipeline_run() is
-    'Trigger: the origin is immutable, terminal states final, transitions as in pipeline_run_status. Keeps the times. Raises 409 immutable, pipeline_run_finished, invalid_transition.';
+comment on function private.guard_pipeline_run is
+    'Trigger: the origin is immutable, terminal states are final, transitions are those of pipeline_run_status. Sets '
+    'the times. '
+    'Raises 409 immutable, pipeline_run_finished, invalid_transition.';
 
 create trigger pipeline_runs_guard before update on public.pipeline_runs
 for each row execute function private.guard_pipeline_run();
@@ -261,161 +286,3 @@ for each row execute function private.guard_pipeline_run();
 create trigger pipeline_runs_snapshot_immutable before update of blueprint_snapshot on public.pipeline_runs
 for each row when (new.blueprint_snapshot is distinct from old.blueprint_snapshot)
 execute function private.refuse_change();
-
-create function public.list_pipeline_runs(
-    p_company_id uuid default null,
-    p_submission_id uuid default null,
-    p_status public.pipeline_run_status default null,
-    p_limit int default 50,
-    p_cursor text default null
-)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
--- Which index serves the list depends on what it is filtered by.
-set plan_cache_mode = force_custom_plan
-as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_limit int := private.check_limit(p_limit);
-    v_after jsonb := private.decode_cursor(p_cursor, 'timestamptz', 'uuid');
-    v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
-begin
-    return private.with_failed_steps(private.page(
-        array(
-            select to_jsonb(r)
-            from private.pipeline_runs_readable r
-            -- The policy says so as well, but too late for the planner to choose the index by it.
-            where r.org_id = v_caller.org_id
-                and (v_company_id is null or r.company_id = v_company_id)
-                and (p_submission_id is null or r.submission_id = p_submission_id)
-                and (p_status is null or r.status = p_status)
-                and (
-                    v_after is null
-                    or (r.created_at, r.id) < ((v_after ->> 0)::timestamptz, (v_after ->> 1)::uuid)
-                )
-            order by r.created_at desc, r.id desc
-            limit v_limit + 1
-        ),
-        v_limit, 'created_at', 'id'
-    ));
-end;
-$$;
-comment on function public.list_pipeline_runs(uuid, uuid, public.pipeline_run_status, int, text) is
-    'Runs that the caller can see, newest first, without steps. Any caller. Raises 422 invalid_request, invalid_cursor.';
-grant execute on function public.list_pipeline_runs(uuid, uuid, public.pipeline_run_status, int, text) to authenticated;
-
-create function public.get_pipeline_run(p_pipeline_run_id uuid)
-returns jsonb
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_run jsonb;
-begin
-    select to_jsonb(r) || jsonb_build_object(
-        'progress', case
-            when r.status in ('succeeded', 'succeeded_with_errors') then 1
-            else trunc(coalesce(done.progress, 0), 4)
-        end,
-        'steps', coalesce(done.steps, '[]')
-    )
-    into v_run
-    from private.pipeline_runs_with_snapshot r
-    cross join lateral (
-        select avg(private.share_done(sr)) as progress,
-            jsonb_agg(private.step_result_json(sr) order by sr.position) as steps
-        from public.step_results sr
-        where sr.pipeline_run_id = r.id
-    ) done
-    where r.id = p_pipeline_run_id;
-    if v_run is null then
-        perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
-    end if;
-    return v_run;
-end;
-$$;
-comment on function public.get_pipeline_run(uuid) is 'One run with its snapshot, its step results, and how much of it is done, 0 to 1: each step counts alike. Any caller who can see its company. Raises 404 pipeline_run_not_found.';
-grant execute on function public.get_pipeline_run(uuid) to authenticated;
-
-create function public.create_pipeline_run(
-    p_submission_id uuid,
-    p_idempotency_key text default null,
-    p_request_hash text default null
-)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_result jsonb := private.recall_result('create_pipeline_run', p_idempotency_key, p_request_hash);
-    v_id uuid := v_result ->> 'id';
-begin
-    if v_id is null then
-        insert into public.pipeline_runs (submission_id) values (p_submission_id) returning id into v_id;
-        set constraints public.pipeline_runs_admit immediate;
-        perform private.remember_result('create_pipeline_run', p_idempotency_key, jsonb_build_object('id', v_id));
-    end if;
-    return public.get_pipeline_run(v_id);
-end;
-$$;
-comment on function public.create_pipeline_run(uuid, text, text) is
-    'Creates a queued run of a received submission, with a fresh snapshot; it is to be started if it is admitted. Any caller who can see the company. Raises 404 submission_not_found, 409 submission_receiving, idempotency_key_reused. With an idempotency key a repeat returns the same run as it is now.';
-grant execute on function public.create_pipeline_run(uuid, text, text) to authenticated;
-
-create function public.mark_pipeline_run_dispatched(p_pipeline_run_id uuid, p_trigger_run_id text)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-    v_caller private.caller := private.require_caller();
-begin
-    update public.pipeline_runs
-    set trigger_run_id = p_trigger_run_id
-    where id = p_pipeline_run_id and status = 'queued' and admitted_at is not null;
-    return public.get_pipeline_run(p_pipeline_run_id);
-end;
-$$;
-comment on function public.mark_pipeline_run_dispatched(uuid, text) is
-    'Notes that Trigger.dev took an admitted, queued run; one that waits or has started already is left as it is. Its creator and admins. Raises 404 pipeline_run_not_found. Safe to repeat.';
-grant execute on function public.mark_pipeline_run_dispatched(uuid, text) to authenticated;
-
-create function public.cancel_pipeline_run(p_pipeline_run_id uuid)
-returns jsonb
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_run jsonb;
-begin
-    update public.pipeline_runs
-    set status = 'cancelled'
-    where id = p_pipeline_run_id and status in ('queued', 'running');
-    v_run := public.get_pipeline_run(p_pipeline_run_id);
-    if v_run ->> 'status' in ('queued', 'running') then
-        perform private.raise_error(403, 'forbidden', 'A member cancels only the runs that it created.');
-    end if;
-    if v_run ->> 'status' <> 'cancelled' then
-        perform private.raise_error(409, 'pipeline_run_finished', format('The run is %s, which is final.', v_run ->> 'status'),
-            jsonb_build_object('status', v_run -> 'status'));
-    end if;
-    return v_run;
-end;
-$$;
-comment on function public.cancel_pipeline_run(uuid) is
-    'Cancels a run: what has not started becomes skipped. Its creator and admins. Raises 403 forbidden, 404 pipeline_run_not_found, 409 pipeline_run_finished. Repeating it changes nothing.';
-grant execute on function public.cancel_pipeline_run(uuid) to authenticated;

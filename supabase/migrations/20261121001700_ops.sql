@@ -1,10 +1,10 @@
 -- Operators: what an operator calls in Supabase Studio's SQL editor, as role postgres. docs/operators.md shows each
 -- function with its output.
 --
--- Schema `ops` is not exposed through the Data API, and holds nothing for any API role: what stands here is for whoever
--- owns it. What changes something takes `dry_run`, true unless told otherwise: a dry run does all of it and takes it back,
--- so its report, and its refusals, are those of the real run. Every call leaves an audit row for each org that it showed
--- or changed. The pieces that the functions share live in `private`, so that `ops` lists only what an operator calls.
+-- Schema `ops` is not exposed through the Data API and grants nothing to any API role: only its owner uses it. A
+-- function that changes something takes `dry_run`, which is true by default. A dry run does everything and undoes it,
+-- so it reports and refuses what the real run would. Every call leaves an audit row for each org that it showed or
+-- changed. Shared functions are in `private`, so that `ops` lists only what an operator calls.
 
 create schema ops;
 comment on schema ops is
@@ -13,51 +13,33 @@ comment on schema ops is
 create type ops.report as (action text, subject text, detail text);
 comment on type ops.report is 'One line of what a function did, or would do.';
 
-create function private.report_action(p_would text, p_did text, dry_run boolean)
-returns text
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.report_action(p_would text, p_did text, dry_run boolean) returns text
+language sql immutable set search_path = '' as $$
     select case when dry_run is distinct from false then 'would ' || p_would else p_did end;
 $$;
-comment on function private.report_action(text, text, boolean) is 'First column of a report line: (''create'', ''created'') as would create or created. For schema ops.';
+comment on function private.report_action is
+    'The first column of a report: what would be done, or was done. For schema ops.';
 
-create function private.counted(p_count bigint, p_noun text)
-returns text
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.counted(p_count bigint, p_noun text) returns text
+language sql immutable set search_path = '' as $$
     select format('%s %s%s', p_count, p_noun, case when p_count = 1 then '' else 's' end);
 $$;
-comment on function private.counted(bigint, text) is '1 user, 2 users. For schema ops.';
+comment on function private.counted is '1 user, 2 users. For schema ops.';
 
-create function private.undo_dry_run(dry_run boolean)
-returns void
-language plpgsql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.undo_dry_run(dry_run boolean) returns void
+language plpgsql immutable set search_path = '' as $$
 begin
     if dry_run is distinct from false then
         raise exception using errcode = 'DRYRN', message = 'This was a dry run.';
     end if;
 end;
 $$;
-comment on function private.undo_dry_run(boolean) is
-    'Last statement of a block that catches DRYRN: raises it unless dry_run is false, which takes the block''s changes back. For schema ops.';
+comment on function private.undo_dry_run is
+    'Last statement of a block that catches DRYRN: raises it unless dry_run is false, which undoes the block. For '
+    'schema ops.';
 
-create function private.audit_operation(p_org_ids uuid[], p_function text, p_arguments jsonb)
-returns void
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function private.audit_operation(p_org_ids uuid[], p_function text, p_arguments jsonb) returns void
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org_id uuid;
 begin
@@ -66,16 +48,11 @@ begin
     end loop;
 end;
 $$;
-comment on function private.audit_operation(uuid[], text, jsonb) is
-    'Notes an operator''s call in the audit log of each of the orgs, with the arguments as after. For schema ops.';
+comment on function private.audit_operation is
+    'Notes an operator''s call in the audit log of each org, with its arguments in after. For schema ops.';
 
-create function private.operated_org(p_org_slug text)
-returns public.orgs
-language plpgsql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.operated_org(p_org_slug text) returns public.orgs
+language plpgsql stable set search_path = '' as $$
 declare
     v_org public.orgs;
 begin
@@ -87,15 +64,8 @@ begin
     return v_org;
 end;
 $$;
-comment on function private.operated_org(text) is 'The org of a slug. For schema ops. Raises 404 org_not_found.';
+comment on function private.operated_org is 'The org with this slug. For schema ops. Raises 404 org_not_found.';
 
-create function private.in_utc(p_time timestamptz)
-returns text
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
-    select to_char(p_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"');
-$$;
-comment on function private.in_utc(timestamptz) is 'A time as reports print it. For schema ops.';
+create function private.in_utc(p_time timestamptz) returns text
+language sql stable set search_path = '' as $$ select to_char(p_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') $$;
+comment on function private.in_utc is 'A time as reports print it. For schema ops.';

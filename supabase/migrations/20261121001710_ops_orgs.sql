@@ -1,15 +1,11 @@
--- What operators do about orgs: create one with its first admin's invitation, add a company, disable and enable.
+-- Operators' functions for orgs: create one and invite its first admin, add a company, disable, enable, set limits.
 --
--- Nobody is e-mailed from here: SQL makes no network calls. An invited person signs up with the address, or is sent a link
--- from Supabase's Authentication page, and becomes a user by that.
+-- Nothing here sends an e-mail: SQL makes no network calls. The invited person signs up with the address, or gets a
+-- link from Supabase's Authentication page, and so becomes a user.
 
 create function private.invite_org_admin(p_org public.orgs, p_email text, p_full_name text, dry_run boolean)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_email text := lower(btrim(p_email));
     v_known record;
@@ -25,7 +21,8 @@ begin
     limit 1;
     if found then
         perform private.raise_error(409, 'already_registered',
-            format('%s is a user of org %s already, and a person is a user of one org. Look: select * from ops.find(%L);', v_email, v_known.slug, v_email));
+            format('%s is a user of org %s already, and a person is a user of one org. Look: select * from ops.find(%L);',
+                v_email, v_known.slug, v_email));
     end if;
     select i.* into v_invitation
     from public.invitations i
@@ -34,7 +31,8 @@ begin
     if found then
         update public.invitations set revoked_at = now() where id = v_invitation.id;
         return next row(private.report_action('revoke', 'revoked', dry_run), 'invitation of ' || v_email,
-            format('%s, of %s; the new one takes its place.', v_invitation.role, private.in_utc(v_invitation.created_at)))::ops.report;
+            format('%s, of %s; the new one takes its place.',
+                v_invitation.role, private.in_utc(v_invitation.created_at)))::ops.report;
     end if;
 
     insert into public.invitations (org_id, company_id, email, full_name, role, invited_by, expires_at)
@@ -50,18 +48,14 @@ begin
         end)::ops.report;
 end;
 $$;
-comment on function private.invite_org_admin(public.orgs, text, text, boolean) is
-    'An operator''s invitation of an org_admin, in the place of an open one. For schema ops. Raises 409 already_registered, 422 invalid_request.';
+comment on function private.invite_org_admin is
+    'Invites an org_admin for an operator; replaces an open invitation. For schema ops. '
+    'Raises 409 already_registered, 422 invalid_request.';
 
 create function ops.create_org(
     p_name text, p_slug text, p_admin_email text, p_admin_full_name text default null, dry_run boolean default true
-)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs;
 begin
@@ -87,16 +81,14 @@ begin
     end;
 end;
 $$;
-comment on function ops.create_org(text, text, text, text, boolean) is
-    'Creates an org and the invitation of its first org_admin. Operators. Raises 409 conflict (the slug is taken), already_registered, 422 invalid_request. A repeat is refused. A dry run leaves no audit row, having no org to leave it with.';
+comment on function ops.create_org is
+    'Creates an org and the invitation of its first org_admin. Operators. '
+    'Raises 409 conflict (the slug is taken), already_registered, 422 invalid_request. A repeat is refused. A dry run '
+    'leaves no audit row, because there is no org yet.';
 
 create function ops.invite_admin(p_org_slug text, p_email text, p_full_name text default null, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
 begin
@@ -111,16 +103,14 @@ begin
     ));
 end;
 $$;
-comment on function ops.invite_admin(text, text, text, boolean) is
-    'Invites an org_admin, when an org has lost its own or let the first invitation expire; an open one to the same address is replaced. Operators. Raises 404 org_not_found, 409 already_registered, 422 invalid_request. A repeat makes a fresh invitation.';
+comment on function ops.invite_admin is
+    'Invites an org_admin, for an org that has lost its own or let the first invitation expire; replaces an open '
+    'invitation to the same address. Operators. '
+    'Raises 404 org_not_found, 409 already_registered, 422 invalid_request. A repeat makes a fresh invitation.';
 
 create function ops.add_company(p_org_slug text, p_name text, p_external_id text default null, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
     v_company public.companies;
@@ -128,7 +118,8 @@ begin
     select c.* into v_company from public.companies c where c.org_id = v_org.id and c.external_id = p_external_id;
     if found then
         perform private.raise_error(409, 'conflict',
-            format('Company %s of org %s has the external_id %L. Use that one, or another external_id.', v_company.name, v_org.slug, p_external_id));
+            format('Company %s of org %s has the external_id %L. Use that one, or another external_id.',
+                v_company.name, v_org.slug, p_external_id));
     end if;
     begin
         insert into public.companies (org_id, name, external_id)
@@ -146,16 +137,13 @@ begin
     ));
 end;
 $$;
-comment on function ops.add_company(text, text, text, boolean) is
-    'Adds a company to an org. Operators. Raises 404 org_not_found, 409 conflict (external_id is taken). Without an external_id a repeat adds another company.';
+comment on function ops.add_company is
+    'Adds a company to an org. Operators. '
+    'Raises 404 org_not_found, 409 conflict (external_id is taken). Without an external_id a repeat adds another '
+    'company.';
 
-create function private.report_of_reach(p_org public.orgs, p_action text)
-returns setof ops.report
-language sql
-stable
-security invoker
-set search_path = ''
-as $$
+create function private.report_of_reach(p_org public.orgs, p_action text) returns setof ops.report
+language sql stable set search_path = '' as $$
     select (p_action, private.counted(count(*), 'user'), 'Active ones, from the next request on.')::ops.report
     from public.users u
     where u.org_id = p_org.id and u.deactivated_at is null
@@ -164,15 +152,12 @@ as $$
     from public.api_tokens t
     where t.org_id = p_org.id and t.revoked_at is null and (t.expires_at is null or t.expires_at > now());
 $$;
-comment on function private.report_of_reach(public.orgs, text) is 'Report lines: the users and API tokens that disabling or enabling the org reaches. For schema ops.';
+comment on function private.report_of_reach is
+    'Report lines: the users and API tokens that disabling or enabling the org reaches. For schema ops.';
 
 create function ops.disable_org(p_org_slug text, p_reason text, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
     v_unfinished bigint;
@@ -182,13 +167,16 @@ begin
     end if;
     begin
         if v_org.disabled_at is not null then
-            return next row('left alone', 'org ' || v_org.slug, 'Disabled since ' || private.in_utc(v_org.disabled_at) || '.')::ops.report;
+            return next row('left alone', 'org ' || v_org.slug,
+                'Disabled since ' || private.in_utc(v_org.disabled_at) || '.')::ops.report;
         else
             update public.orgs set disabled_at = now() where id = v_org.id;
             return next row(private.report_action('disable', 'disabled', dry_run), 'org ' || v_org.slug, p_reason)::ops.report;
             return query select * from private.report_of_reach(v_org, private.report_action('refuse', 'refused', dry_run));
         end if;
-        select count(*) into v_unfinished from public.pipeline_runs r where r.org_id = v_org.id and r.status in ('queued', 'running');
+        select count(*) into v_unfinished
+        from public.pipeline_runs r
+        where r.org_id = v_org.id and r.status in ('queued', 'running');
         if v_unfinished > 0 then
             return next row('left alone', private.counted(v_unfinished, 'unfinished run'),
                 'They go on. To stop them: ops.cancel_runs, with the ids from ops.unfinished_runs.')::ops.report;
@@ -202,16 +190,13 @@ begin
     ));
 end;
 $$;
-comment on function ops.disable_org(text, text, boolean) is
-    'Disables an org: every credential of it is refused with org_disabled from the next request on. Its unfinished runs go on, those too that have not begun. Operators. Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';
+comment on function ops.disable_org is
+    'Disables an org: each of its credentials is refused with org_disabled from the next request on. Its unfinished '
+    'runs go on, even queued ones. Operators. '
+    'Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';
 
-create function ops.enable_org(p_org_slug text, dry_run boolean default true)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.enable_org(p_org_slug text, dry_run boolean default true) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
 begin
@@ -228,19 +213,18 @@ begin
     exception when sqlstate 'DRYRN' then
         null;
     end;
-    perform private.audit_operation(array[v_org.id], 'enable_org', jsonb_build_object('org_slug', p_org_slug, 'dry_run', dry_run));
+    perform private.audit_operation(array[v_org.id], 'enable_org',
+        jsonb_build_object('org_slug', p_org_slug, 'dry_run', dry_run));
 end;
 $$;
-comment on function ops.enable_org(text, boolean) is
-    'Enables a disabled org: its users and API tokens work again, but for those that were deactivated, revoked or have expired. Operators. Raises 404 org_not_found. Safe to repeat.';
+comment on function ops.enable_org is
+    'Enables a disabled org: its users and API tokens work again, except those that were deactivated, revoked or have '
+    'expired. Operators. '
+    'Raises 404 org_not_found. Safe to repeat.';
 
 create function ops.set_org_limits(p_org_slug text, p_max_runs_in_flight int, dry_run boolean default true)
 returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org public.orgs := private.operated_org(p_org_slug);
     v_in_flight bigint;
@@ -263,7 +247,8 @@ begin
         return next row(private.report_action('set', 'set', dry_run), 'max_runs_in_flight of org ' || v_org.slug,
             format('%s; it was %s.', p_max_runs_in_flight, v_org.max_runs_in_flight))::ops.report;
         return next row(private.report_action('admit', 'admitted', dry_run), private.counted(v_now - v_in_flight, 'waiting run'),
-            format('They start within a minute. In flight: %s; waiting: %s.', v_now, v_waiting - (v_now - v_in_flight)))::ops.report;
+            format('They start within a minute. In flight: %s; waiting: %s.',
+                v_now, v_waiting - (v_now - v_in_flight)))::ops.report;
         perform private.undo_dry_run(dry_run);
     exception when sqlstate 'DRYRN' then
         null;
@@ -273,5 +258,7 @@ begin
     ));
 end;
 $$;
-comment on function ops.set_org_limits(text, int, boolean) is
-    'Sets how many runs of an org are in flight at most. A lower limit takes nothing back: fewer are admitted until it holds. Operators. Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';
+comment on function ops.set_org_limits is
+    'Sets how many runs of an org are in flight at most. A lower limit stops no run: fewer are admitted until it '
+    'holds. Operators. '
+    'Raises 404 org_not_found, 422 invalid_request. Safe to repeat.';

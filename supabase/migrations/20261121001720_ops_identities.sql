@@ -1,4 +1,4 @@
--- Who has access: finding people, API tokens and invitations across orgs, and revoking tokens.
+-- Operators' functions for access: find people, API tokens and invitations across orgs, and revoke tokens.
 
 create view ops.identities with (security_invoker = true) as
 select found.kind, found.email, found.name, found.prefix, found.role, o.slug as org, c.name as company, found.status,
@@ -40,30 +40,22 @@ from (
 left join public.orgs o on o.id = found.org_id
 left join public.companies c on c.org_id = found.org_id and c.id = found.company_id;
 comment on view ops.identities is
-    'Users, API tokens (with their owner''s e-mail), invitations, and identities that signed up without becoming a user. last_used: last sign-in, or last use of a token. Leaves no audit row; ops.find does.';
+    'Users, API tokens (with their owner''s e-mail), invitations, and identities that signed up without becoming a '
+    'user. last_used: last sign-in, or last use of a token. Leaves no audit row; ops.find does.';
 
-create function private.hide_tokens(p_text text)
-returns text
-language sql
-immutable
-security invoker
-set search_path = ''
-as $$
+create function private.hide_tokens(p_text text) returns text
+language sql immutable set search_path = '' as $$
     select regexp_replace(p_text, '(dex_[0-9A-Za-z]{8})[0-9A-Za-z]+', '\1…', 'g');
 $$;
-comment on function private.hide_tokens(text) is 'The text with each API token cut to the prefix that lists show. For schema ops.';
+comment on function private.hide_tokens is
+    'The text with each API token cut to the prefix that lists show. For schema ops.';
 
-create function ops.find(p_text text)
-returns setof ops.identities
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+create function ops.find(p_text text) returns setof ops.identities
+language plpgsql volatile set search_path = '' as $$
 declare
     v_most constant int := 100;
     v_text text := lower(btrim(p_text));
-    -- An address may hold these letters as well.
+    -- An e-mail address may contain dex_ too.
     v_token text := case when position('@' in p_text) = 0 then substring(p_text from 'dex_[0-9A-Za-z]*') end;
     v_ids uuid[];
 begin
@@ -104,28 +96,27 @@ begin
     end if;
 end;
 $$;
-comment on function ops.find(text) is
-    'Users, API tokens, invitations and identities by e-mail or a part of it, by id, by token prefix, or by a whole token, of which only the hash is looked at and only the prefix is kept. The first hundred. Operators. Raises 422 invalid_request. Changes nothing but the audit log.';
+comment on function ops.find is
+    'Users, API tokens, invitations and identities by e-mail or a part of it, by id, by token prefix, or by a whole '
+    'token: only its hash is compared and only its prefix is logged. The first hundred. Operators. '
+    'Raises 422 invalid_request. Changes nothing but the audit log.';
 
 create function ops.revoke_api_tokens(
     p_org_slug text default null, p_email text default null, p_prefix text default null, dry_run boolean default true
-)
-returns setof ops.report
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+) returns setof ops.report
+language plpgsql volatile set search_path = '' as $$
 declare
     v_org_id uuid;
     v_token record;
     v_org_ids uuid[] := '{}';
 begin
     if p_org_slug is null and p_email is null and p_prefix is null then
-        perform private.raise_error(422, 'invalid_request', 'Say which: give p_org_slug, p_email or p_prefix, or several of them.');
+        perform private.raise_error(422, 'invalid_request',
+            'Say which: give p_org_slug, p_email or p_prefix, or several of them.');
     end if;
     if length(p_prefix) < 12 then
-        perform private.raise_error(422, 'invalid_request', 'A prefix has 12 characters, dex_ included. Look: select * from ops.find(''dex_…'');');
+        perform private.raise_error(422, 'invalid_request',
+            'A prefix has 12 characters, dex_ included. Look: select * from ops.find(''dex_…'');');
     end if;
     if p_org_slug is not null then
         v_org_id := (private.operated_org(p_org_slug)).id;
@@ -160,5 +151,7 @@ begin
     ));
 end;
 $$;
-comment on function ops.revoke_api_tokens(text, text, text, boolean) is
-    'Revokes every valid API token of an org, of a person, or of a prefix (all that are given must match), from the next request on. Operators. Raises 404 org_not_found, 422 invalid_request. A repeat finds nothing to do.';
+comment on function ops.revoke_api_tokens is
+    'Revokes every valid API token of an org, of a person, or of a prefix (all that are given must match), from the '
+    'next request on. Operators. '
+    'Raises 404 org_not_found, 422 invalid_request. A repeat finds nothing to do.';

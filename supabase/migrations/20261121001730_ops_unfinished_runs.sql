@@ -1,4 +1,4 @@
--- Which runs are unfinished, and what keeps them.
+-- Unfinished runs, and what keeps each of them from going on.
 
 create view ops.unfinished_runs with (security_invoker = true) as
 select
@@ -12,20 +12,25 @@ select
     r.trigger_run_id,
     case found.problem
         when 'never dispatched' then
-            'The reconciler starts it within a minute. If it does not: is the task reconcile-runs deployed and scheduled in Trigger.dev?'
+            'The reconciler starts it within a minute. '
+            'If it does not: is the task reconcile-runs deployed and scheduled in Trigger.dev?'
         when 'requeued' then
-            'The reconciler starts it within a minute. If it does not: is the task reconcile-runs deployed and scheduled in Trigger.dev?'
+            'The reconciler starts it within a minute. '
+            'If it does not: is the task reconcile-runs deployed and scheduled in Trigger.dev?'
         when 'dispatched, not claimed' then
             'Trigger.dev holds it: look at the queue of run-pipeline there. If Trigger.dev has lost it: ops.requeue_runs.'
         when 'lost its worker' then
             case
-                when r.dispatched_at > r.lease_expires_at then 'Trigger.dev was told to start it again. If it does not: ops.requeue_runs.'
-                when r.restart_count < private.most_restarts() then 'The reconciler starts it again within a minute. To start counting anew: ops.requeue_runs.'
+                when r.dispatched_at > r.lease_expires_at then
+                    'Trigger.dev was told to start it again. If it does not: ops.requeue_runs.'
+                when r.restart_count < private.most_restarts() then
+                    'The reconciler starts it again within a minute. To start counting anew: ops.requeue_runs.'
                 else 'The reconciler fails it within a minute, as lost too often. To give it another chance: ops.requeue_runs.'
             end
         else case
             when r.admitted_at is null then
-                'It waits its turn: the org, or all together, have as many runs in flight as they may. To let more of the org go at once: ops.set_org_limits.'
+                'It waits its turn: the org, or all together, have as many runs in flight as they may. '
+                'To let more of the org go at once: ops.set_org_limits.'
             else 'A worker has it until ' || private.in_utc(r.lease_expires_at) || ', unless it renews the lease.'
         end
     end as what_happens
@@ -49,21 +54,20 @@ cross join lateral (
 ) found
 where r.status in ('queued', 'running');
 comment on view ops.unfinished_runs is
-    'Every queued and running run, with what keeps it from going on (problem; null while it waits its turn or a worker has it), since how long, and what happens next.';
+    'Every queued and running run: what keeps it from going on (problem; null while it waits for admission or a worker '
+    'has it), for how long, and what happens next.';
 
 create view ops.stuck_runs with (security_invoker = true) as
 select u.*
 from ops.unfinished_runs u
 where u.problem is not null and u.waiting_for >= interval '10 minutes';
-comment on view ops.stuck_runs is 'Unfinished runs that have waited for ten minutes or more without a worker. Leaves no audit row; ops.list_stuck_runs does.';
+comment on view ops.stuck_runs is
+    'Unfinished runs that have waited for ten minutes or more without a worker. Leaves no audit row; '
+    'ops.list_stuck_runs does.';
 
 create function ops.list_stuck_runs(p_older_than interval default '10 minutes')
 returns setof ops.unfinished_runs
-language plpgsql
-volatile
-security invoker
-set search_path = ''
-as $$
+language plpgsql volatile set search_path = '' as $$
 begin
     perform private.audit_operation(
         array(
@@ -81,5 +85,6 @@ begin
     order by u.waiting_for desc, u.pipeline_run_id;
 end;
 $$;
-comment on function ops.list_stuck_runs(interval) is
-    'Runs that have waited for so long without a worker, the longest first: why, and what happens next. Operators. Changes nothing but the audit log.';
+comment on function ops.list_stuck_runs is
+    'Runs that have waited for so long without a worker, the longest first: why, and what happens next. Operators. '
+    'Changes nothing but the audit log.';

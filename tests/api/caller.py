@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-import httpx2
+import httpx
 
 Json = dict[str, Any]
 PROBE = "testing-probe"
@@ -17,12 +17,12 @@ PROBE = "testing-probe"
 class Caller:
     """Holds one credential; `bearer` empty is nobody."""
 
-    http: httpx2.Client
+    http: httpx.Client
     bearer: str = field(default="", repr=False)
 
     def post(
         self, path: str, body: Json | None = None, headers: Mapping[str, str] | None = None
-    ) -> httpx2.Response:
+    ) -> httpx.Response:
         return self.http.post(f"/v1/{path}", json=body or {}, headers=self._headers(headers))
 
     def data(self, path: str, body: Json | None = None, headers: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 (JSON)
@@ -51,7 +51,7 @@ class Caller:
         content: bytes,
         name: str = "companies.csv",
         headers: Mapping[str, str] | None = None,
-    ) -> httpx2.Response:
+    ) -> httpx.Response:
         return self.http.post(
             "/v1/submissions/upload",
             data=form,
@@ -76,7 +76,7 @@ class Caller:
         return authorization | dict(headers or {})
 
 
-def refusal(answer: httpx2.Response) -> tuple[int, str]:
+def refusal(answer: httpx.Response) -> tuple[int, str]:
     assert answer.is_error, f"it answered {answer.status_code}: {answer.text}"
     error = answer.json()["error"]
     assert error["request_id"] == answer.headers["X-Request-Id"]

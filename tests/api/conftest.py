@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx2
+import httpx
 import psycopg
 import pytest
 
@@ -13,10 +13,10 @@ from api.main import create_app
 from api.settings import Settings
 from tests.api.caller import Caller
 from tests.api.worker import Worker
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Tenants, Token, User, create_tenants, session_jwt
-from tests.unit.loopback import Answer, Loopback, loopback_server
-from tests.unit.serving import served
+from tests.support.loopback import Answer, Loopback, loopback_server
+from tests.support.served_app import served
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Tenants, Token, User, create_tenants, session_jwt
 
 TRIGGER_PATH = "/api/v1/tasks/run-pipeline/trigger"
 
@@ -37,13 +37,13 @@ def api_url(supabase: StackEnvironment, trigger_server: Loopback) -> Iterator[st
 
 
 @pytest.fixture(scope="session")
-def http(api_url: str) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=api_url, timeout=30, trust_env=False) as client:
+def http(api_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=api_url, timeout=30, trust_env=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def worker(supabase: StackEnvironment, http: httpx2.Client) -> Worker:
+def worker(supabase: StackEnvironment, http: httpx.Client) -> Worker:
     worker = Worker(supabase, http)
     worker.publish_probe()
     return worker
@@ -78,7 +78,7 @@ def org(fresh: Tenants) -> Org:
 
 
 @pytest.fixture
-def as_(supabase: StackEnvironment, http: httpx2.Client) -> Callable[[User | Token], Caller]:
+def as_(supabase: StackEnvironment, http: httpx.Client) -> Callable[[User | Token], Caller]:
     """The caller with a session of a user, or with an API token."""
 
     def caller(who: User | Token) -> Caller:
@@ -99,5 +99,5 @@ def member(org: Org, as_: Callable[[User | Token], Caller]) -> Caller:
 
 
 @pytest.fixture
-def nobody(http: httpx2.Client) -> Caller:
+def nobody(http: httpx.Client) -> Caller:
     return Caller(http)

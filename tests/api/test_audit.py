@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-import httpx2
+import httpx
 import psycopg
 import pytest
 
 from tests.api.caller import Caller
 from tests.api.worker import Worker
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Tenants, Token, User, create_token, session_jwt
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Tenants, Token, User, create_token, session_jwt
 
 As = Callable[[User | Token], Caller]
 
@@ -39,7 +39,7 @@ def test_a_request_id_that_the_api_made_is_the_one_it_answered_with(admin: Calle
 
 
 def test_a_caller_past_the_api_cannot_write_what_it_likes_as_a_request_id(
-    supabase: StackEnvironment, http: httpx2.Client, org: Org, admin: Caller
+    supabase: StackEnvironment, http: httpx.Client, org: Org, admin: Caller
 ) -> None:
     for offered, kept in (("chosen-by-itself", "chosen-by-itself"), ("<script>alert(1)</script>", None)):
         answer = http.post(
@@ -83,7 +83,7 @@ def test_all_kinds_of_actors_meet_in_one_run(
 
 
 def test_a_sign_up_that_an_invitation_admits_is_told_by_auth(
-    connection: psycopg.Connection, supabase: StackEnvironment, http: httpx2.Client, org: Org, admin: Caller
+    connection: psycopg.Connection, supabase: StackEnvironment, http: httpx.Client, org: Org, admin: Caller
 ) -> None:
     email = f"{uuid4()}@example.com"
     connection.execute(

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
+import httpx
 import jwt
 import psycopg
 import pytest
 
 from api.auth.api_token import ContextJwtMinter, SigningKey, generate_api_token
 from tests.api.caller import Caller
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Token, User, create_identity, create_token, create_user, session_jwt
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Token, User, create_identity, create_token, create_user, session_jwt
 
 As = Callable[[User | Token], Caller]
 FIELDS = {"org_id", "user_id", "company_id", "role", "auth_method"}
@@ -54,7 +54,7 @@ def test_an_identity_without_a_user_is_not_let_in(org: Org, as_: As, connection:
 
 
 def test_metadata_of_an_identity_means_nothing(
-    supabase: StackEnvironment, http: httpx2.Client, org: Org
+    supabase: StackEnvironment, http: httpx.Client, org: Org
 ) -> None:
     claims: dict[str, Any] = {
         "user_metadata": {"role": "org_admin", "org_id": org.id},
@@ -118,18 +118,18 @@ def test_an_expired_token_is_refused(org: Org, as_: As, connection: psycopg.Conn
     assert as_(expired).refusal("auth/context") == (401, "api_token_expired")
 
 
-def test_a_token_that_was_never_made_is_refused(http: httpx2.Client, supabase: StackEnvironment) -> None:
+def test_a_token_that_was_never_made_is_refused(http: httpx.Client, supabase: StackEnvironment) -> None:
     made_up = Caller(http, generate_api_token().secret)
     assert made_up.refusal("auth/context") == (401, "api_token_unknown")
 
 
-def test_an_expired_session_is_refused(supabase: StackEnvironment, http: httpx2.Client, org: Org) -> None:
+def test_an_expired_session_is_refused(supabase: StackEnvironment, http: httpx.Client, org: Org) -> None:
     expired = session_jwt(supabase, org.admin, exp=int(time.time()) - 60)
     assert Caller(http, expired).refusal("auth/context") == (401, "token_expired")
 
 
 def test_only_sessions_of_people_pass_as_jwt(
-    supabase: StackEnvironment, http: httpx2.Client, org: Org, connection: psycopg.Connection
+    supabase: StackEnvironment, http: httpx.Client, org: Org, connection: psycopg.Connection
 ) -> None:
     token = create_token(connection, org.admin)
     minter = ContextJwtMinter(
@@ -154,7 +154,7 @@ def test_nobody_is_let_in_nowhere(nobody: Caller) -> None:
 
 
 def test_a_session_of_supabase_auth_itself_is_accepted(
-    supabase: StackEnvironment, http: httpx2.Client, org: Org, connection: psycopg.Connection
+    supabase: StackEnvironment, http: httpx.Client, org: Org, connection: psycopg.Connection
 ) -> None:
     """Signs up and in through Auth, as a frontend does, instead of signing a token here."""
     credentials = {"email": f"ada-{time.time_ns()}@example.com", "password": "a long enough password"}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from tests.api.caller import PROBE, Caller
-from tests.tenants import Org, Token, User
+from tests.support.tenants import Org, Token, User
 
 As = Callable[[User | Token], Caller]
 

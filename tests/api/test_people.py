@@ -11,8 +11,8 @@ import pytest
 from supabase import create_client
 
 from tests.api.caller import Caller, Json
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Tenants, Token, User, create_identity, create_token, create_user
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Tenants, Token, User, create_identity, create_token, create_user
 
 As = Callable[[User | Token], Caller]
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.api.caller import Caller, Json
 from tests.api.worker import Worker
-from tests.tenants import Org
-from tests.unit.loopback import Answer, Loopback
+from tests.support.loopback import Answer, Loopback
+from tests.support.tenants import Org
 
 
 @pytest.fixture

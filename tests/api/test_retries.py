@@ -10,8 +10,8 @@ import pytest
 
 from tests.api.caller import PROBE, Caller, Json
 from tests.api.worker import Worker
-from tests.tenants import Org, Tenants, Token, User
-from tests.unit.loopback import Loopback
+from tests.support.loopback import Loopback
+from tests.support.tenants import Org, Tenants, Token, User
 
 OPTIONS: Json = {
     "continue_on_error": True,

@@ -12,8 +12,8 @@ import pytest
 
 from tests.api.caller import Caller, Json, refusal
 from tests.api.conftest import TRIGGER_PATH
-from tests.tenants import Org
-from tests.unit.loopback import Answer, Loopback
+from tests.support.loopback import Answer, Loopback
+from tests.support.tenants import Org
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx2
+import httpx
 
 from tests.api.caller import PROBE, Json
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 PROBE_STEP = {
     "slug": PROBE,
@@ -31,7 +31,7 @@ PROBE_STEP = {
 @dataclass(frozen=True)
 class Worker:
     environment: StackEnvironment
-    http: httpx2.Client = field(repr=False)
+    http: httpx.Client = field(repr=False)
 
     def call(self, function: str, **arguments: Any) -> Json:  # noqa: ANN401
         answer = self.http.post(

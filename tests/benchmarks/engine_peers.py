@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from local.probe import probe
 from local.processes import Command, ManagedProcess
 from tests.benchmarks.engine_stack import Bench
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
 
 _FOLDER = Path(__file__).parent
 _BIN = _FOLDER / ".venv" / "bin"

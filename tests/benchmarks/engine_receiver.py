@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.loopback_server import Handler, listening
 
 
 class Receiver:
@@ -24,27 +24,13 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     """Listens on a free port while the block runs."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Webhook(Handler):
         disable_nagle_algorithm = True
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Prints nothing."""
+        def respond(self) -> None:
+            taking.bodies.append(self.read_body())
+            self.answer(200)
 
-        def do_POST(self) -> None:
-            listening.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    listening = Receiver(f"http://127.0.0.1:{server.server_port}/records")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield listening
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Webhook) as url:
+        taking = Receiver(f"{url}/records")
+        yield taking

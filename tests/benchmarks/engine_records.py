@@ -26,7 +26,7 @@ from local.settings import ROOT
 from tests.benchmarks.engine_receiver import receiver
 from tests.benchmarks.engine_stack import Bench
 from tests.benchmarks.engine_targets import Target, at_database_speed
-from tests.end_to_end.product import Json, Product
+from tests.support.product import Json, Product
 
 RECORDS, CHUNK, ROUNDS = 100_000, 1_000, 2
 _SAMPLE = ROOT / "local" / "samples" / "companies.csv"

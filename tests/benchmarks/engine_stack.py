@@ -20,10 +20,10 @@ from typing import Any
 import httpx
 
 from local.settings import TRIGGER_FOLDER
-from tests.database.client import Connection, connect
-from tests.end_to_end.product import Product
-from tests.stack import StackEnvironment, stack_for_tests
-from tests.tenants import Org, create_org, session_jwt
+from tests.support.product import Product
+from tests.support.sql_client import Connection, connect
+from tests.support.stack import StackEnvironment, stack_for_tests
+from tests.support.tenants import Org, create_org, session_jwt
 
 _OVERLAY = Path(__file__).parent / "engine_worker"
 _PLACES = {
@@ -113,7 +113,7 @@ async def bench(folder: Path) -> AsyncIterator[Bench]:
     """A stack with the benchmark's worker, an org and a company."""
     project = copy_project(folder / "trigger")
     with (
-        stack_for_tests(folder / "stack", "all", trigger_folder=project) as environment,
+        stack_for_tests(folder / "stack", "all", trigger_folder=project, durable=True) as environment,
         connect(environment) as connection,
     ):
         org = create_org(connection, "engine")

@@ -17,8 +17,8 @@ from psycopg.types.json import Jsonb
 from tests.benchmarks.engine_targets import Target
 from tests.benchmarks.rls_measure import undisturbed
 from tests.benchmarks.rls_rows import LARGE_COMPANY, SKEWED_ORG, Caller, load
-from tests.database.client import Client, Connection, connect
-from tests.stack import stack_for_tests
+from tests.support.sql_client import Client, Connection, connect
+from tests.support.stack import stack_for_tests
 
 ORGS, RUNS, RECORDS = 1_000, 1_000_000, 10
 ROUNDS, WARM_UP, REPEATS = 200, 10, 3
@@ -47,8 +47,8 @@ class Growth:
 
 def measure(folder: Path) -> list[Target]:
     with (
-        stack_for_tests(folder / "none", "supabase") as none,
-        stack_for_tests(folder / "many", "supabase") as many,
+        stack_for_tests(folder / "none", "supabase", durable=True) as none,
+        stack_for_tests(folder / "many", "supabase", durable=True) as many,
         connect(none) as first,
         connect(many) as second,
     ):

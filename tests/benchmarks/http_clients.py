@@ -18,7 +18,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from api.http_client import HttpClient
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
 
 ROUNDS = 9
 CALLS = 300

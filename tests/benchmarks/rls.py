@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.benchmarks.rls_cases import Case, cases, create_counterparts
 from tests.benchmarks.rls_measure import ROUNDS, Cost, Reads, answer, compare, reads, sides
 from tests.benchmarks.rls_rows import load
-from tests.database.client import Connection, connect
-from tests.stack import stack_for_tests
+from tests.support.sql_client import Connection, connect
+from tests.support.stack import stack_for_tests
 
 SIZES = {10_000: 10, 1_000_000: 1_000}  # runs → orgs: always 1,000 runs per org
 MOST, REPEATS = 1.2, 3
@@ -58,7 +58,7 @@ class Result:
 def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="bench-rls-") as folder,
-        stack_for_tests(Path(folder), "supabase") as environment,
+        stack_for_tests(Path(folder), "supabase", durable=True) as environment,
         connect(environment) as connection,
     ):
         create_counterparts(connection)

@@ -20,7 +20,7 @@ from tests.benchmarks.rls_rows import (
     SMALL_COMPANY,
     Caller,
 )
-from tests.database.client import Connection
+from tests.support.sql_client import Connection
 
 Parameters = dict[str, Any]
 Indexes = frozenset[str]

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.benchmarks.rls_cases import Case
 from tests.benchmarks.rls_rows import LARGE_TABLES
-from tests.database.client import Connection
+from tests.support.sql_client import Connection
 
 # The sides take turns, so that the load of the machine is the same for all.
 ROUNDS, WARM_UP = 200, 10

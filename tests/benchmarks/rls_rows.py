@@ -16,7 +16,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from tests.database.client import Connection
+from tests.support.sql_client import Connection
 
 Credential = Literal["session", "API token"]
 

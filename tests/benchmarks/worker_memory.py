@@ -14,21 +14,20 @@ import json
 import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import psutil
 import psycopg
 
-from tests.end_to_end.product import FINAL, Json, Product, assert_ledger_balances
-from tests.end_to_end.stack_processes import StackProcesses
-from tests.stack import StackEnvironment, stack_for_tests
-from tests.tenants import Org, create_org, session_jwt
+from tests.support.loopback_server import Handler, listening
+from tests.support.product import FINAL, Json, Product, assert_ledger_balances
+from tests.support.stack import StackEnvironment, stack_for_tests
+from tests.support.stack_processes import StackProcesses
+from tests.support.tenants import Org, create_org, session_jwt
 
 RECORDS, RECORD_BYTES = 100_000, 2_000
 MOST_MEGABYTES = 300
@@ -108,25 +107,13 @@ async def upload(
 def listening_webhook() -> Iterator[str]:
     """A webhook that reads each request and forgets it."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    class Webhook(Handler):
+        def respond(self) -> None:
+            self.read_body()
+            self.answer(200)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Prints nothing: the run's ledger counts the deliveries."""
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(204)
-            self.end_headers()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/records"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with listening(Webhook) as url:
+        yield f"{url}/records"
 
 
 class Watch:
@@ -189,7 +176,7 @@ def main() -> None:
     settings = {"MAX_UPLOAD_BYTES": str(2 * records * RECORD_BYTES)}
     with (
         tempfile.TemporaryDirectory(prefix="bench-memory-") as folder,
-        stack_for_tests(Path(folder), "all", settings=settings) as stack,
+        stack_for_tests(Path(folder), "all", settings=settings, durable=True) as stack,
     ):
         run, watch, seconds = asyncio.run(measure(stack, records, merge=given.merge))
     if run["status"] != "succeeded":

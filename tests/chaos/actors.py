@@ -13,9 +13,9 @@ import httpx
 import psycopg
 
 from tests.chaos.cases import Json
-from tests.end_to_end.product import Product
-from tests.stack import StackEnvironment
-from tests.tenants import Org, User, session_jwt
+from tests.support.product import Product
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, User, session_jwt
 
 _RETRY_SECONDS = 0.3
 _SESSION_SECONDS = 6 * 3600

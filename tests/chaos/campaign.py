@@ -22,9 +22,9 @@ from tests.chaos.cases import BLUEPRINTS, SECRET_NAME, SETS, case_name, records_
 from tests.chaos.history import Fault, History, Place
 from tests.chaos.parts import Parts, running_parts
 from tests.chaos.receiver import ChaosReceiver, chaos_receiver
-from tests.end_to_end.trigger_api import TriggerApi
-from tests.end_to_end.waiting import eventually
-from tests.tenants import Org, create_org
+from tests.support.tenants import Org, create_org
+from tests.support.trigger_api import TriggerApi
+from tests.support.waiting import eventually
 
 _IN_FLIGHT = 8
 _AMBUSH_SECONDS = 5

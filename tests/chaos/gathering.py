@@ -10,7 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from tests.chaos.history import Chunk, Delivery, Fault, History, Place, Run, Step
-from tests.tenants import Org
+from tests.support.tenants import Org
 
 _CHUNKS = """
 select r.id::text as run_id, s.position, c.chunk_index as index, encode(c.content_hash, 'hex') as content,

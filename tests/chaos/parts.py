@@ -18,9 +18,9 @@ from local.processes import ManagedProcess, marked_processes
 from local.settings import SupabaseService, read_settings
 from local.stack import Stack
 from local.supabase_server import auth_answers, data_api_answers
-from tests.end_to_end.stack_processes import connected_from, executes_tasks, executing_tasks
-from tests.end_to_end.waiting import eventually
-from tests.stack import StackEnvironment, free_port_base, own_postgrest, terminated_like_interrupted
+from tests.support.stack import StackEnvironment, free_port_base, own_postgrest, terminated_like_interrupted
+from tests.support.stack_processes import connected_from, executes_tasks, executing_tasks
+from tests.support.waiting import eventually
 
 Part = Literal["supabase", "trigger-platform", "trigger-worker", "api"]
 _READY_SECONDS = 180

@@ -12,10 +12,10 @@ import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.chaos.history import Delivery
-from tests.end_to_end.receiver import Receiver
+from tests.support.loopback_server import Handler, listening
+from tests.support.webhook_receiver import Receiver
 
 _SLOW_SECONDS = (0.2, 2.0)
 _LONGEST_AMBUSH_SECONDS = 60
@@ -91,19 +91,13 @@ def chaos_receiver(seed: int) -> Iterator[ChaosReceiver]:
     """Listens on a free port while the block runs."""
     receiver = ChaosReceiver(random.Random(seed))  # noqa: S311 (to be repeatable)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Prints nothing: `deliveries` has it all."""
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Webhook(Handler):
+        def respond(self) -> None:
+            body = self.read_body()
             if len(body) < int(self.headers["Content-Length"]):
                 self.close_connection = True  # the sender was killed: this is no delivery
                 return
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer, wait = receiver.receive(headers, body, self.client_address[1])
+            answer, wait = receiver.receive(self.named_headers, body, self.client_address[1])
             receiver.released.wait(wait)
             if answer == "reset":
                 # With a linger time of 0, closing resets the connection.
@@ -132,22 +126,9 @@ def chaos_receiver(seed: int) -> Iterator[ChaosReceiver]:
             with suppress(OSError, ValueError):
                 super().finish()
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 100
-
-        def shutdown_request(self, request: object) -> None:
-            with suppress(OSError):
-                super().shutdown_request(request)  # type: ignore[arg-type]
-
-    server = Server(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_port}/records"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        receiver.released.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Webhook) as url:
+        receiver.url = f"{url}/records"
+        try:
+            yield receiver
+        finally:
+            receiver.released.set()

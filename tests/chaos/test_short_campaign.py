@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import random
 
+import pytest
+
 from tests.chaos.campaign import Plan, play
 from tests.chaos.oracle import violations
 from tests.chaos.report import report
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled_whatever_dies() -> None:
     seed = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(1_000_000)))
     plan = Plan(

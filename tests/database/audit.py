@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.database.client import Client
+from tests.support.sql_client import Client
 
 Entry = dict[str, Any]
 

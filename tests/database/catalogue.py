@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from tests.database.client import Connection, owner
+from tests.support.sql_client import Connection, owner
 
 
 @dataclass(frozen=True)

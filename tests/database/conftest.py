@@ -8,10 +8,10 @@ import psycopg
 import pytest
 
 from tests.database.audit import Since
-from tests.database.client import Client, Connection, connect, owner, service, signed_in
-from tests.database.pipeline import create_blueprint, publish_steps
-from tests.stack import StackEnvironment, stack_for_tests
-from tests.tenants import Company, Org, Tenants, create_tenants
+from tests.support.pipeline import create_blueprint, publish_steps
+from tests.support.sql_client import Client, Connection, connect, owner, service, signed_in
+from tests.support.stack import StackEnvironment, stack_for_tests
+from tests.support.tenants import Company, Org, Tenants, create_tenants
 
 
 @pytest.fixture(scope="package")
@@ -63,7 +63,7 @@ def postgres(connection: Connection) -> Client:
 
 @pytest.fixture
 def worker(connection: Connection) -> Client:
-    """The tasks' credential, with the steps of `tests.database.pipeline` published."""
+    """The tasks' credential, with the steps of `tests.support.pipeline` published."""
     client = service(connection)
     publish_steps(client)
     return client

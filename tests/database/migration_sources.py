@@ -12,8 +12,16 @@ Sources = dict[str, str]  # file name → text
 Guard = Callable[[Sources], list[str]]
 
 _FUNCTION = re.compile(
-    r"^create (?:or replace )?function ([\w.]+)\((.*?)^as \$(\w*)\$", re.MULTILINE | re.DOTALL
+    r"^create (?:or replace )?function ([\w.]+)\((.*?)\bas \$(\w*)\$", re.MULTILINE | re.DOTALL
 )
+_HEAD = re.compile(
+    r"^language (?:sql|plpgsql)(?P<volatility> immutable| stable| volatile)?(?: security definer)? "
+    r"set search_path = '' ?$",
+    re.MULTILINE,
+)
+
+# The policies of these tables need the caller, and the caller is found in their rows.
+_NEEDED_TO_FIND_THE_CALLER = {"public.orgs", "public.users", "public.api_tokens"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,15 @@ def files_begin_with_what_they_are_for(sources: Sources) -> list[str]:
     return [f"{name} has no header" for name, text in sources.items() if not re.match(r"-- [A-Z].+\.", text)]
 
 
+def lines_fit_on_a_screen(sources: Sources) -> list[str]:
+    return [
+        f"{file} has a line of {len(line)} characters: {line.strip()[:40]}"
+        for file, text in sources.items()
+        for line in text.splitlines()
+        if len(line) > 130
+    ]
+
+
 def definer_functions_say_why(sources: Sources) -> list[str]:
     """The line above says why, or the header of a file whose functions are all definers."""
     headers = {file: text[: text.find("\n\n")] for file, text in sources.items()}
@@ -62,15 +79,37 @@ def definer_functions_say_why(sources: Sources) -> list[str]:
     ]
 
 
-def functions_state_security_and_volatility(sources: Sources) -> list[str]:
+def functions_have_a_head_of_one_line(sources: Sources) -> list[str]:
+    """Language, volatility, `security definer` if it is, search path; further settings follow."""
     findings = []
     for function in functions(sources):
-        if not re.search(r"^security (invoker|definer)$", function.head, re.MULTILINE):
-            findings.append(f"{function.name} does not say as whom it runs")
-        is_trigger = "returns trigger" in function.head
-        if not is_trigger and not re.search(r"^(immutable|stable|volatile)$", function.head, re.MULTILINE):
+        head = _HEAD.search(function.head)
+        if head is None or "security invoker" in function.head:
+            findings.append(f"{function.name} has another head than the others")
+        elif head["volatility"] is None and "returns trigger" not in function.head:
             findings.append(f"{function.name} does not state its volatility")
     return findings
+
+
+def definitions_come_before_their_use(sources: Sources) -> list[str]:
+    """Also in bodies, which Postgres resolves only when they run."""
+    code = {file: re.sub(r"--.*|'(?:[^']|'')*'", "", text) for file, text in sources.items()}
+    made = {
+        found[1]: (file, found.start(1))
+        for file, text in code.items()
+        for found in re.finditer(r"^create (?:function|table|view|type) ([\w.]+)", text, re.MULTILINE)
+    }
+    early = {
+        (file, found[0])
+        for file, text in code.items()
+        for found in re.finditer(r"\b(?:public|private|worker|ops)\.\w+", text)
+        if (file, found.start()) < made.get(found[0], ("", 0))
+    }
+    return [
+        f"{file} refers to {name} before {made[name][0]} creates it"
+        for file, name in sorted(early)
+        if name not in _NEEDED_TO_FIND_THE_CALLER
+    ]
 
 
 def references_say_what_deleting_does(sources: Sources) -> list[str]:
@@ -92,8 +131,10 @@ def codes_have_one_status(sources: Sources) -> list[str]:
 GUARDS: tuple[Guard, ...] = (
     names_are_a_time_and_a_noun,
     files_begin_with_what_they_are_for,
+    lines_fit_on_a_screen,
     definer_functions_say_why,
-    functions_state_security_and_volatility,
+    functions_have_a_head_of_one_line,
+    definitions_come_before_their_use,
     references_say_what_deleting_does,
     codes_have_one_status,
 )

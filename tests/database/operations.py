@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import sql
 
-from tests.database.client import Client, Row
+from tests.support.sql_client import Client, Row
 
 Fingerprint = dict[str, str]
 

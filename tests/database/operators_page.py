@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 
 from local.settings import ROOT
-from tests.database.client import Connection
+from tests.support.sql_client import Connection
 
 PAGE = ROOT / "docs" / "operators.md"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from tests.database.client import Connection, owner
+from tests.support.sql_client import Connection, owner
+from tests.support.waiting import wait_until
 
 
 def overlap(
@@ -30,7 +30,9 @@ def overlap(
 
 def _until_it_waits(pid: int, observer: Connection, future: Future[Any]) -> None:
     waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %(pid)s"
-    deadline = time.monotonic() + 10
-    while owner(observer).value(waits, {"pid": pid}) is not True:
+
+    def is_waiting() -> bool:
         assert not future.done(), f"it did not wait: {future.result()}"
-        assert time.monotonic() < deadline, "it neither waited nor ended"
+        return owner(observer).value(waits, {"pid": pid}) is True
+
+    wait_until("it waits, or ends", is_waiting, seconds=10)

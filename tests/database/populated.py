@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from tests.database.catalogue import Table, tenant_tables
-from tests.database.client import Client, Connection, owner, signed_in
-from tests.database.pipeline import Run, create_run, records, verdict
-from tests.tenants import Org, create_token
+from tests.support.pipeline import Run, create_run, records, verdict
+from tests.support.sql_client import Client, Connection, owner, signed_in
+from tests.support.tenants import Org, create_token
 
 
 @dataclass(frozen=True)

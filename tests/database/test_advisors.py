@@ -13,8 +13,8 @@ import pytest
 
 from local.settings import ROOT
 from local.supabase_cli import supabase_cli
-from tests.database.client import connect
-from tests.stack import StackEnvironment
+from tests.support.sql_client import connect
+from tests.support.stack import StackEnvironment
 
 # Accepted findings, each with its reason.
 ACCEPTED = {

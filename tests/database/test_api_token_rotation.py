@@ -10,9 +10,9 @@ import pytest
 from psycopg import errors
 
 from api.auth.api_token import ApiToken, generate_api_token
-from tests.database.client import Client, Connection, anonymous, denied, refused, signed_in, with_token
 from tests.database.test_api_tokens import create
-from tests.tenants import Org, Tenants, Token, User, create_token, create_user
+from tests.support.sql_client import Client, Connection, anonymous, denied, refused, signed_in, with_token
+from tests.support.tenants import Org, Tenants, Token, User, create_token, create_user
 
 DAY = 86_400
 WEEK = 7 * DAY

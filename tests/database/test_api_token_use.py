@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in, with_token
-from tests.tenants import Org, Token, create_token
+from tests.support.sql_client import Client, Connection, refused, signed_in, with_token
+from tests.support.tenants import Org, Token, create_token
 
 # A write changes xmin, a lock changes xmax.
 VERSION = "select xmin::text, xmax::text, ctid::text from public.api_tokens where id = %(id)s"

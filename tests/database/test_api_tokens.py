@@ -9,8 +9,8 @@ import pytest
 from psycopg import errors
 
 from api.auth.api_token import generate_api_token
-from tests.database.client import Client, Connection, denied, refused, signed_in, violates, with_token
-from tests.tenants import Company, Org, Role, Tenants, create_token
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, violates, with_token
+from tests.support.tenants import Company, Org, Role, Tenants, create_token
 
 
 def create(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.database.audit import entries, last_id, told
-from tests.database.client import (
+from tests.database.populated import populate
+from tests.support.pipeline import Run
+from tests.support.sql_client import (
     Client,
     Connection,
     anonymous,
@@ -19,9 +21,7 @@ from tests.database.client import (
     signed_in,
     with_token,
 )
-from tests.database.pipeline import Run
-from tests.database.populated import populate
-from tests.tenants import Org, Tenants, create_org, create_token, create_user
+from tests.support.tenants import Org, Tenants, create_org, create_token, create_user
 
 
 def test_org_admins_read_all_of_their_own_org_and_nothing_else(

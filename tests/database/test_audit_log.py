@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.database.audit import actor, entries, last_id
-from tests.database.client import (
+from tests.database.populated import populate
+from tests.support.pipeline import create_run
+from tests.support.sql_client import (
     Client,
     Connection,
     anonymous,
@@ -16,9 +18,7 @@ from tests.database.client import (
     signed_in,
     with_token,
 )
-from tests.database.pipeline import create_run
-from tests.database.populated import populate
-from tests.tenants import Company, Org, create_company, create_org, create_token
+from tests.support.tenants import Company, Org, create_company, create_org, create_token
 
 
 def create_named(client: Client, name: str = "Named") -> None:

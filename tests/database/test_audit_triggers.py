@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tests.database.audit import Since, actor, entries, told
-from tests.database.client import Client, Connection, signed_in, with_token
-from tests.database.pipeline import (
+from tests.support.pipeline import (
     INLINE,
     OUTSIDE,
     create_blueprint,
     create_run,
 )
-from tests.tenants import Company, Org, create_identity, create_org, create_token, create_user
+from tests.support.sql_client import Client, Connection, signed_in, with_token
+from tests.support.tenants import Company, Org, create_identity, create_org, create_token, create_user
 
 
 def rows_of(postgres: Client, table: str, **where: str) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from psycopg import errors
 
-from tests.database.client import Client, Connection, denied, refused, signed_in, violates, with_token
-from tests.database.pipeline import INLINE, OUTSIDE, create_blueprint, create_run, step, submit
-from tests.tenants import Company, Org, create_token
+from tests.support.pipeline import INLINE, OUTSIDE, create_blueprint, create_run, step, submit
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, violates, with_token
+from tests.support.tenants import Company, Org, create_token
 
 
 @pytest.fixture

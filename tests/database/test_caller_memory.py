@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.database.client import Client, Connection, connect, owner, refused, signed_in, with_token
-from tests.stack import StackEnvironment
-from tests.tenants import Company, Org, Tenants, create_identity, create_token
+from tests.support.sql_client import Client, Connection, connect, owner, refused, signed_in, with_token
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Company, Org, Tenants, create_identity, create_token
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.database.client import Client, Connection, denied, refused, signed_in
-from tests.database.pipeline import INLINE, OUTSIDE, Json, Run, create_run, records, verdict
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, OUTSIDE, Json, Run, create_run, records, verdict
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in
+from tests.support.tenants import Company, Org
 
 ERROR = {"code": "broken", "message": "It broke."}
 

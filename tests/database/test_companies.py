@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from psycopg import errors
 
-from tests.database.client import Client, Connection, denied, refused, signed_in, violates, with_token
 from tests.database.populated import Target, populate
-from tests.tenants import Org, Tenants, create_org, create_token
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, violates, with_token
+from tests.support.tenants import Org, Tenants, create_org, create_token
 
 
 def test_an_org_admin_creates_companies_in_its_own_org(connection: Connection, org: Org) -> None:

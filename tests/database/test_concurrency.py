@@ -12,9 +12,8 @@ from uuid import uuid4
 import pytest
 
 from api.auth.api_token import generate_api_token
-from tests.database.client import Connection, connect, owner, refused, service, signed_in, with_token
 from tests.database.overlap import overlap
-from tests.database.pipeline import (
+from tests.support.pipeline import (
     INLINE,
     OUTSIDE,
     Run,
@@ -24,8 +23,9 @@ from tests.database.pipeline import (
     records,
     submit,
 )
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Token, create_org, create_token
+from tests.support.sql_client import Connection, connect, owner, refused, service, signed_in, with_token
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Token, create_org, create_token
 
 
 @pytest.fixture(scope="module")

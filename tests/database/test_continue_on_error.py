@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database.client import Client, refused
-from tests.database.pipeline import INLINE, Json, Run, create_run, records, verdict
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, Json, Run, create_run, records, verdict
+from tests.support.sql_client import Client, refused
+from tests.support.tenants import Company, Org
 
 ERROR = {"code": "broken", "message": "It broke."}
 

@@ -11,9 +11,9 @@ import pytest
 from psycopg import errors
 
 from api.auth.api_token import generate_api_token
-from tests.database.client import Client, Connection, denied, refused, signed_in, violates
-from tests.database.pipeline import create_blueprint
-from tests.tenants import Company, Org
+from tests.support.pipeline import create_blueprint
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, violates
+from tests.support.tenants import Company, Org
 
 
 @pytest.fixture

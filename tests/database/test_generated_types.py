@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 
 from local.settings import ROOT
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 TRIGGER = ROOT / "trigger"
-SUPABASE_CLI = ROOT / "local/supabase/node_modules/.bin/supabase"
+SUPABASE_CLI = ROOT / "supabase/node_modules/.bin/supabase"
 
 
 def test_generated_types_are_those_of_the_database(supabase: StackEnvironment) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database.client import Client, refused
-from tests.database.pipeline import Run, create_run
 from tests.database.populated import populate
-from tests.tenants import Org
+from tests.support.pipeline import Run, create_run
+from tests.support.sql_client import Client, refused
+from tests.support.tenants import Org
 
 # Table → the condition for its rows below one submission.
 HISTORY = {

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from psycopg import errors
 
-from tests.database.client import Client, Connection, refused, signed_in, violates, with_token
-from tests.database.pipeline import INLINE, Run, create_blueprint, create_run, records, submit, verdict
-from tests.tenants import Company, Org, Tenants, create_token, create_user
+from tests.support.pipeline import INLINE, Run, create_blueprint, create_run, records, submit, verdict
+from tests.support.sql_client import Client, Connection, refused, signed_in, violates, with_token
+from tests.support.tenants import Company, Org, Tenants, create_token, create_user
 
 Call = Callable[[Client, dict[str, Any]], Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from psycopg import errors
 
-from tests.database.client import (
+from tests.support.sql_client import (
     Client,
     Connection,
     anonymous,
@@ -19,7 +19,7 @@ from tests.database.client import (
     violates,
     with_token,
 )
-from tests.tenants import Company, Org, Role, Tenants, create_identity, create_token, create_user
+from tests.support.tenants import Company, Org, Role, Tenants, create_identity, create_token, create_user
 
 EMAIL = "grace@example.com"
 

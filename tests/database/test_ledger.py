@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, refused
-from tests.database.pipeline import INLINE, Run, create_run, records, verdict
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, Run, create_run, records, verdict
+from tests.support.sql_client import Client, refused
+from tests.support.tenants import Company, Org
 
 COUNTS = ("records_in", "records_added", "records_out", "records_rejected", "records_dropped")
 

@@ -21,9 +21,9 @@ from api.models.requests import PageRequest, RequestModel
 from api.models.step_results import ListStepResultRecords
 from api.models.submissions import MAX_RECORDS
 from api.routes import submissions
-from tests.database.client import Client, Connection, owner, refused, signed_in, violates
-from tests.database.pipeline import INLINE, create_blueprint, submit
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, create_blueprint, submit
+from tests.support.sql_client import Client, Connection, owner, refused, signed_in, violates
+from tests.support.tenants import Company, Org
 
 DELIVER_WEBHOOK = Path(__file__).parents[2] / "trigger/src/tasks/steps/deliver-webhook.ts"
 # Request model → the table whose columns have the names of its text fields.

@@ -5,18 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.database import migration_sources as guards
-from tests.database.client import Client
 from tests.database.migration_sources import GUARDS, Guard, functions, migration_sources
+from tests.support.sql_client import Client
 
 _FUNCTION = """-- Things. A file for tests.
 
 create table public.things (id uuid);
 
-{comment}create function private.thing()
-returns int
-language sql
-{properties}
-as $$
+{comment}create function private.thing() returns int
+language sql {properties} as $$
     select 1;
 $$;
 """
@@ -39,24 +36,52 @@ BREAKS: list[tuple[Guard, dict[str, str], str]] = [
     ),
     (guards.files_begin_with_what_they_are_for, {"a.sql": "create table a ();"}, "a.sql has no header"),
     (
+        guards.lines_fit_on_a_screen,
+        {"a.sql": "-- Fine.\n" + "x" * 130 + "\n  " + "y" * 129},
+        "a.sql has a line of 131 characters: " + "y" * 40,
+    ),
+    (
         guards.definer_functions_say_why,
-        _function("stable\nsecurity definer"),
+        _function("stable security definer set search_path = ''"),
         "private.thing is security definer and does not say why",
     ),
     (
         guards.definer_functions_say_why,
-        _function("stable\nsecurity definer", "-- It is needed.\n"),
+        _function("stable security definer set search_path = ''", "-- It is needed.\n"),
         "private.thing is security definer and does not say why",
     ),
-    (
-        guards.functions_state_security_and_volatility,
-        _function("stable"),
-        "private.thing does not say as whom it runs",
+    *(
+        (
+            guards.functions_have_a_head_of_one_line,
+            _function(properties),
+            "private.thing has another head than the others",
+        )
+        for properties in (
+            "stable",
+            "stable\nset search_path = ''",
+            "stable security invoker set search_path = ''",
+            "stable set search_path = 'public'",
+            "stable set search_path = ''\nsecurity invoker",
+            "security definer stable set search_path = ''",
+        )
     ),
     (
-        guards.functions_state_security_and_volatility,
-        _function("security invoker"),
+        guards.functions_have_a_head_of_one_line,
+        _function("set search_path = ''"),
         "private.thing does not state its volatility",
+    ),
+    (
+        guards.definitions_come_before_their_use,
+        {
+            "a.sql": "-- See public.later.\nselect 'public.later', private.things();",
+            "b.sql": "create table public.later ();\ncreate function private.things() …",
+        },
+        "a.sql refers to private.things before b.sql creates it",
+    ),
+    (
+        guards.definitions_come_before_their_use,
+        {"a.sql": "select from public.later;\ncreate table public.later ();"},
+        "a.sql refers to public.later before a.sql creates it",
     ),
     (
         guards.references_say_what_deleting_does,
@@ -88,7 +113,13 @@ def test_every_guard_is_broken_once() -> None:
 
 
 def test_a_definer_function_with_a_reason_is_fine() -> None:
-    assert guards.definer_functions_say_why(_function("security definer", "-- Definer: it counts.\n")) == []
+    definer = _function("stable security definer set search_path = ''", "-- Definer: it counts.\n")
+    assert guards.definer_functions_say_why(definer) == []
+
+
+def test_a_function_may_set_more_than_its_head_says() -> None:
+    more = _function("stable set search_path = ''\nset enable_seqscan = off\n")
+    assert guards.functions_have_a_head_of_one_line(more) == []
 
 
 def test_the_parser_sees_every_function_of_the_catalogue(postgres: Client) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from local.settings import ROOT
-from tests.database.client import Client, Connection, owner, signed_in
 from tests.database.operators_page import PAGE, examples, masked, run, with_outputs
-from tests.database.pipeline import Run, create_blueprint
-from tests.tenants import User
+from tests.support.pipeline import Run, create_blueprint
+from tests.support.sql_client import Client, Connection, owner, signed_in
+from tests.support.tenants import User
 
 DEPLOYMENT = ROOT / "docs" / "deploy.md"
 ADA = "b7c1f0de-0000-4e5a-9d3b-6f2a8c4e1000"

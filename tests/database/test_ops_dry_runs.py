@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, anonymous, denied, owner, refused, service, signed_in
 from tests.database.operations import (
     actions,
     changed,
@@ -18,9 +17,10 @@ from tests.database.operations import (
     operate,
     operations_since,
 )
-from tests.database.pipeline import Run, create_run
 from tests.database.populated import Target, populate
-from tests.tenants import Org, Tenants
+from tests.support.pipeline import Run, create_run
+from tests.support.sql_client import Client, Connection, anonymous, denied, owner, refused, service, signed_in
+from tests.support.tenants import Org, Tenants
 
 
 @dataclass(frozen=True)

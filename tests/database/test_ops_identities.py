@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, with_token
 from tests.database.operations import actions, last_audit_id, operate, operations_since
-from tests.tenants import Org, Tenants, Token, create_identity, create_token
+from tests.support.sql_client import Client, Connection, refused, with_token
+from tests.support.tenants import Org, Tenants, Token, create_identity, create_token
 
 
 def find(postgres: Client, text: str) -> list[tuple[str, str]]:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in, with_token
 from tests.database.operations import actions, operate
-from tests.database.pipeline import create_run
-from tests.tenants import Org, Tenants, User, create_token
+from tests.support.pipeline import create_run
+from tests.support.sql_client import Client, Connection, refused, signed_in, with_token
+from tests.support.tenants import Org, Tenants, User, create_token
 
 NEW = {"name": "New Data", "slug": "new-data", "admin_email": "Ada@New.Example", "admin_full_name": "Ada"}
 

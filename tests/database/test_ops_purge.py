@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.database.client import Client, Connection, connect, owner, refused, service, signed_in
 from tests.database.operations import actions, last_audit_id, operate, operations_since
-from tests.database.pipeline import INLINE, OUTSIDE, Run, create_blueprint, create_run, publish_steps
-from tests.stack import StackEnvironment
-from tests.tenants import Org, Tenants, create_org
+from tests.support.pipeline import INLINE, OUTSIDE, Run, create_blueprint, create_run, publish_steps
+from tests.support.sql_client import Client, Connection, connect, owner, refused, service, signed_in
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org, Tenants, create_org
 
 BEFORE = "2025-06-01"
 

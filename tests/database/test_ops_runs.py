@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in
 from tests.database.operations import actions, last_audit_id, operate, operations_since
-from tests.database.pipeline import INLINE, Run, create_run
 from tests.database.test_reconcile import let_pass, mark, reconcile, set_times, start_of
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, Run, create_run
+from tests.support.sql_client import Client, Connection, refused, signed_in
+from tests.support.tenants import Company, Org
 
 
 @pytest.fixture

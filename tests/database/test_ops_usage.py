@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in, with_token
 from tests.database.operations import last_audit_id, operate, operations_since
-from tests.database.pipeline import INLINE, Run, create_blueprint, create_run, records, submit, verdict
-from tests.tenants import Org, Tenants, create_token
+from tests.support.pipeline import INLINE, Run, create_blueprint, create_run, records, submit, verdict
+from tests.support.sql_client import Client, Connection, refused, signed_in, with_token
+from tests.support.tenants import Org, Tenants, create_token
 
 MONTH = "2024-05-01"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in
-from tests.database.pipeline import INLINE, Run, create_blueprint, create_run, records, step, submit, verdict
-from tests.tenants import Company, Org, Tenants, create_token
+from tests.support.pipeline import INLINE, Run, create_blueprint, create_run, records, step, submit, verdict
+from tests.support.sql_client import Client, Connection, refused, signed_in
+from tests.support.tenants import Company, Org, Tenants, create_token
 
 CHUNKED = {"list_pipeline_run_records", "list_step_result_records"}
 LISTS = [
@@ -105,6 +105,42 @@ def test_the_pages_of_records_give_all_of_them_across_chunks(
     whole = walk(fetch, 1000)
     assert [item["id"] for item in whole] == [str(number) for number in range(1, 2004)]
     assert walk(fetch, 300) == whole
+
+
+MANY = {
+    "companies": "insert into public.companies (org_id, name, created_at)"
+    " select %(org)s, 'Company', now() - i * interval '1 minute' from generate_series(1, 2000) i",
+    "blueprints": "insert into public.blueprints (org_id, name, created_by, created_at)"
+    " select %(org)s, 'Blueprint ' || i, %(admin)s, now() - i * interval '1 minute'"
+    " from generate_series(1, 2000) i",
+}
+
+
+@pytest.mark.parametrize("table", MANY)
+def test_a_page_deep_in_a_list_reads_no_more_than_it_shows(
+    connection: Connection, postgres: Client, org: Org, table: str
+) -> None:
+    """Also by the plan for all arguments, which Postgres may choose after five calls."""
+    postgres.change(MANY[table], {"org": org.id, "admin": org.admin.id})
+    postgres.change(f"analyze public.{table}")
+    admin = signed_in(connection, org.admin)
+    cursor = cursor_of(
+        postgres.value(
+            f"select jsonb_build_array(created_at, id) from public.{table} where org_id = %(org)s "
+            "order by created_at desc offset 1500 limit 1",
+            {"org": org.id},
+        )
+    )
+
+    def read() -> int:
+        index = f"public.{table}_org_id_created_at_idx"
+        statement = "select pg_stat_get_xact_tuples_returned(%(index)s::regclass)"
+        return int(postgres.value(statement, {"index": index}))
+
+    for _ in range(8):
+        before = read()
+        assert len(admin.call(f"list_{table}", cursor=cursor)["items"]) == 50
+        assert read() - before == 51
 
 
 def test_a_page_that_ends_with_the_list_has_no_next(connection: Connection, org: Org, run: Run) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database.client import Client, Connection, denied, refused, signed_in, with_token
-from tests.database.pipeline import INLINE, OUTSIDE, Run, create_run
-from tests.tenants import Company, Org, create_token
+from tests.support.pipeline import INLINE, OUTSIDE, Run, create_run
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, with_token
+from tests.support.tenants import Company, Org, create_token
 
 
 @pytest.fixture

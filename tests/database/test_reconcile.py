@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, refused, signed_in
-from tests.database.pipeline import INLINE, Run, create_blueprint, create_run
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, Run, create_blueprint, create_run
+from tests.support.sql_client import Client, Connection, refused, signed_in
+from tests.support.tenants import Company, Org
 
 
 @pytest.fixture

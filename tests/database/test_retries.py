@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from psycopg.errors import UniqueViolation
 
-from tests.database.client import Client, Connection, denied, refused, signed_in
-from tests.database.pipeline import (
+from tests.support.pipeline import (
     INLINE,
     OUTSIDE,
     Json,
@@ -19,7 +18,8 @@ from tests.database.pipeline import (
     submit,
     verdict,
 )
-from tests.tenants import Company, Org, Tenants
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in
+from tests.support.tenants import Company, Org, Tenants
 
 ERROR = {"code": "broken", "message": "It broke."}
 THREE = ({"slug": INLINE}, {"slug": OUTSIDE}, {"slug": INLINE})

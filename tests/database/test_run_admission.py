@@ -10,13 +10,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database.client import Client, Connection, connect, owner, refused, service, signed_in
 from tests.database.operations import actions, operate
 from tests.database.overlap import overlap
-from tests.database.pipeline import INLINE, OUTSIDE, create_blueprint, create_run, publish_steps, submit
 from tests.database.test_reconcile import set_times
-from tests.stack import StackEnvironment
-from tests.tenants import Company, Org, create_org
+from tests.support.pipeline import INLINE, OUTSIDE, create_blueprint, create_run, publish_steps, submit
+from tests.support.sql_client import Client, Connection, connect, owner, refused, service, signed_in
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Company, Org, create_org
 
 IN_FLIGHT = "admitted_at is not null and finished_at is null"
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, owner, signed_in
-from tests.database.pipeline import INLINE, create_blueprint, submit
 from tests.database.test_run_admission import (
     IN_FLIGHT,
     Queue,
@@ -20,7 +18,9 @@ from tests.database.test_run_admission import (
     set_limit,
     standing,
 )
-from tests.tenants import Org, create_org
+from tests.support.pipeline import INLINE, create_blueprint, submit
+from tests.support.sql_client import Client, owner, signed_in
+from tests.support.tenants import Org, create_org
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from psycopg import errors
 
-from tests.database.client import Client, Connection, denied, refused, signed_in, violates, with_token
-from tests.database.pipeline import INLINE, OUTSIDE, create_run
-from tests.tenants import Company, Org, Tenants, create_token
+from tests.support.pipeline import INLINE, OUTSIDE, create_run
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, violates, with_token
+from tests.support.tenants import Company, Org, Tenants, create_token
 
 SIGNED = {"slug": OUTSIDE, "config": {"secret_name": "signing"}}
 

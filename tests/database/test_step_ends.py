@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, refused, signed_in
-from tests.database.pipeline import INLINE, Json, Run, create_run, records, verdict
-from tests.tenants import Tenants
+from tests.support.pipeline import INLINE, Json, Run, create_run, records, verdict
+from tests.support.sql_client import Client, refused, signed_in
+from tests.support.tenants import Tenants
 
 
 @pytest.fixture

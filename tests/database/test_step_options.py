@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from psycopg import errors
 
-from tests.database.client import Client, Connection, refused, signed_in, violates
-from tests.database.pipeline import INLINE, OUTSIDE, Run, create_blueprint, create_run, submit
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, OUTSIDE, Run, create_blueprint, create_run, submit
+from tests.support.sql_client import Client, Connection, refused, signed_in, violates
+from tests.support.tenants import Company, Org
 
 OPTIONS: dict[str, Any] = {
     "continue_on_error": True,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.database.client import Client, Connection, denied, refused, signed_in
-from tests.database.pipeline import step
-from tests.tenants import Org
+from tests.support.pipeline import step
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in
+from tests.support.tenants import Org
 
 
 def publish(worker: Client, *steps: dict[str, Any]) -> dict[str, int]:

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.database.client import Client, Connection, refused, signed_in
-from tests.database.pipeline import chunks_of, create_blueprint, submit
-from tests.tenants import Company, Org, Tenants
+from tests.support.pipeline import chunks_of, create_blueprint, submit
+from tests.support.sql_client import Client, Connection, refused, signed_in
+from tests.support.tenants import Company, Org, Tenants
 
 
 def test_records_are_numbered_from_one_in_chunks_of_a_thousand(

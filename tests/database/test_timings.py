@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.database.client import Client, Connection, signed_in, violates
-from tests.database.pipeline import INLINE, OUTSIDE, Run, create_run, records
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, OUTSIDE, Run, create_run, records
+from tests.support.sql_client import Client, Connection, signed_in, violates
+from tests.support.tenants import Company, Org
 
 TIMINGS = {"reading_ms": 12, "processing_ms": 3400, "writing_ms": 0}
 NOT_MEASURED = dict.fromkeys(TIMINGS)

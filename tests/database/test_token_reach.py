@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from api.auth.api_token import generate_api_token
-from tests.database.client import Client, Connection, denied, refused, signed_in, with_token
-from tests.tenants import Org, Role, Token, User, create_token, create_user
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, with_token
+from tests.support.tenants import Org, Role, Token, User, create_token, create_user
 
 ROLES: tuple[Role, ...] = ("member", "company_admin", "org_admin")
 STATUS = {"user_deactivated": 403, "org_disabled": 403, "forbidden": 403}

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from tests.database.audit import Since
-from tests.database.client import Client, Connection, owner, refused, set_headers, signed_in
-from tests.database.pipeline import INLINE, Run, create_run, submit
+from tests.support.pipeline import INLINE, Run, create_run, submit
+from tests.support.sql_client import Client, Connection, owner, refused, set_headers, signed_in
+from tests.support.tenants import Company, Org
 from tests.support.traceparents import PARENT, TRACE, TRACEPARENT, TRACEPARENTS
-from tests.tenants import Company, Org
 
 HEADERS = {"traceparent": TRACEPARENT, "x-request-id": "request-of-the-submit"}
 OTHER_HEADERS = {"traceparent": f"00-{'ab' * 16}-{PARENT}-00", "x-request-id": "request-of-another"}

@@ -9,9 +9,9 @@ from itertools import permutations
 
 import pytest
 
-from tests.database.client import Client, Connection, denied, refused, signed_in
-from tests.database.pipeline import INLINE, Run, create_run, records
-from tests.tenants import Company, Org
+from tests.support.pipeline import INLINE, Run, create_run, records
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in
+from tests.support.tenants import Company, Org
 
 RUN_STATUSES = ("queued", "running", "succeeded", "succeeded_with_errors", "failed", "cancelled")
 RUN_FINAL = {"succeeded", "succeeded_with_errors", "failed", "cancelled"}

@@ -8,9 +8,9 @@ import pytest
 from psycopg import errors
 from psycopg.types.json import Jsonb
 
-from tests.database.client import Client, Connection, denied, refused, signed_in, violates
-from tests.database.pipeline import Json, chunks_of, create_blueprint, records, verdict
-from tests.tenants import Company, Org, Tenants
+from tests.support.pipeline import Json, chunks_of, create_blueprint, records, verdict
+from tests.support.sql_client import Client, Connection, denied, refused, signed_in, violates
+from tests.support.tenants import Company, Org, Tenants
 
 
 @pytest.fixture

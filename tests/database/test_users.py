@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from psycopg import errors
 
-from tests.database.client import (
+from tests.support.pipeline import create_blueprint
+from tests.support.sql_client import (
     Client,
     Connection,
     anonymous,
@@ -19,8 +20,16 @@ from tests.database.client import (
     violates,
     with_token,
 )
-from tests.database.pipeline import create_blueprint
-from tests.tenants import Company, Org, Role, Tenants, User, create_identity, create_token, create_user
+from tests.support.tenants import (
+    Company,
+    Org,
+    Role,
+    Tenants,
+    User,
+    create_identity,
+    create_token,
+    create_user,
+)
 
 
 def row(connection: Connection, user: User) -> dict[str, Any]:

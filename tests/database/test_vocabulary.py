@@ -15,8 +15,8 @@ import api
 from api import trigger_client
 from api.trigger_client import RUN_PIPELINE_TASK
 from local.settings import ROOT
-from tests.database.client import Client
 from tests.database.migration_sources import migration_sources
+from tests.support.sql_client import Client
 
 TRIGGER = ROOT / "trigger" / "src"
 

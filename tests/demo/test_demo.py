@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from rich.cells import cell_len
 from local.credentials import load_or_create
 from local.settings import ROOT
 from local.stack import stop_stack
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
+from tests.support.waiting import wait_until
 
 _PORTS_USED = 7
 _SERVICES = re.compile("^(SUPABASE|TRIGGER|DATABASE|POSTGREST)_")
@@ -99,11 +99,12 @@ def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, number: sign
         command(tmp_path, port_base), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
     ) as process:
         try:
-            deadline = time.monotonic() + 120
-            while not listening(port_base + 1):
+
+            def is_starting() -> bool:
                 assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+                return listening(port_base + 1)
+
+            wait_until("Supabase listens", is_starting, seconds=120)
             process.send_signal(number)
             said, _ = process.communicate(timeout=60)
         finally:

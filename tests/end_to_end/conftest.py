@@ -8,12 +8,12 @@ import httpx
 import psycopg
 import pytest
 
-from tests.end_to_end.product import Product
-from tests.end_to_end.receiver import SECRET_NAME, Receiver, webhook_receiver
-from tests.end_to_end.stack_processes import StackProcesses
-from tests.end_to_end.trigger_api import TriggerApi
-from tests.stack import StackEnvironment
-from tests.tenants import Org, User, create_org, session_jwt
+from tests.support.product import Product
+from tests.support.stack import StackEnvironment
+from tests.support.stack_processes import StackProcesses
+from tests.support.tenants import Org, User, create_org, session_jwt
+from tests.support.trigger_api import TriggerApi
+from tests.support.webhook_receiver import SECRET_NAME, Receiver, webhook_receiver
 
 
 @pytest.fixture

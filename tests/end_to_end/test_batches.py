@@ -8,11 +8,11 @@ import io
 import json
 from uuid import uuid4
 
-from tests.end_to_end.product import Product, assert_ledger_balances, statuses
-from tests.end_to_end.receiver import Answer, Receiver
 from tests.end_to_end.samples import CLEAN, companies
-from tests.end_to_end.trigger_api import TriggerApi
-from tests.tenants import Org
+from tests.support.product import Product, assert_ledger_balances, statuses
+from tests.support.tenants import Org
+from tests.support.trigger_api import TriggerApi
+from tests.support.webhook_receiver import Answer, Receiver
 
 COUNTRY_IS_REQUIRED = {
     "type": "object",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.end_to_end.product import Product, statuses
-from tests.end_to_end.receiver import Receiver
 from tests.end_to_end.samples import CLEAN, companies
-from tests.end_to_end.stack_processes import StackProcesses
-from tests.end_to_end.trigger_api import TriggerApi, all_have_status
-from tests.tenants import Org
+from tests.support.product import Product, statuses
+from tests.support.stack_processes import StackProcesses
+from tests.support.tenants import Org
+from tests.support.trigger_api import TriggerApi, all_have_status
+from tests.support.webhook_receiver import Receiver
 
 LONGEST_CANCEL_SECONDS = 5
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
-from tests.end_to_end.product import Product, assert_ledger_balances
-from tests.end_to_end.receiver import Delivery, Receiver
 from tests.end_to_end.samples import CLEAN, companies
-from tests.end_to_end.stack_processes import StackProcesses
-from tests.end_to_end.trigger_api import TriggerApi
-from tests.stack import StackEnvironment
-from tests.tenants import Org
+from tests.support.product import Product, assert_ledger_balances
+from tests.support.stack import StackEnvironment
+from tests.support.stack_processes import StackProcesses
+from tests.support.tenants import Org
+from tests.support.trigger_api import TriggerApi
+from tests.support.webhook_receiver import Delivery, Receiver
 
 RECORDS = companies(2_500)
 
@@ -103,6 +104,7 @@ async def test_a_run_outlives_a_restart_of_the_data_api_and_a_submission_during_
     assert await member.call("submissions/list", {}) == submission
 
 
+@pytest.mark.long  # the schedule comes with the next minute
 async def test_a_run_that_was_submitted_while_trigger_was_down_is_started_by_the_schedule(
     member: Product, admin: Product, org: Org, trigger: TriggerApi, processes: StackProcesses
 ) -> None:

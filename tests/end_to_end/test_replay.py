@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from local.settings import ROOT
-from tests.end_to_end.product import Json, Product, statuses
-from tests.end_to_end.receiver import Answer, Receiver
 from tests.end_to_end.samples import CLEAN, companies
-from tests.stack import StackEnvironment
-from tests.tenants import Org
+from tests.support.product import Json, Product, statuses
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org
+from tests.support.webhook_receiver import Answer, Receiver
 
 GERMAN_NAMES_ONLY = {
     "slug": "validate-records",

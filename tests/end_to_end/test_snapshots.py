@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.end_to_end.product import Json, Product
-from tests.end_to_end.receiver import Receiver
 from tests.end_to_end.samples import CLEAN
-from tests.end_to_end.stack_processes import StackProcesses
-from tests.tenants import Org
+from tests.support.product import Json, Product
+from tests.support.stack_processes import StackProcesses
+from tests.support.tenants import Org
+from tests.support.webhook_receiver import Receiver
 
 REFUSE_ALL = {"slug": "validate-records", "config": {"schema": {"required": ["no such field"]}}}
 RECORDS = [{"name": "Globex"}, {"name": "Initech"}]

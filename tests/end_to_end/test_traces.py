@@ -8,11 +8,11 @@ import re
 import secrets
 from typing import Any
 
-from tests.end_to_end.product import Product
-from tests.end_to_end.receiver import Receiver
 from tests.end_to_end.samples import CLEAN, companies
-from tests.stack import StackEnvironment
-from tests.tenants import Org
+from tests.support.product import Product
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org
+from tests.support.webhook_receiver import Receiver
 
 
 def api_log(stack: StackEnvironment) -> list[dict[str, Any]]:

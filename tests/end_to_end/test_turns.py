@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import psycopg
 
-from tests.end_to_end.product import Product
 from tests.end_to_end.samples import CLEAN, companies
-from tests.stack import StackEnvironment
-from tests.tenants import Org
+from tests.support.product import Product
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import Org
 
 
 async def test_runs_that_wait_follow_each_other_without_the_reconciler(

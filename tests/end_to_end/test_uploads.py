@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from tests.end_to_end.product import Product, assert_ledger_balances
 from tests.end_to_end.samples import CLEAN
-from tests.tenants import Org
+from tests.support.product import Product, assert_ledger_balances
+from tests.support.tenants import Org
 
 ROWS = 10_000
 MALFORMED_EVERY = 1_000

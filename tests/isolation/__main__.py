@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.database.client import connect
 from tests.isolation import matrix
 from tests.isolation.findings import Report
 from tests.isolation.mutants import judge, mutants, report
 from tests.isolation.sweep import sweep_everything
 from tests.isolation.table_rules import OWNER_COLUMNS
 from tests.isolation.world import passing_world
-from tests.stack import StackEnvironment, stack_for_tests
+from tests.support.sql_client import connect
+from tests.support.stack import StackEnvironment, stack_for_tests
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import Any
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from tests.database.client import Client, Connection, owner
 from tests.isolation.catalogue import tenant_tables
+from tests.support.sql_client import Client, Connection, owner
 
 DENIED = "42501"  # no grant allows it, or no policy does
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from api.auth.api_token import generate_api_token
-from tests.database.client import Client, Connection, anonymous, owner, service, signed_in, with_token
 from tests.isolation.reach import Authority
-from tests.tenants import (
+from tests.support.sql_client import Client, Connection, anonymous, owner, service, signed_in, with_token
+from tests.support.tenants import (
     Org,
     Role,
     Tenants,

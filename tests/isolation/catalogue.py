@@ -12,8 +12,8 @@ from uuid import uuid4
 from psycopg import sql
 
 from local.settings import ROOT
-from tests.database.client import Connection, owner
 from tests.isolation.reach import Row, Values
+from tests.support.sql_client import Connection, owner
 
 
 def exposed_schemas() -> list[str]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.database.client import connect
 from tests.isolation.table_rules import OWNER_COLUMNS
 from tests.isolation.world import World, passing_world
-from tests.stack import StackEnvironment, stack_for_tests
+from tests.support.sql_client import connect
+from tests.support.stack import StackEnvironment, stack_for_tests
 
 
 @pytest.fixture(scope="module")

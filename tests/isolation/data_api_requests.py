@@ -7,6 +7,7 @@ same server.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,8 @@ from tests.isolation.reach import SYMBOLS, Reach, Row
 from tests.isolation.table_rules import TABLES, TableRules
 
 _RETURN = "return=representation"
+# Endpoints and functions that answer with all that a caller may see, unless a filter or an id says less.
+_READS = re.compile(r"^(list|get)_|^auth_context$|/(list|get|context)$")
 
 
 def sweep_tables(http: HttpWorld) -> Report:
@@ -218,16 +221,27 @@ def ask_for_others(
             caller.code,
         )
         return
-    if not rules.ids:
-        if rules.may.reach(caller.authority) is Reach.NONE or row.startswith(("list", "get", "/v1/steps")):
-            yield call({}), {}
-        return
+
+    def expect_word(answer: Answered, word: str) -> None:
+        said = f"{caller.who}: {row} answers {answer.word} instead of {word}."
+        report.expect(answer.word == word, said, row, caller.code)
+
+    rules_of_ids = [id_.may for id_ in rules.ids.values()]
+    is_capable = all(may.reach(caller.authority) is not Reach.NONE for may in rules_of_ids or [rules.may])
+    if not rules.ids and not is_capable:
+        answer = call({})
+        yield answer, {}
+        expect_word(answer, "403 forbidden")
+    elif _READS.search(row) and all(id_.code is None for id_ in rules.ids.values()):
+        yield call({}), {}  # everything that the caller may see
     for name, id_ in rules.ids.items():
         own = {
             other: _own(http, i, caller) or nobodys[other] for other, i in rules.ids.items() if other != name
         }
         random = call(own | {name: nobodys[name]})
         yield random, nobodys
+        if is_capable and id_.code:
+            expect_word(random, f"404 {id_.code}")
         for value in _foreign(http, id_, caller):
             sent = own | {name: value}
             answer = call(sent)

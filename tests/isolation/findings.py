@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.database.client import Connection
 from tests.isolation import attempts
 from tests.isolation.attempts import Attempt, Outcome
+from tests.support.sql_client import Connection
 
 DEVIATION = "!"
 REFUSED = "x"

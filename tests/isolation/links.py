@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from psycopg import sql
 
-from tests.database.client import owner
 from tests.isolation.attempts import Attempt
 from tests.isolation.catalogue import Link, Table, links
 from tests.isolation.findings import Report, Trial
@@ -15,6 +14,7 @@ from tests.isolation.reach import Row
 from tests.isolation.statements import by_key, insert, update
 from tests.isolation.table_rules import TABLES, TableRules
 from tests.isolation.world import World
+from tests.support.sql_client import owner
 
 _NO_SUCH_PARENT = "23503"
 _TENANT_COLUMNS = {"org_id", "company_id"}

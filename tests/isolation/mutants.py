@@ -13,15 +13,15 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tests.database.client import Connection, owner
-from tests.database.conditions import weakened
-from tests.database.guards import GUARDS
 from tests.isolation import function_calls, links, remembered_results, table_policies
 from tests.isolation.catalogue import exposed_functions, exposed_schemas
 from tests.isolation.catalogue import links as foreign_keys
 from tests.isolation.function_rules import FUNCTIONS
 from tests.isolation.table_rules import TABLES
 from tests.isolation.world import World
+from tests.support.guards import GUARDS
+from tests.support.guards.conditions import weakened
+from tests.support.sql_client import Connection, owner
 
 # Conditions in functions that decide who a caller is or what it may take, each with the shortest way past it.
 AUTHORITY = (
@@ -47,7 +47,7 @@ AUTHORITY = (
         "v_caller.org_id is not null",
     ),
     ("private.acceptable_invitations", "i.email = lower(p_email)", "true"),
-    ("private.admit", "where a.id = p_invitation_id", ""),
+    ("private.admit_identity", "where a.id = p_invitation_id", ""),
 )
 _CALLER = {"private.look_up_caller", "private.resolve_caller", "private.caller_is_org_wide"}
 _TENANT_CONDITION = re.compile(

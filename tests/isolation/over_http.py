@@ -13,21 +13,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx2
+import httpx
 from psycopg import sql
 
 from api.auth.api_token import ContextJwtMinter, SigningKey
 from api.main import create_app
 from api.settings import Settings
-from tests.database.client import connect
 from tests.isolation.attempts import every_row
 from tests.isolation.callers import Caller
 from tests.isolation.findings import Report
 from tests.isolation.world import World, create_world
-from tests.stack import StackEnvironment
-from tests.tenants import session_jwt
-from tests.unit.loopback import Answer, loopback_server
-from tests.unit.serving import served
+from tests.support.loopback import Answer, loopback_server
+from tests.support.served_app import served
+from tests.support.sql_client import connect
+from tests.support.stack import StackEnvironment
+from tests.support.tenants import session_jwt
 
 # One caller of each authority, and one of each kind of refused credential.
 CALLERS = (
@@ -77,8 +77,8 @@ class HttpWorld:
     world: World
     environment: StackEnvironment
     callers: list[Caller]
-    data_api: httpx2.Client = field(repr=False)
-    api: httpx2.Client = field(repr=False)
+    data_api: httpx.Client = field(repr=False)
+    api: httpx.Client = field(repr=False)
     minter: ContextJwtMinter = field(repr=False)
     # The query for every row of the world with a fingerprint of its content.
     query: sql.Composed = field(repr=False)
@@ -154,7 +154,7 @@ class HttpWorld:
             caller.code,
         )
 
-    def _note(self, path: str, answer: httpx2.Response) -> None:
+    def _note(self, path: str, answer: httpx.Response) -> None:
         if answer.is_success and not READS.search(path):
             self.done.add(path)
 
@@ -170,7 +170,7 @@ def _is_others(caller: Caller, org_id: str | None, company_id: str | None) -> bo
     return authority.company_id is not None and company_id not in (None, authority.company_id)
 
 
-def _json(answer: httpx2.Response) -> Any:  # noqa: ANN401
+def _json(answer: httpx.Response) -> Any:  # noqa: ANN401
     try:
         return answer.json()
     except ValueError:
@@ -182,14 +182,14 @@ def http_world(environment: StackEnvironment, owner_columns: dict[str, str | Non
     with (
         connect(environment) as connection,
         loopback_server() as trigger,
-        httpx2.Client(base_url=environment.supabase_url, timeout=60, trust_env=False) as data_api,
+        httpx.Client(base_url=environment.supabase_url, timeout=60, trust_env=False) as data_api,
     ):
         trigger.fallback = lambda _: Answer(503)
         known: dict[str, Any] = {name.lower(): value for name, value in environment.variables.items()}
         settings = Settings(_env_file=None, **known | {"trigger_api_url": trigger.url, "log_level": "ERROR"})
         with (
             served(create_app(settings)) as url,
-            httpx2.Client(base_url=url, timeout=60, trust_env=False) as api,
+            httpx.Client(base_url=url, timeout=60, trust_env=False) as api,
         ):
             world = create_world(connection, owner_columns)
             assert world.rows  # read before anything is sent

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tests.tenants import Role
+from tests.support.tenants import Role
 
 Values = Mapping[str, Any]
 

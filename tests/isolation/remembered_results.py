@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from tests.database.client import owner
 from tests.isolation.findings import Report
 from tests.isolation.world import World
+from tests.support.sql_client import owner
 
 _PLANT = """
 insert into private.idempotency_keys (org_id, user_id, operation, key, request_hash, result)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.database.client import connect
 from tests.isolation import (
     data_api_requests,
     endpoint_requests,
@@ -22,7 +21,8 @@ from tests.isolation.function_rules import FUNCTIONS, WORKER_FUNCTIONS
 from tests.isolation.over_http import http_world
 from tests.isolation.table_rules import OWNER_COLUMNS, TABLES
 from tests.isolation.world import World, passing_world
-from tests.stack import StackEnvironment
+from tests.support.sql_client import connect
+from tests.support.stack import StackEnvironment
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import Any
 
 from psycopg import sql
 
-from tests.database.client import owner
 from tests.isolation.attempts import Attempt, Outcome
 from tests.isolation.callers import Caller
 from tests.isolation.catalogue import Table, key_set, keys, row_of
@@ -22,6 +21,7 @@ from tests.isolation.reach import ROLES, Row, Rule
 from tests.isolation.statements import by_key, delete, insert, select_keys, update
 from tests.isolation.table_rules import TableRules
 from tests.isolation.world import World
+from tests.support.sql_client import owner
 
 
 def sweep(world: World, table: Table, rules: TableRules, *, until_noticed: bool = False) -> Report:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.database.client import owner
 from tests.isolation.sweep import sweep_functions, sweep_tables
 from tests.isolation.world import World
+from tests.support.sql_client import owner
 
 
 def test_a_table_without_an_expectation_is_a_deviation(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

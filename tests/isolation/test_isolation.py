@@ -6,7 +6,7 @@ import pytest
 
 from tests.isolation import matrix
 from tests.isolation.sweep import Section, sweep_everything
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 
 @pytest.fixture(scope="module")

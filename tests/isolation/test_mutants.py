@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from tests.database.client import owner
+import pytest
+
 from tests.isolation.mutants import Mutant, judge, mutants
 from tests.isolation.world import World
+from tests.support.sql_client import owner
 
 
+@pytest.mark.long
 def test_every_mutant_is_noticed(world: World) -> None:
     survivors = [
         f"{mutant.kind}: {mutant.what}"

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import uuid4
 
-from tests.database.client import Client, Connection, owner, service, signed_in
-from tests.database.pipeline import Run, create_blueprint, publish_steps, verdict
 from tests.isolation import attempts
 from tests.isolation.callers import Caller, create_callers
 from tests.isolation.catalogue import Table, exposed_tables, rows_of
 from tests.isolation.reach import Row
-from tests.tenants import Company, Org, Tenants, User, create_identity, create_tenants, create_token
+from tests.support.pipeline import Run, create_blueprint, publish_steps, verdict
+from tests.support.sql_client import Client, Connection, owner, service, signed_in
+from tests.support.tenants import Company, Org, Tenants, User, create_identity, create_tenants, create_token
 
 Scope = tuple[str, str | None]
 

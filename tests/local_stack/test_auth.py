@@ -8,7 +8,7 @@ from supabase import Client, create_client
 from supabase_auth.errors import AuthApiError
 from supabase_auth.types import Session
 
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 PASSWORD = "correct horse battery staple"
 

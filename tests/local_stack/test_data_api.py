@@ -14,7 +14,7 @@ import jwt
 import psycopg
 import pytest
 
-from tests.stack import StackEnvironment, free_port_base
+from tests.support.stack import StackEnvironment, free_port_base
 
 PROBES = """
 create function public.probe_caller() returns jsonb language sql stable set search_path = '' as $$

@@ -7,7 +7,7 @@ import pytest
 from local.processes import marked_processes
 from local.settings import read_settings
 from local.stack import Stack
-from tests.stack import StackEnvironment, free_port_base
+from tests.support.stack import StackEnvironment, free_port_base
 
 
 @pytest.mark.parametrize("migrate", [False, True], ids=["as_it_is", "migrated"])

@@ -12,7 +12,7 @@ from local.errors import StackError
 from local.ports import DEFAULT_PORT_BASE, Ports, PortsTakenError, check_port_base, check_ports
 from local.settings import read_settings
 from local.stack import Stack
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
 
 SUPABASE_START = range(54320, 54330)
 _EPHEMERAL_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -15,7 +15,7 @@ import pytest
 
 from local.stack import running_stack
 from tests.local_stack import fake_postgrest
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from local.errors import StackError
 from local.settings import SupabaseService, read_settings
 from local.stack import Stack
 from local.supabase_server import data_api_answers
-from tests.stack import free_port_base
+from tests.support.stack import free_port_base
 
 
 def postgres_pid(directory: Path) -> int:

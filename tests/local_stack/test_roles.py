@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from tests.stack import StackEnvironment
+from tests.support.stack import StackEnvironment
 
 
 @pytest.fixture

@@ -7,34 +7,22 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
 from tests.platform.bench import ACCESS_TOKEN, PROJECT_REF, SECRET_KEY
+from tests.support.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = Path(__file__).parent / "project"
 NODE_MODULES = REPOSITORY / "trigger" / "node_modules"
 
 JsonObject = dict[str, Any]
-ValueT = TypeVar("ValueT")
 
 FINISHED = frozenset({"COMPLETED", "CANCELED", "FAILED", "CRASHED", "SYSTEM_FAILURE", "EXPIRED", "TIMED_OUT"})
-
-
-def eventually(what: str, probe: Callable[[], ValueT | None], seconds: float = 30) -> ValueT:
-    """Return the first true value of the probe. Fail if there is none before the deadline."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = probe()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(0.02)
 
 
 def free_port() -> int:
@@ -71,7 +59,7 @@ class LivePlatform:
             stderr=subprocess.STDOUT,
         )
         try:
-            eventually("the platform answers", self.health)
+            wait_until("the platform answers", self.health)
         except BaseException:
             self.process.kill()
             raise
@@ -113,7 +101,7 @@ class LivePlatform:
             run = self.retrieve(run_id)
             return run if run["status"] in wanted else None
 
-        return eventually(f"{run_id} becomes {sorted(wanted)}", probe)
+        return wait_until(f"{run_id} becomes {sorted(wanted)}", probe)
 
     def run(self, task_id: str, payload: object = None, **options: object) -> JsonObject:
         return self.until(self.trigger(task_id, payload, **options))
@@ -177,7 +165,7 @@ class Cli:
             return bool((self._platform.health() or {})["worker"])
 
         try:
-            eventually("the CLI registers its worker", is_registered, seconds=120)
+            wait_until("the CLI registers its worker", is_registered, seconds=120)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise

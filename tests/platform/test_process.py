@@ -14,7 +14,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.platform.bench import ACCESS_TOKEN, PROJECT_REF, SECRET_KEY, task
-from tests.platform.live import REPOSITORY, LivePlatform, eventually
+from tests.platform.live import REPOSITORY, LivePlatform
+from tests.support.waiting import wait_until
 
 BEARER = {"authorization": f"Bearer {SECRET_KEY}"}
 
@@ -123,7 +124,7 @@ def test_runs_for_a_cli_that_hung_up_are_not_handed_out(alone: LivePlatform) -> 
 def test_a_held_request_is_answered_as_soon_as_a_run_comes(alone: LivePlatform) -> None:
     run_id = alone.trigger("hello")
     body = {"currentWorker": register(alone), "oldWorkers": []}
-    started = eventually(
+    started = wait_until(
         "the run is handed out",
         lambda: alone.client.post("/engine/v1/dev/dequeue", json=body).json()["dequeuedMessages"],
     )

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from local.trigger_platform.schedules import Schedule
-from tests.platform.live import Cli, LivePlatform, eventually
+from tests.platform.live import Cli, LivePlatform
+from tests.support.waiting import wait_until
 
 
 def test_a_task_gets_its_payload_environment_and_options(live: LivePlatform) -> None:
@@ -81,15 +82,15 @@ def test_an_executing_run_stops_when_it_is_cancelled(live: LivePlatform) -> None
     live.client.post(f"/api/v2/runs/{run_id}/cancel")
     assert live.retrieve(run_id)["status"] == "CANCELED"
     # It counts as finished only once the worker has confirmed.
-    run = eventually("the worker confirms", lambda: finished(live, run_id))
+    run = wait_until("the worker confirms", lambda: finished(live, run_id))
     assert run["error"] == {"message": "Canceled by user"}
 
 
 def test_cancelling_a_waiting_parent_stops_its_child(live: LivePlatform) -> None:
     run_id = live.trigger("slow-parent", {"ms": 60_000})
-    child_id = eventually("the child executes", lambda: executing_child(live, run_id))
+    child_id = wait_until("the child executes", lambda: executing_child(live, run_id))
     live.client.post(f"/api/v2/runs/{run_id}/cancel")
-    eventually("parent and child end", lambda: finished(live, run_id) and finished(live, child_id))
+    wait_until("parent and child end", lambda: finished(live, run_id) and finished(live, child_id))
     assert live.retrieve(child_id)["status"] == "CANCELED"
 
 
@@ -113,7 +114,8 @@ def test_runs_start_without_delay_in_a_warm_process(live: LivePlatform) -> None:
     assert best < 0.5
 
 
-def test_a_killed_cli_loses_its_executing_runs_and_a_new_one_gets_the_rest(
+@pytest.mark.long
+def test_a_killed_cli_loses_what_it_executed_and_a_new_one_gets_the_rest(
     live: LivePlatform, cli: Cli
 ) -> None:
     executing = live.trigger("slow", {"ms": 60_000})
@@ -122,7 +124,7 @@ def test_a_killed_cli_loses_its_executing_runs_and_a_new_one_gets_the_rest(
     queued = live.trigger("hello", {"name": "later"})
     lost = live.until(executing)
     assert (lost["status"], lost["error"]["message"]) == ("CANCELED", "Dev session ended (CLI exited)")
-    eventually("health reports no CLI", lambda: (live.health() or {})["worker"] is None)
+    wait_until("health tells that the CLI is gone", lambda: (live.health() or {})["worker"] is None)
     assert live.retrieve(queued)["status"] == "QUEUED"
     cli.restart()
     assert live.until(queued)["output"]["greeting"] == "hello later"

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 
 from tests.platform.bench import SECRET_KEY
-from tests.platform.live import FINISHED, Cli, JsonObject, LivePlatform, eventually
+from tests.platform.live import FINISHED, Cli, JsonObject, LivePlatform
+from tests.support.waiting import wait_until
 
 
 class SdkError(Exception):
@@ -60,7 +61,7 @@ class Sdk:
             run = self.retrieve(run_id)
             return run if run["status"] in wanted else None
 
-        return eventually(f"{run_id} becomes {sorted(wanted)}", probe, seconds=10)
+        return wait_until(f"{run_id} becomes {sorted(wanted)}", probe, seconds=10)
 
     def _call(self, *call: object) -> Any:  # noqa: ANN401 (JSON)
         sent, answers = self._process.stdin, self._process.stdout
@@ -171,7 +172,7 @@ def test_an_executing_run_is_cancelled_and_its_task_is_stopped(sdk: Sdk) -> None
     sdk.until(run_id, "EXECUTING")
     sdk.cancel(run_id)
     assert sdk.retrieve(run_id)["status"] == "CANCELED"
-    run = eventually("the worker confirms", lambda: finished(sdk, run_id), seconds=10)
+    run = wait_until("the worker confirms", lambda: finished(sdk, run_id), seconds=10)
     assert (run["isCancelled"], run["error"]) == (True, {"message": "Canceled by user"})
 
 

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
-from tests.unit.loopback import Answer, Loopback, loopback_server
+from tests.support.loopback import Answer, Loopback, loopback_server
 
 JWT_SECRET = "a-secret-that-only-the-unit-tests-know-of"
 ORG_ID, USER_ID = str(uuid4()), str(uuid4())

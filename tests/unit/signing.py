@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from api.auth.jwks import JwksKeys
 from api.auth.jwt import JwtRules, SessionJwtVerifier
 from api.http_client import HttpClient
-from tests.unit.loopback import Loopback
+from tests.support.loopback import Loopback
 
 SECRET = "a-secret-that-only-the-unit-tests-know-of"
 ISSUER = "https://project.supabase.co/auth/v1"

@@ -9,8 +9,9 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
+from tests.support.loopback import Answer, Loopback, Request, rpc_error
+from tests.support.loopback_server import closed_port_url
 from tests.unit.conftest import make_settings, session_token
-from tests.unit.loopback import Answer, Loopback, Request, closed_port_url, rpc_error
 
 GET_COMPANY = {"company_id": "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10"}
 

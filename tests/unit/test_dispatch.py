@@ -10,8 +10,9 @@ from fastapi.testclient import TestClient
 
 from api import background, dispatch, trigger_client
 from api.main import create_app
+from tests.support.loopback import Answer, Loopback, Request, rpc_error
+from tests.support.loopback_server import closed_port_url
 from tests.unit.conftest import ORG_ID, make_settings, pipeline_run, session_token, submission
-from tests.unit.loopback import Answer, Loopback, Request, closed_port_url, rpc_error
 
 TRIGGER_PATH = "/api/v1/tasks/run-pipeline/trigger"
 

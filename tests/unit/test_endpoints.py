@@ -20,8 +20,8 @@ from api.auth.context import AuthContext
 from api.main import ROUTERS
 from api.models.users import UserRole
 from api.routes import health
+from tests.support.loopback import Answer, Loopback
 from tests.unit.conftest import AUTH_CONTEXT
-from tests.unit.loopback import Answer, Loopback
 
 INFRASTRUCTURE = {"/healthz", "/readyz", "/openapi.json", "/docs", "/docs/oauth2-redirect"}
 PRODUCT_ROUTES = [

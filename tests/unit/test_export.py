@@ -7,16 +7,16 @@ import io
 import json
 from typing import Any
 
-import httpx2
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from api.export import csv_value, render_csv, render_ndjson
 from api.main import create_app
 from api.settings import Settings
+from tests.support.loopback import Answer, Loopback, Request, rpc_error
+from tests.support.served_app import served
 from tests.unit.conftest import session_token
-from tests.unit.loopback import Answer, Loopback, Request, rpc_error
-from tests.unit.serving import served
 
 RUN_ID = "5f0c8e8a-8d2e-4a55-9f0e-0a4a3c1c7b10"
 
@@ -120,8 +120,8 @@ def test_a_failure_of_a_later_page_breaks_off_the_answer(data_api: Loopback, set
     headers = {"Authorization": f"Bearer {session_token(settings)}"}
     body = {"pipeline_run_id": RUN_ID, "format": "csv"}
     # The caller must see an incomplete answer, not a short file.
-    with served(create_app(settings)) as url, pytest.raises(httpx2.RemoteProtocolError):
-        httpx2.post(f"{url}/v1/pipeline-runs/export", json=body, headers=headers, trust_env=False)
+    with served(create_app(settings)) as url, pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{url}/v1/pipeline-runs/export", json=body, headers=headers, trust_env=False)
 
 
 def test_page_that_was_unreachable_is_asked_for_once_more(client: TestClient, data_api: Loopback) -> None:

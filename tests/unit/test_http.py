@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from typing import Any
 
 import jwt
@@ -15,12 +14,14 @@ from api.data_api import CHECK_PATH
 from api.main import MAX_JSON_BYTES, create_app
 from api.routes import health
 from api.settings import Settings
+from tests.support.loopback import Answer, Loopback, rpc_error
+from tests.support.loopback_server import closed_port_url
+from tests.support.served_app import served
+from tests.support.waiting import wait_until
 from tests.unit.conftest import JWT_SECRET, make_settings, session_token
-from tests.unit.loopback import Answer, Loopback, closed_port_url, rpc_error
-from tests.unit.serving import served
 
 
-def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 (an httpx or httpx2 response)
+def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 (a response of TestClient)
     body = answer.json()
     assert set(body) == {"error"}
     assert set(body["error"]) == {"code", "message", "details", "request_id"}
@@ -272,14 +273,13 @@ def test_caller_that_hangs_up_is_no_defect(
                 f"Authorization: Bearer {session_token(settings)}\r\n\r\n--x\r\n"
             )
             connection.sendall(head.encode())
-            deadline = time.monotonic() + 10
-            while not data_api.requests:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-        printed = ""
-        while '"api.access"' not in printed:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-            printed += capsys.readouterr().out
-    assert "the caller hung up" in printed
-    assert '"error"' not in printed
+            wait_until("the API asks who is calling", lambda: data_api.requests)
+        printed: list[str] = []
+
+        def access_line() -> bool:
+            printed.append(capsys.readouterr().out)
+            return '"api.access"' in "".join(printed)
+
+        wait_until("the access line is printed", access_line)
+    assert "the caller hung up" in "".join(printed)
+    assert '"error"' not in "".join(printed)

@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from api.errors import ApiError
 from api.idempotency import IdempotencyScope, request_hash
 from api.models.companies import CreateCompany
+from tests.support.loopback import Answer, Loopback
 from tests.unit.conftest import USER_ID
-from tests.unit.loopback import Answer, Loopback
 from tests.unit.test_step_config import publishes
 
 COMPANY = {

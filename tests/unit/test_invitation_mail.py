@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from api import invitation_mail
 from api.main import create_app
 from api.settings import Settings
+from tests.support.loopback import Answer, Loopback, Request, rpc_error
 from tests.unit.conftest import AUTH_CONTEXT, ORG_ID, USER_ID, session_token
-from tests.unit.loopback import Answer, Loopback, Request, rpc_error
 
 OTP_PATH = "/auth/v1/otp"
 EMAIL = "grace@example.com"

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from api.auth.jwks import FRESH_SECONDS, SECONDS_BETWEEN_UNKNOWN_KIDS, STALE_SECONDS, JwksKeys
 from api.errors import ApiError
 from api.http_client import HttpClient
-from tests.unit.loopback import Answer, Loopback, closed_port_url, loopback_server
+from tests.support.loopback import Answer, Loopback, loopback_server
+from tests.support.loopback_server import closed_port_url
 from tests.unit.signing import Jwk, Keys, key_set, private_jwk, public_jwk
 
 

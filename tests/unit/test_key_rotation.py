@@ -15,8 +15,8 @@ from api.auth.api_token import CONTEXT_JWT_SECONDS, generate_api_token
 from api.auth.jwks import JwksKeys
 from api.errors import ApiError
 from api.main import create_app
+from tests.support.loopback import Answer, Loopback, loopback_server
 from tests.unit.conftest import make_settings, session_claims, session_token
-from tests.unit.loopback import Answer, Loopback, loopback_server
 from tests.unit.signing import Keys, claims, es256, hs256, key_set, private_jwk, public_jwk, rs256, verifier
 
 

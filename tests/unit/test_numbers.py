@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.ingest.numbers import changing_field
-from tests.unit.loopback import Answer, Loopback
+from tests.support.loopback import Answer, Loopback
 
 CHANGING = [
     "9007199254740992",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,8 +12,9 @@ from fastapi.testclient import TestClient
 
 from api import reconciler
 from api.data_api import CHECK_PATH
+from tests.support.loopback import Answer, Loopback, rpc_error
+from tests.support.waiting import wait_until
 from tests.unit.conftest import RECONCILER_IN_TIME, pipeline_run
-from tests.unit.loopback import Answer, Loopback, rpc_error
 
 START_PATH = "/api/v1/tasks/reconcile-runs/trigger"
 LATE = {
@@ -33,13 +33,6 @@ def answers(data_api: Loopback, trigger: Loopback) -> None:
     trigger.routes[START_PATH] = lambda _: Answer(200, {"id": "run_abc123", "isCached": False})
 
 
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def readiness(client: TestClient) -> str:
     state: str = client.get("/readyz").json()["reconciler"]
     return state
@@ -56,7 +49,7 @@ def test_a_late_reconciler_is_started_and_readyz_says_so(
     assert readiness(client) == "unknown"
     data_api.rpc("reconciler_status", Answer(200, LATE))
     assert client.post(path).status_code == 200
-    eventually(lambda: bool(trigger.asked(START_PATH)))
+    wait_until("a start", lambda: trigger.asked(START_PATH))
     assert readiness(client) == "late since 2026-11-28T11:03:00Z"
     (asked,) = data_api.asked("/reconciler_status")
     assert asked.headers["authorization"] == client.headers["Authorization"]
@@ -74,7 +67,7 @@ def test_a_reconciler_in_time_is_left_alone(
 ) -> None:
     data_api.rpc("reconciler_status", Answer(200, RECONCILER_IN_TIME))
     client.post("/v1/pipeline-runs/list")
-    eventually(lambda: readiness(client) == "ok")
+    wait_until("readiness", lambda: readiness(client) == "ok")
     assert not trigger.asked(START_PATH)
 
 
@@ -84,16 +77,16 @@ def test_it_looks_seldom_and_starts_once_a_minute_at_most(
     data_api.rpc("reconciler_status", Answer(200, LATE))
     for _ in range(5):
         client.post("/v1/pipeline-runs/list")
-    eventually(lambda: bool(trigger.asked(START_PATH)))
+    wait_until("a start", lambda: trigger.asked(START_PATH))
     assert looked(data_api)()
     monkeypatch.setattr(reconciler, "LOOK_EVERY_SECONDS", 0.0)
     for times in range(2, 5):
         client.post("/v1/pipeline-runs/list")
-        eventually(looked(data_api, times))
+        wait_until("a look", looked(data_api, times))
     assert len(trigger.asked(START_PATH)) == 1
     monkeypatch.setattr(reconciler, "START_EVERY_SECONDS", 0.0)
     client.post("/v1/pipeline-runs/list")
-    eventually(lambda: len(trigger.asked(START_PATH)) > 1)
+    wait_until("another start", lambda: len(trigger.asked(START_PATH)) > 1)
 
 
 def test_no_request_waits_for_the_look(client: TestClient, data_api: Loopback) -> None:
@@ -106,7 +99,7 @@ def test_no_request_waits_for_the_look(client: TestClient, data_api: Loopback) -
     data_api.rpc("reconciler_status", answer_after_the_request)
     assert client.post("/v1/pipeline-runs/list").status_code == 200
     answered.set()
-    eventually(lambda: readiness(client) == "ok")
+    wait_until("readiness", lambda: readiness(client) == "ok")
 
 
 def test_a_failed_look_or_start_fails_no_request(
@@ -115,12 +108,12 @@ def test_a_failed_look_or_start_fails_no_request(
     monkeypatch.setattr(reconciler, "LOOK_EVERY_SECONDS", 0.0)
     data_api.rpc("reconciler_status", rpc_error(404, "PGRST202"))
     assert client.post("/v1/pipeline-runs/list").status_code == 200
-    eventually(looked(data_api))
+    wait_until("a look", looked(data_api))
     assert readiness(client) == "unknown"
     data_api.rpc("reconciler_status", Answer(200, LATE))
     trigger.routes[START_PATH] = lambda _: Answer(500, b"oops")
     assert client.post("/v1/pipeline-runs/list").status_code == 200
-    eventually(lambda: bool(trigger.asked(START_PATH)))
+    wait_until("a start", lambda: trigger.asked(START_PATH))
 
 
 def test_requests_about_other_things_do_not_look(client: TestClient, data_api: Loopback) -> None:
@@ -128,5 +121,5 @@ def test_requests_about_other_things_do_not_look(client: TestClient, data_api: L
     client.post("/v1/companies/list")
     data_api.rpc("get_pipeline_run", Answer(200, pipeline_run()))
     client.post("/v1/pipeline-runs/list")
-    eventually(looked(data_api))
+    wait_until("a look", looked(data_api))
     assert [request.path.rpartition("/")[2] for request in data_api.requests].count("reconciler_status") == 1

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from api.auth.jwks import JwksKeys
 from api.auth.jwt import LEEWAY_SECONDS, SessionJwtVerifier
 from api.errors import ApiError
-from tests.unit.loopback import Answer, Loopback, loopback_server
+from tests.support.loopback import Answer, Loopback, loopback_server
 from tests.unit.signing import (
     ISSUER,
     SECRET,

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.step_config import config_errors
-from tests.unit.loopback import Answer, Loopback, Request, rpc_error
+from tests.support.loopback import Answer, Loopback, Request, rpc_error
 
 SCHEMA = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -20,8 +18,9 @@ from api.data_api import CHECK_PATH
 from api.main import create_app
 from api.telemetry import parse_headers
 from local.settings import ROOT
+from tests.support.loopback import Loopback
+from tests.support.loopback_server import Handler, closed_port_url, listening
 from tests.unit.conftest import ORG_ID, make_settings, pipeline_run, session_token
-from tests.unit.loopback import Loopback, closed_port_url
 from tests.unit.test_dispatch import create_submission, knows_submission
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -52,38 +51,25 @@ def attributes(message: Any) -> dict[str, Any]:  # noqa: ANN401 (a protobuf mess
 
 @contextmanager
 def otlp_collector() -> Iterator[Collector]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence: the tests look at `spans`."""
-
-        def do_POST(self) -> None:
-            sent = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
-            listening.headers.append({name.lower(): value for name, value in self.headers.items()})
+    class Traces(Handler):
+        def respond(self) -> None:
+            sent = ExportTraceServiceRequest.FromString(self.read_body())
+            received.headers.append(self.named_headers)
             for resource_spans in sent.resource_spans:
-                listening.resources.append(attributes(resource_spans.resource))
+                received.resources.append(attributes(resource_spans.resource))
                 for scope_spans in resource_spans.scope_spans:
-                    listening.spans.extend(scope_spans.spans)
-            self.send_response(200 if self.path == "/v1/traces" else 404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+                    received.spans.extend(scope_spans.spans)
+            self.answer(200 if self.path == "/v1/traces" else 404)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    listening = Collector(f"http://127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield listening
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Traces) as url:
+        received = Collector(url)
+        yield received
 
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    with otlp_collector() as listening:
-        yield listening
+    with otlp_collector() as collector:
+        yield collector
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.trace import Span
+from tests.support.loopback import Answer, Loopback
 from tests.support.traceparents import PARENT, TRACE, TRACEPARENT, TRACEPARENTS
 from tests.unit.conftest import ORG_ID, USER_ID, make_settings, pipeline_run, session_token
-from tests.unit.loopback import Answer, Loopback
 from tests.unit.test_dispatch import create_submission, knows_submission
 
 REQUEST_ID = "request-of-the-trace"

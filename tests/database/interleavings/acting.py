@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.database.client import Client, Connection, Row, owner, service, signed_in
 from tests.database.interleavings import rules
 from tests.database.interleavings.workers import Call, Claimed
-from tests.database.pipeline import Json
-from tests.tenants import User
+from tests.support.pipeline import Json
+from tests.support.sql_client import Client, Connection, Row, owner, service, signed_in
+from tests.support.tenants import User
 
 _CONCLUDING = {"cancel_pipeline_run", "finish_pipeline_run", "fail_pipeline_run"}
 

@@ -16,13 +16,13 @@ from typing import Any
 
 import psycopg
 
-from tests.database.client import Client, Connection
 from tests.database.interleavings import rules
 from tests.database.interleavings.acting import Action, Seat, Standing, broken_answer
 from tests.database.interleavings.trigger_dev import TriggerDev, TriggerRun
 from tests.database.interleavings.workers import Call, Claimed, Work, intrusion, work
-from tests.database.pipeline import Json
-from tests.tenants import Org
+from tests.support.pipeline import Json
+from tests.support.sql_client import Client, Connection
+from tests.support.tenants import Org
 
 _LATER = "interval '3 minutes'"
 _ROUNDS_TO_SETTLE = 12

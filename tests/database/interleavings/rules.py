@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.database.client import Client
 from tests.database.interleavings.workers import outcome_of
+from tests.support.sql_client import Client
 
 Row = dict[str, Any]
 

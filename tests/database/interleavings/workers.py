@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.database.pipeline import Json, verdict
+from tests.support.pipeline import Json, verdict
 
 ERROR = {"code": "broken", "message": "It broke."}
 

@@ -1,0 +1,57 @@
+"""What Trigger.dev knows of a pipeline run, asked as the SDK's `runs.list` and `runs.retrieve` ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from tests.support.stack import StackEnvironment
+from tests.support.waiting import eventually
+
+Json = dict[str, Any]
+
+
+class TriggerApi:
+    def __init__(self, http: httpx.AsyncClient, stack: StackEnvironment) -> None:
+        self._http = http
+        self._url = stack.trigger_api_url
+        self._headers = {
+            "Authorization": f"Bearer {stack.trigger_secret_key}",
+            "x-trigger-api-version": "2025-07-16",
+        }
+
+    async def runs_of(self, pipeline_run_id: str) -> list[Json]:
+        """Of the pipeline task and of its steps' tasks, the oldest first."""
+        answer = await self._get("/api/v1/runs", {"filter[tag]": f"pipeline_run:{pipeline_run_id}"})
+        return list(reversed(answer["data"]))
+
+    async def runs_when(
+        self, pipeline_run_id: str, holds: Callable[[list[Json]], bool], *, seconds: float = 60
+    ) -> list[Json]:
+        return await eventually(lambda: self.runs_of(pipeline_run_id), holds, seconds=seconds)
+
+    async def reconcile(self) -> None:
+        """Has the reconciler look now; its payload as a schedule makes it, dates marked for Super JSON."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        schedule = {"scheduleId": "sched_now", "type": "IMPERATIVE", "timestamp": now, "timezone": "UTC"}
+        payload = {"json": {**schedule, "upcoming": []}, "meta": {"values": {"timestamp": ["Date"]}}}
+        response = await self._http.post(
+            f"{self._url}/api/v1/tasks/reconcile-runs/trigger",
+            json={"payload": json.dumps(payload), "options": {"payloadType": "application/super+json"}},
+            headers=self._headers,
+        )
+        assert response.status_code == 200, response.text
+
+    async def _get(self, path: str, query: dict[str, str]) -> Json:
+        response = await self._http.get(f"{self._url}{path}", params=query, headers=self._headers)
+        assert response.status_code == 200, response.text
+        answer: Json = response.json()
+        return answer
+
+
+def all_have_status(status: str) -> Callable[[list[Json]], bool]:
+    return lambda runs: bool(runs) and all(run["status"] == status for run in runs)
