@@ -85,9 +85,16 @@ export async function startAuth({ url, config, publicUrl, mailDirectory }) {
   await connection.driver.unsafe(readFileSync(new URL("auth.sql", import.meta.url), "utf8"));
   await connection.driver`select 1 from auth.users limit 1`; // Lite hides errors of their creation
   const issuer = `${publicUrl}/auth/v1`;
+  const secret = config.auth.jwt_secret;
+  const userOf = async (token) => {
+    const headers = { apikey: config.auth.publishable_key, authorization: `Bearer ${token}` };
+    return (await app.fetch(new Request(`${publicUrl}/auth/v1/user`, { headers }))).json();
+  };
   const fetch = async (request) => {
     if (request.method === "OPTIONS") return preflight(request);
-    return asHostedAuth(await app.fetch(request), issuer, config.auth.jwt_secret);
+    const response = await app.fetch(request);
+    if (response.status === 303) return asHostedRedirect(response, issuer, secret, userOf);
+    return asHostedAuth(response, issuer, secret);
   };
   return { fetch, stop: () => connection.close() };
 }
@@ -111,14 +118,29 @@ async function asHostedAuth(response, issuer, secret) {
   const isJson = response.headers.get("content-type")?.startsWith("application/json");
   if (!isJson || response.body === null) return response;
   const body = JSON.parse(await response.text(), (name, value) => (name.endsWith("_at") ? asRfc3339(value) : value));
-  if (body?.access_token) {
-    const { app_metadata, user_metadata, phone, is_anonymous } = body.user;
-    const claims = { iss: issuer, aal: "aal1", app_metadata, user_metadata, phone, is_anonymous };
-    body.access_token = signToken({ ...readClaims(body.access_token), ...claims }, secret);
-  }
+  if (body?.access_token) body.access_token = asHostedToken(body.access_token, body.user, issuer, secret);
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   return Response.json(body, { status: response.status, headers });
+}
+
+/** The same for the link of an e-mail, which hands the session to the frontend in the fragment of a URL. */
+async function asHostedRedirect(response, issuer, secret, userOf) {
+  const target = new URL(response.headers.get("location"));
+  const session = new URLSearchParams(target.hash.slice(1));
+  const token = session.get("access_token");
+  if (!token) return response;
+  session.set("access_token", asHostedToken(token, await userOf(token), issuer, secret));
+  target.hash = session.toString();
+  const headers = new Headers(response.headers);
+  headers.set("location", target.toString());
+  return new Response(null, { status: 303, headers });
+}
+
+function asHostedToken(token, user, issuer, secret) {
+  const { app_metadata, user_metadata, phone, is_anonymous } = user;
+  const claims = { iss: issuer, aal: "aal1", app_metadata, user_metadata, phone, is_anonymous };
+  return signToken({ ...readClaims(token), ...claims }, secret);
 }
 
 function asRfc3339(value) {

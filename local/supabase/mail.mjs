@@ -27,9 +27,13 @@ export class MailFolder {
     this.#count += 1;
     const name = `${at.replaceAll(":", "-")}-${String(this.#count).padStart(6, "0")}.json`;
     // A link signs its reader in.
-    writeFileSync(join(this.#directory, name), JSON.stringify({ at, to, subject, text: toAuth(text), html: toAuth(html) }), {
-      mode: 0o600,
-    });
+    writeFileSync(
+      join(this.#directory, name),
+      JSON.stringify({ at, to, subject, text: toAuth(text), html: toAuth(html) }),
+      {
+        mode: 0o600,
+      },
+    );
     const outdated = readdirSync(this.#directory).sort().slice(0, -MOST_KEPT);
     for (const old of outdated) rmSync(join(this.#directory, old), { force: true });
     console.log(`E-mail to ${to}: ${subject}. To read it: python -m local mail`);
