@@ -97,6 +97,9 @@ _ADJUSTABLE = (
     "CORS_ALLOWED_ORIGINS",
     "MAX_UPLOAD_BYTES",
     "POSTGREST_BIN",
+    # Of the stand-in for Trigger.dev's platform, for tests.
+    "TRIGGER_ANSWER_SECONDS",
+    "TRIGGER_REVIVES_CANCELLED_RUNS",
 )
 
 

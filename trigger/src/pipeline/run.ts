@@ -33,6 +33,9 @@ export interface PipelineParts {
 export type PipelineOutcome =
   FinishedRun | { status: "failed"; message: string } | { status: "ended"; reason: EndReason };
 
+/** `triggerRunId` is the Trigger.dev run that this attempt belongs to. */
+type AttemptParts = PipelineParts & { triggerRunId: string };
+
 type EndReason = RunEndedCode | "claimed_elsewhere" | "not_admitted";
 
 /** In a row, without a chunk more: a delivery of hours outlives many task runs. */
@@ -62,7 +65,7 @@ export async function runPipeline(
   runLog.info("A run was claimed", { step_count: claimed.steps.length, record_count, chunk_count });
   const heartbeat = new Heartbeat(dataApi, claim, taskSignal);
   try {
-    const failure = await executeSteps(claimed.steps, claim, heartbeat, { ...parts, dataApi });
+    const failure = await executeSteps(claimed.steps, claim, heartbeat, { ...parts, dataApi, triggerRunId });
     if (failure !== undefined) {
       runLog.info("A run failed");
       return { status: "failed", message: failure };
@@ -88,7 +91,7 @@ async function executeSteps(
   steps: ClaimedStep[],
   claim: Claim,
   heartbeat: Heartbeat,
-  parts: PipelineParts,
+  parts: AttemptParts,
 ): Promise<string | undefined> {
   const { dataApi } = parts;
   const works: StepWork[] = [];
@@ -194,11 +197,7 @@ function majorOf(version: string): string | undefined {
  * again; `maxStepTaskStarts` counts those in a row that wrote no chunk.
  * The key holds the claim: a later attempt of this run fences the old child off and starts its own.
  */
-async function executeStepTask(
-  work: StepWork,
-  heartbeat: Heartbeat,
-  parts: PipelineParts,
-): Promise<string | undefined> {
+async function executeStepTask(work: StepWork, heartbeat: Heartbeat, parts: AttemptParts): Promise<string | undefined> {
   const { dataApi, claim, step } = work;
   let message = "";
   let written = 0;
@@ -217,6 +216,7 @@ async function executeStepTask(
     }
     heartbeat.resume();
     if (result.ok) return undefined;
+    await renewClaim(claim, parts);
     message = result.message;
     const writtenNow = await dataApi.stepProgress(step.step_result_id);
     failures = writtenNow > written ? 1 : failures + 1;
@@ -230,4 +230,15 @@ async function executeStepTask(
   };
   const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
   return continues ? undefined : summarize(recorded);
+}
+
+/**
+ * Claims the run again for the same Trigger.dev run. Trigger.dev may call a task ended (cancelled, stalled) whose process
+ * still runs. From now on the old claim can write nothing, so two tasks of a step never work at the same time.
+ */
+async function renewClaim(claim: Claim, { dataApi, triggerRunId }: AttemptParts): Promise<void> {
+  const renewed = await dataApi.claimPipelineRun(claim.pipeline_run.id, triggerRunId);
+  if (renewed.outcome === "finished") throw new RunEndedError("pipeline_run_finished", "The run has ended.");
+  if (renewed.outcome !== "claimed") throw new RunEndedError("claim_lost", "Another attempt has claimed the run.");
+  claim.claim_id = renewed.claim_id;
 }
