@@ -1,4 +1,5 @@
 // The Data API (/rest/v1) and Auth (/auth/v1) of Supabase Lite, on our PostgreSQL, as web request handlers.
+import { AsyncLocalStorage } from "node:async_hooks";
 import { readFileSync } from "node:fs";
 import { App } from "@supabase/lite";
 import { PostgresConnection } from "@supabase/lite/postgres";
@@ -79,7 +80,9 @@ async function trustVerifiedTokens(context, next) {
 /** Starts Auth and creates its tables. Connects as their owner, so triggers on them have the rights of hosted ones. */
 export async function startAuth({ url, config, publicUrl, mailDirectory }) {
   const connection = new PostgresConnection({ url, postgresOptions: { types, max: 4, onnotice() {} } });
-  const email = new MailFolder({ directory: mailDirectory, siteUrl: config.auth.site_url, publicUrl });
+  const redirect = new AsyncLocalStorage();
+  const askedRedirect = () => redirect.getStore();
+  const email = new MailFolder({ directory: mailDirectory, siteUrl: config.auth.site_url, publicUrl, askedRedirect });
   const app = new App({ connection, ...config, options: { drivers: { email } } });
   await app.ensureSystemSchema();
   await connection.driver.unsafe(readFileSync(new URL("auth.sql", import.meta.url), "utf8"));
@@ -92,7 +95,8 @@ export async function startAuth({ url, config, publicUrl, mailDirectory }) {
   };
   const fetch = async (request) => {
     if (request.method === "OPTIONS") return preflight(request);
-    const response = await app.fetch(request);
+    const asked = new URL(request.url).searchParams.get("redirect_to");
+    const response = await redirect.run(asked, () => app.fetch(request));
     if (response.status === 303) return asHostedRedirect(response, issuer, secret, userOf);
     return asHostedAuth(response, issuer, secret);
   };

@@ -5,23 +5,30 @@ import { join } from "node:path";
 const MOST_KEPT = 200;
 
 /**
- * An e-mail driver for Lite. Lite's links begin with the site's URL, where the frontend runs; hosted ones lead to Auth,
- * so these do too.
+ * An e-mail driver for Lite. Lite's links begin with the site's URL and return to it. As hosted ones, these lead to Auth, and
+ * return to where the caller asked (`askedRedirect`). Auth checks that when the link is opened.
  */
 export class MailFolder {
   #directory;
   #siteUrl;
   #publicUrl;
+  #askedRedirect;
   #count = 0;
 
-  constructor({ directory, siteUrl, publicUrl }) {
+  constructor({ directory, siteUrl, publicUrl, askedRedirect }) {
     this.#directory = directory;
     this.#siteUrl = siteUrl;
     this.#publicUrl = publicUrl;
+    this.#askedRedirect = askedRedirect;
   }
 
   async send({ to, subject, text = "", html = "" }) {
-    const toAuth = (part) => part.replaceAll(`${this.#siteUrl}/auth/v1/`, `${this.#publicUrl}/auth/v1/`);
+    const asked = this.#askedRedirect();
+    const toAuth = (part) => {
+      const led = part.replaceAll(`${this.#siteUrl}/auth/v1/`, `${this.#publicUrl}/auth/v1/`);
+      const [here, there] = [this.#siteUrl, asked].map((url) => `redirect_to=${encodeURIComponent(url)}`);
+      return asked ? led.replaceAll(here, there) : led;
+    };
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const at = new Date().toISOString();
     this.#count += 1;

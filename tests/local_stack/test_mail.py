@@ -5,12 +5,13 @@ from __future__ import annotations
 import stat
 import uuid
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import httpx
 import jwt
 import pytest
 from supabase import create_client
+from supabase_auth.types import SignInWithEmailAndPasswordlessCredentialsOptions
 
 from local.__main__ import main
 from local.mail import Mail, mail_folder, read_mail
@@ -22,19 +23,27 @@ def address() -> str:
     return f"{uuid.uuid4()}@example.com"
 
 
-def ask_for_link(supabase: StackEnvironment, address: str) -> Mail:
+def ask_for_link(supabase: StackEnvironment, address: str, redirect_to: str | None = None) -> Mail:
     client = create_client(supabase.supabase_url, supabase.publishable_key)
-    client.auth.sign_in_with_otp({"email": address})
+    asked: SignInWithEmailAndPasswordlessCredentialsOptions = (
+        {"email_redirect_to": redirect_to} if redirect_to else {}
+    )
+    client.auth.sign_in_with_otp({"email": address, "options": asked})
     newest = read_mail(supabase.directory)[0]
     assert newest.to == address
     return newest
 
 
-def session_of(link: str) -> dict[str, list[str]]:
-    """What the link hands to the frontend, in the fragment of the URL that it leads to."""
+def opened(link: str) -> SplitResult:
+    """Where the link leads to."""
     answer = httpx.get(link, follow_redirects=False, trust_env=False)
     assert answer.status_code == 303
-    target = urlsplit(answer.headers["Location"])
+    return urlsplit(answer.headers["Location"])
+
+
+def session_of(link: str) -> dict[str, list[str]]:
+    """What the link hands to the frontend, in the fragment of the URL that it leads to."""
+    target = opened(link)
     assert (target.scheme, target.netloc) == ("http", "localhost:3000")
     return parse_qs(target.fragment)
 
@@ -47,6 +56,22 @@ def test_the_link_leads_to_local_auth_and_signs_in_once(supabase: StackEnvironme
     claims = jwt.decode(token, supabase.jwt_secret, algorithms=["HS256"], audience=supabase.jwt_audience)
     assert (claims["email"], claims["iss"]) == (address, supabase.jwt_issuer)
     assert "access_token" not in session_of(mail.link)
+
+
+@pytest.mark.parametrize(
+    ("asked", "origin"),
+    [
+        ("http://localhost:5173/welcome", "localhost:5173"),
+        ("http://127.0.0.1:4173/", "127.0.0.1:4173"),
+        ("https://evil.example/", "localhost:3000"),
+    ],
+)
+def test_the_link_returns_to_a_frontend_that_supabase_toml_allows(
+    supabase: StackEnvironment, address: str, asked: str, origin: str
+) -> None:
+    target = opened(str(ask_for_link(supabase, address, asked).link))
+    assert target.netloc == origin
+    assert "access_token" in parse_qs(target.fragment)
 
 
 def test_the_code_signs_in_too(supabase: StackEnvironment, address: str) -> None:
