@@ -127,7 +127,6 @@ def test_the_report_of_a_worker_that_has_not_heard_of_the_cancellation_does_not_
 def test_a_cancelled_run_whose_worker_goes_on_succeeds(bench: Bench) -> None:
     run = bench.executing("hello")
     bench.platform.engine.cancel(run)
-    assert run.status == RunStatus.CANCELED
     assert bench.succeed(run) == "RUN_FINISHED"
     assert (run.status, run.error) == (RunStatus.COMPLETED_SUCCESSFULLY, None)
 
