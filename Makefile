@@ -43,7 +43,7 @@ vitest: install
 
 # Python and TypeScript side by side; the lines of each stay together where make can see to that.
 .PHONY: check
-check: install ## The static checks alone: ruff, import-linter, mypy, eslint, tsc
+check: install ## The static checks alone: ruff, import-linter, mypy, eslint, dependency-cruiser, prettier, tsc
 	@$(MAKE) --no-print-directory -j 2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) check-python check-typescript
 
 .PHONY: check-python
@@ -56,6 +56,9 @@ check-python:
 .PHONY: check-typescript
 check-typescript:
 	cd trigger && npm run --silent lint && npm run --silent typecheck
+	cd local/supabase && npm run --silent lint
+	# These files are copied into trigger/ and have no packages of their own.
+	trigger/node_modules/.bin/prettier --log-level warn --check tests/benchmarks/engine_worker
 
 .PHONY: isolation
 isolation: install ## Try everything that one tenant could do to another; print the matrix, write docs/isolation.md

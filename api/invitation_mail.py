@@ -7,6 +7,8 @@ open and can be sent again.
 import asyncio
 import logging
 from typing import Annotated
+from urllib.parse import urlencode, urlsplit, urlunsplit
+from uuid import UUID
 
 from fastapi import Depends, Request
 
@@ -32,16 +34,23 @@ class InvitationMail:
     https://supabase.com/docs/guides/auth/auth-email-passwordless
     """
 
-    def __init__(self, http: HttpClient, publishable_key: str) -> None:
+    def __init__(self, http: HttpClient, publishable_key: str, redirect_url: str | None = None) -> None:
+        """`redirect_url` is the page that accepts invitations; by default Auth's Site URL."""
         self._http = http
+        self._redirect_url = redirect_url
         self._headers = {"apikey": publishable_key, "Content-Type": "application/json"}
 
-    async def send(self, email: str) -> None:
+    async def send(self, email: str, invitation_id: UUID) -> None:
         """Raises NotSentError. Auth creates an identity for a new address; the link confirms it."""
         body = encode_json({"email": email, "create_user": True})
+        path = "/auth/v1/otp"
+        if self._redirect_url is not None:
+            page = urlsplit(self._redirect_url)
+            query = "&".join(filter(None, (page.query, f"invitation_id={invitation_id}")))
+            path += "?" + urlencode({"redirect_to": urlunsplit(page._replace(query=query))})
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self._http.send("POST", "/auth/v1/otp", self._headers, body)
+                answer = await self._http.send("POST", path, self._headers, body)
         except (UnreachableError, TimeoutError) as error:
             raise NotSentError(f"Supabase Auth did not answer: {error!r}") from error
         if not answer.is_success:
@@ -55,7 +64,7 @@ async def send_invitation(
     if invitation.status is not InvitationStatus.OPEN or (invitation.sent_at is not None and not again):
         return _result(invitation, sent=invitation.sent_at is not None)
     try:
-        await mail.send(invitation.email)
+        await mail.send(invitation.email, invitation.id)
     except NotSentError as error:
         logger.warning("the e-mail of invitation %s was not sent: %s", invitation.id, error)
         return _result(invitation, sent=False)

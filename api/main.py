@@ -101,7 +101,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ):
             publishable_key = settings.supabase_publishable_key.get_secret_value()
             app.state.data_api = data_api.DataApi(supabase_http, publishable_key)
-            app.state.invitation_mail = InvitationMail(supabase_http, publishable_key)
+            app.state.invitation_mail = InvitationMail(
+                supabase_http, publishable_key, settings.invitation_redirect_url
+            )
             background = Background()
             app.state.trigger = trigger_client.TriggerClient(
                 trigger_http, settings.trigger_secret_key.get_secret_value(), background

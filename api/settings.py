@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     supabase_jwt_signing_key: Annotated[SecretStr | None, Field(validate_default=True)] = None
     supabase_jwt_issuer: str = ""
     supabase_jwt_audience: str = Field("authenticated", min_length=1)
+    invitation_redirect_url: str | None = None
     trigger_api_url: str = "https://api.trigger.dev"
     trigger_secret_key: SecretStr
     cors_allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
@@ -85,12 +86,12 @@ class Settings(BaseSettings):
             raise ValueError("needs at least one of HS256, ES256, RS256")
         return value
 
-    @field_validator("supabase_url", "supabase_jwks_url", "trigger_api_url")
+    @field_validator("supabase_url", "supabase_jwks_url", "trigger_api_url", "invitation_redirect_url")
     @classmethod
     def _check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
         algorithms = ASYMMETRIC_ALGORITHMS.intersection(info.data.get("supabase_jwt_algorithms", ()))
         if value is None:
-            if algorithms:
+            if algorithms and info.field_name == "supabase_jwks_url":
                 raise ValueError(f"is needed to check {' and '.join(sorted(algorithms))} tokens")
             return None
         if info.field_name == "supabase_jwks_url" and not algorithms:

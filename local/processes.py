@@ -48,7 +48,7 @@ class Identity:
     def end(self, *, seconds: float) -> None:
         """Terminates the process, and kills it if it does not end in time."""
         if self.alive():
-            _end([psutil.Process(self.pid)], seconds)
+            end_processes([psutil.Process(self.pid)], seconds=seconds)
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,15 @@ class ManagedProcess:
 
 def marked_processes(directory: Path) -> list[psutil.Process]:
     """Every live process of the stack in `directory`, no matter which process started it."""
+    return processes_with(_MARK, str(directory))
+
+
+def processes_with(variable: str, value: str) -> list[psutil.Process]:
+    """Every live process that was started with this variable in its environment."""
     found = []
     for process in psutil.process_iter():
         try:
-            marked = process.environ().get(_MARK) == str(directory)
+            marked = process.environ().get(variable) == value
             if marked and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -150,11 +155,11 @@ def marked_processes(directory: Path) -> list[psutil.Process]:
 def sweep(directory: Path, *, seconds: float = 5) -> int:
     """Ends all processes of the stack in `directory`; returns how many there were."""
     leftovers = marked_processes(directory)
-    _end(leftovers, seconds)
+    end_processes(leftovers, seconds=seconds)
     return len(leftovers)
 
 
-def _end(processes: Sequence[psutil.Process], seconds: float) -> None:
+def end_processes(processes: Sequence[psutil.Process], *, seconds: float) -> None:
     """Terminates the processes, and kills those that have not ended in time."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):

@@ -95,6 +95,7 @@ _ADJUSTABLE = (
     "SUPABASE_JWT_SIGNING_KEY",
     "LOG_LEVEL",
     "CORS_ALLOWED_ORIGINS",
+    "INVITATION_REDIRECT_URL",
     "MAX_UPLOAD_BYTES",
     "POSTGREST_BIN",
     # Of the stand-in for Trigger.dev's platform, for tests.

@@ -1,56 +1,56 @@
-"""The stack and the tenants that tests share, and which tests run in one lane."""
+"""The stack and the tenants that tests share, and the lanes in which tests run."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
+from xdist.workermanage import WorkerController
 
+from local.processes import end_processes, processes_with
+from tests.support.lanes import LANES, GroupScheduling, place
 from tests.support.stack import StackEnvironment, stack_for_tests
 from tests.support.tenants import Tenants, create_tenants
 
-_LANES = 2
-# A group stays in one lane, where its tests share a stack: a folder, or a file that needs nothing of its
-# folder. The lanes take these in order, the longest first, and those that wait beside those that compute.
-_GROUPS = (
-    "chaos/test_short_campaign.py",
-    "database/test_interleavings.py",
-    "end_to_end",
-    "isolation/test_isolation.py",
-    "demo",
-    "database",
-    "platform/test_with_cli.py",
-    "isolation",
-    "local_stack",
-    "unit",
-)
+_RUN = pytest.StashKey[str]()
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=_place)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=place)
 
 
-def _place(item: pytest.Item) -> tuple[int, bool]:
-    """Long tests come first in their group: a lane that has two tests left takes the next group already,
-    which would have to wait for them."""
-    group = _group(item)
-    return _GROUPS.index(group) if group in _GROUPS else len(_GROUPS), item.get_closest_marker("long") is None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
+    return GroupScheduling(config, log)
 
 
-def _group(item: pytest.Item) -> str:
-    place = item.path.relative_to(Path(__file__).parent)
-    return place.as_posix() if place.as_posix() in _GROUPS else place.parts[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    node.config.stash[_RUN] = node.workerinput["testrunuid"]
+
+
+def pytest_configure() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Stopping the stacks takes some seconds, in which another Ctrl-C would leave processes behind."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Of an interrupted session with lanes: xdist kills a lane that takes ten seconds to stop its stacks."""
+    if exitstatus == pytest.ExitCode.INTERRUPTED and _RUN in session.config.stash:
+        end_processes(processes_with("PYTEST_XDIST_TESTRUNUID", session.config.stash[_RUN]), seconds=10)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`. Services that exist already are one database for all tests, and so for one lane."""
-    return 0 if os.environ.get("TEST_AGAINST_SERVICES") else _LANES
+    """For `-n auto`. Existing services are one database, which two lanes cannot share."""
+    return 0 if os.environ.get("TEST_AGAINST_SERVICES") else LANES
 
 
 @pytest.fixture(scope="session")
@@ -62,13 +62,13 @@ def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironm
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironment]:
-    """All of it: also the API, the Trigger.dev control plane and the CLI's worker, steps published."""
+    """The whole stack: also the API, the Trigger.dev control plane and the CLI's worker."""
     with stack_for_tests(tmp_path_factory.mktemp("stack"), "all") as environment:
         yield environment
 
 
 @pytest.fixture(scope="session")
 def tenants(supabase: StackEnvironment) -> Tenants:
-    """Two orgs that the whole session shares. A test that changes a user or an org makes its own instead."""
+    """Two orgs that the session shares. A test that changes a user or an org creates its own."""
     with psycopg.connect(supabase.database_url) as connection:
         return create_tenants(connection)

@@ -64,6 +64,11 @@ async def get_admitted_context(
     return await resolver.admit(credential, body)
 
 
+async def get_left_context(request: Request, credential: VerifiedCredential) -> AuthContext:
+    resolver: AuthContextResolver = request.app.state.auth_contexts
+    return await resolver.leave(credential)
+
+
 async def get_caller(
     request: Request,
     credential: VerifiedCredential,
@@ -73,7 +78,9 @@ async def get_caller(
 
 
 # Every endpoint takes one of these. FreshContext skips the cache. AdmittedContext is for the endpoint that
-# accepts an invitation, whose caller has no context before.
+# accepts an invitation, whose caller has no context before; LeftContext for leaving, which works for a
+# deactivated user too.
 CurrentCaller = Annotated[Caller, Depends(get_caller)]
 FreshContext = Annotated[AuthContext, Depends(get_fresh_auth_context)]
 AdmittedContext = Annotated[AuthContext, Depends(get_admitted_context)]
+LeftContext = Annotated[AuthContext, Depends(get_left_context)]

@@ -60,6 +60,12 @@ class AuthContextResolver:
         """Accepts an invitation for the session; raises ApiError if there is not exactly one to accept."""
         return await self._ask(credential, "accept_invitation", invitation)
 
+    async def leave(self, credential: Credential) -> AuthContext:
+        """Takes the session's user out of its org, and returns the context that it had until now."""
+        context = await self._ask(credential, "leave_org", None)
+        self._contexts.forget(credential.fingerprint)
+        return context
+
     async def _ask(self, credential: Credential, rpc: str, body: AcceptInvitation | None) -> AuthContext:
         context = await DataApiCaller(self._data_api, credential).call(rpc, body, AuthContext)
         self._contexts.put(credential.fingerprint, context)

@@ -32,6 +32,9 @@ class ExpiringCache(Generic[Value]):
             return None
         return value
 
+    def forget(self, key: str) -> None:
+        self._entries.pop(key, None)
+
     def put(self, key: str, value: Value) -> None:
         self._entries.pop(key, None)
         while len(self._entries) >= self._max_entries:

@@ -59,5 +59,6 @@ class User(ResultModel):
     full_name: str | None
     role: UserRole
     deactivated_at: datetime | None
+    left_at: Annotated[datetime | None, Field(description="When the person left the org, for good.")]
     created_at: datetime
     updated_at: datetime

@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from api.auth.caller import CurrentCaller
+from api.auth.caller import CurrentCaller, LeftContext
+from api.auth.context import AuthContext
 from api.models.envelope import Data, Page
 from api.models.users import DeactivateUser, GetUser, ListUsers, ReactivateUser, UpdateUser, User
 
@@ -32,3 +33,9 @@ async def deactivate_user(body: DeactivateUser, caller: CurrentCaller) -> Data[U
 @router.post("/reactivate", summary="Reactivate a deactivated user")
 async def reactivate_user(body: ReactivateUser, caller: CurrentCaller) -> Data[User]:
     return Data(data=await caller.call("reactivate_user", body, User))
+
+
+@router.post("/leave", summary="Leave the org for good")
+async def leave_org(context: LeftContext) -> Data[AuthContext]:
+    """For the signed-in person. The answer is the context that the session had. Its API tokens end too."""
+    return Data(data=context)

@@ -112,23 +112,22 @@ def _invite(environment: Mapping[str, str], person: Person, company_id: str) -> 
 
 
 def _join(database: psycopg.Connection, environment: Mapping[str, str], person: Person) -> None:
-    """Signs the person up, which accepts the invitation; if signed up already, accepts it by RPC."""
+    """Signs the person up, if an interrupted demo has not, and accepts the invitation."""
     if _is_user(database, person):
         return
     try:
-        if _found(database, "select id::text from auth.users where lower(email) = lower(%s)", person.email):
-            client, _ = _session(environment, person)
-            client.rpc("accept_invitation", {}).execute()
-        else:
+        if not _found(
+            database, "select id::text from auth.users where lower(email) = lower(%s)", person.email
+        ):
             _client(environment).auth.sign_up(
                 {"email": person.email, "password": demo_password(environment, person.email)}
             )
+        client, _ = _session(environment, person)
+        client.rpc("accept_invitation", {}).execute()
     except AuthError as error:
         raise DemoError(f"{person.email} could not be signed up: {error.message}.", log=_LOG) from error
     except PostgrestAPIError as error:
         raise DemoError(f"{person.email} could not accept: {error.message}", log=_LOG) from error
-    if not _is_user(database, person):
-        raise DemoError(f"{person.email} signed up, but did not become a user.", log=_LOG)
 
 
 def _is_user(database: psycopg.Connection, person: Person) -> bool:

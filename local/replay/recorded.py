@@ -77,7 +77,7 @@ class RecordedRun:
     status: str
     blueprint: str  # its name
     blueprint_version: int
-    work: Json  # {pipeline_run, steps}, as trigger/src/replay/recorded-run.ts takes it
+    work: Json  # {pipeline_run, steps}, as trigger/src/scripts/replay/recorded-run.ts takes it
 
     @property
     def steps(self) -> list[Json]:

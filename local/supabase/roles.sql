@@ -41,14 +41,21 @@ create extension if not exists pgcrypto with schema extensions;
 create extension if not exists "uuid-ossp" with schema extensions;
 alter role postgres set search_path = "$user", public, extensions;
 
--- Hosted Supabase grants every new object in public to the API roles; migrations revoke what they do not want.
+-- Hosted Supabase grants every new object in public to the API roles; migrations revoke what they do not want. This file
+-- runs at each start, so it must not grant again what they have revoked.
 grant usage on schema public to anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on tables to anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on sequences to anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on functions to anon, authenticated, service_role;
+do $$
+begin
+  if to_regnamespace('private') is null then
+    alter default privileges for role postgres in schema public
+      grant all on tables to anon, authenticated, service_role;
+    alter default privileges for role postgres in schema public
+      grant all on sequences to anon, authenticated, service_role;
+    alter default privileges for role postgres in schema public
+      grant all on functions to anon, authenticated, service_role;
+  end if;
+end
+$$;
 
 create schema if not exists auth authorization supabase_auth_admin;
 alter role supabase_auth_admin set search_path = auth;

@@ -51,3 +51,12 @@ begin
 end;
 $$;
 comment on function private.touch_updated_at is 'Trigger: sets updated_at.';
+
+create function private.lower_ascii(p_text text) returns text
+language sql immutable set search_path = '' as $$
+    select translate(p_text, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz');
+$$;
+comment on function private.lower_ascii is
+    'The text with A to Z in lower case and all else as it is. Unlike lower(), it makes no ASCII letter of another one: '
+    'the Kelvin sign is no k. For e-mail addresses.';
+grant execute on function private.lower_ascii to authenticated;

@@ -65,7 +65,7 @@ begin
         into v_caller
         from public.users u
         join public.orgs o on o.id = u.org_id
-        where u.id = v_subject::uuid;
+        where u.identity_id = v_subject::uuid;
         if not found then
             v_caller.refusal := 'identity_not_registered';
         end if;

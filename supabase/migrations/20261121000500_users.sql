@@ -1,22 +1,30 @@
--- Users: mirrors of Supabase Auth identities. An identity without a row here has no access; …_identity_admission.sql
--- says how it becomes a user.
+-- Users: the people of an org. An identity of Supabase Auth is one user at most; without one it has no access.
+-- …_identity_admission.sql says how it joins an org and leaves it.
 
 create table public.users (
-    -- Restrict: history names its users. Deactivate instead of deleting.
-    id uuid primary key references auth.users (id) on delete restrict,
+    id uuid primary key default gen_random_uuid(),
+    -- Restrict: deactivate a user instead of deleting its identity.
+    identity_id uuid unique references auth.users (id) on delete restrict,
     org_id uuid not null references public.orgs (id) on delete cascade,
     company_id uuid,
     email text not null check (length(email) <= 320),
     full_name text check (length(btrim(full_name)) between 1 and 200),
     role public.user_role not null,
     deactivated_at timestamptz,
+    left_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     unique (org_id, id),
     foreign key (org_id, company_id) references public.companies (org_id, id) on delete restrict,
-    check ((role = 'org_admin') = (company_id is null))
+    check ((role = 'org_admin') = (company_id is null)),
+    check ((identity_id is null) = (left_at is not null)),
+    check (left_at is null or deactivated_at is not null)
 );
-comment on table public.users is 'A person of one org: the mirror of an auth.users row, with its role.';
+comment on table public.users is
+    'A person in an org, with its role. A person who joins another org later is another user there.';
+comment on column public.users.identity_id is 'The auth.users row that signs in as this user. Null once the person has left.';
+comment on column public.users.left_at is
+    'When the person left the org, for good: history names the user, but nobody signs in as it.';
 comment on column public.users.company_id is
     'Set for company_admin and member, who act for one company; null for org_admin, who acts for all.';
 comment on column public.users.deactivated_at is
@@ -61,8 +69,12 @@ grant select, update (company_id, full_name, role, deactivated_at) on public.use
 create function private.guard_user() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-    if (new.id, new.org_id, new.created_at) is distinct from (old.id, old.org_id, old.created_at) then
-        perform private.raise_error(409, 'immutable', 'Id, org and origin of a user do not change.');
+    if (new.id, new.org_id, new.created_at) is distinct from (old.id, old.org_id, old.created_at)
+        or (new.identity_id is distinct from old.identity_id and new.left_at is null) then
+        perform private.raise_error(409, 'immutable', 'Id, org, identity and origin of a user do not change.');
+    end if;
+    if old.left_at is not null and (new.left_at, new.deactivated_at) is distinct from (old.left_at, old.deactivated_at) then
+        perform private.raise_error(409, 'invalid_transition', 'This person has left the org. Invite the person again.');
     end if;
     if new.deactivated_at is not null then
         new.deactivated_at := coalesce(old.deactivated_at, now());
@@ -71,8 +83,8 @@ begin
 end;
 $$;
 comment on function private.guard_user is
-    'Trigger: a user stays in its org, and a deactivation has the time at which it happens. '
-    'Raises 409 immutable.';
+    'Trigger: a user stays in its org until the person leaves, and a deactivation has the time at which it happens. '
+    'Raises 409 immutable, invalid_transition.';
 
 create trigger users_guard before update on public.users for each row execute function private.guard_user();
 
@@ -248,5 +260,6 @@ end;
 $$;
 comment on function public.reactivate_user is
     'Lets a deactivated user and its API tokens in again. Callers: as for update_user. '
-    'Raises 403 forbidden, 404 user_not_found. Repeating it changes nothing.';
+    'Raises 403 forbidden, 404 user_not_found, 409 invalid_transition (the person has left). Repeating it changes '
+    'nothing.';
 grant execute on function public.reactivate_user to authenticated;

@@ -45,7 +45,10 @@ begin
     if v_caller.role = 'member' or v_caller.auth_method <> 'supabase_jwt' then
         perform private.raise_error(403, 'forbidden', 'Only signed-in admins invite people.');
     end if;
-    if exists (select from public.users u where u.org_id = v_caller.org_id and lower(u.email) = p_email) then
+    if exists (
+        select from public.users u
+        where u.org_id = v_caller.org_id and lower(u.email) = p_email and u.left_at is null
+    ) then
         perform private.raise_error(409, 'already_registered',
             'A user of the org has this e-mail. Change or reactivate that user.');
     end if;
@@ -73,7 +76,7 @@ create function public.create_invitation(
 language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
-    v_email text := lower(btrim(p_email));
+    v_email text := private.lower_ascii(btrim(p_email));
     v_company_id uuid := coalesce(p_company_id, v_caller.company_id);
     v_known_id uuid;
     v_invitation public.invitations;

@@ -1,6 +1,5 @@
--- Admission of identities: how an identity of Supabase Auth becomes a user. An invitation must match its verified
--- e-mail. The identity is admitted when it signs up or confirms the e-mail, or when the person accepts the invitation
--- later.
+-- Admission of identities: how an identity of Supabase Auth joins an org and leaves it. The person accepts an
+-- invitation to its verified e-mail; signing up or confirming an e-mail admits nobody.
 
 create function private.lock_identity(p_identity_id uuid) returns void
 language sql volatile set search_path = '' as $$
@@ -16,7 +15,7 @@ language sql stable security definer set search_path = '' as $$
     from public.invitations i
     join public.orgs o on o.id = i.org_id
     left join public.users u on u.id = i.invited_by
-    where i.email = lower(p_email)
+    where i.email = private.lower_ascii(p_email)
         and i.accepted_at is null and i.revoked_at is null and i.expires_at > now()
         and o.disabled_at is null
         and (
@@ -37,6 +36,7 @@ create function private.admit_identity(p_identity_id uuid, p_email text, p_invit
 language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_invitation public.invitations;
+    v_user_id uuid;
 begin
     -- Waits for a revocation at the same time.
     select i.* into v_invitation from public.invitations i where i.id = p_invitation_id for update;
@@ -44,16 +44,22 @@ begin
         perform private.raise_error(404, 'invitation_not_found',
             'There is no invitation for this e-mail that can be accepted. Ask an admin to invite you.');
     end if;
-    insert into public.users (id, org_id, company_id, email, full_name, role)
+    -- The first user of an identity has its id.
+    insert into public.users (id, identity_id, org_id, company_id, email, full_name, role)
     values (
+        case
+            when exists (select from public.users u where u.id = p_identity_id) then gen_random_uuid()
+            else p_identity_id
+        end,
         p_identity_id, v_invitation.org_id, v_invitation.company_id, v_invitation.email, v_invitation.full_name,
         v_invitation.role
     )
-    on conflict (id) do nothing;
+    on conflict (identity_id) do nothing
+    returning id into v_user_id;
     if not found then
         perform private.raise_error(409, 'already_registered', 'This identity is a user of an org already.');
     end if;
-    update public.invitations set accepted_at = now(), accepted_by = p_identity_id where id = p_invitation_id;
+    update public.invitations set accepted_at = now(), accepted_by = v_user_id where id = p_invitation_id;
 end;
 $$;
 comment on function private.admit_identity is
@@ -138,40 +144,68 @@ comment on function public.accept_invitation is
     'already_registered, several_invitations. Repeating it changes nothing.';
 grant execute on function public.accept_invitation to authenticated;
 
--- Definer: Supabase Auth's role has no rights on our tables. The lock timeout keeps a locked invitation from holding up
--- a sign-up.
+-- Definer: a person leaves also when it is deactivated or its org is disabled, and so is no caller.
+create function public.leave_org() returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+    v_claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    v_caller private.caller;
+    v_user public.users;
+    v_noted text;
+begin
+    if v_claims ? 'api_token_hash' then
+        v_caller := private.require_caller();
+        perform private.raise_error(403, 'forbidden', 'An API token cannot leave an org: sign in to do that.');
+    end if;
+    if pg_input_is_valid(v_claims ->> 'sub', 'uuid') then
+        perform private.lock_identity((v_claims ->> 'sub')::uuid);
+        select u.* into v_user from public.users u where u.identity_id = (v_claims ->> 'sub')::uuid for update;
+    end if;
+    if v_user.id is null then
+        v_caller := private.require_caller();
+    end if;
+    -- The audit log's look-up of the actor would find nobody by the identity any more.
+    v_noted := set_config('private.leaving_user_id', v_user.id::text, true);
+    update public.users
+    set left_at = now(), deactivated_at = coalesce(deactivated_at, now()), identity_id = null
+    where id = v_user.id;
+    return jsonb_build_object(
+        'org_id', v_user.org_id,
+        'user_id', v_user.id,
+        'company_id', v_user.company_id,
+        'role', v_user.role,
+        'auth_method', 'supabase_jwt'
+    );
+end;
+$$;
+comment on function public.leave_org is
+    'Takes the signed-in person out of its org for good: the user and its API tokens are refused from now on, and the '
+    'person can accept another invitation. Returns the AuthContext that the session had. Any session of a user, even '
+    'of a deactivated one; no API token. '
+    'Raises 401 missing_credential, 403 forbidden, identity_not_registered (a repeat too), 409 last_org_admin.';
+grant execute on function public.leave_org to authenticated;
+
+-- Definer: Supabase Auth's role has no rights on our tables.
 create function private.follow_identity() returns trigger
 language plpgsql security definer set search_path = ''
 set lock_timeout = '2s'
 as $$
-declare
-    v_acceptable uuid[];
 begin
     if new.email is null or new.email_confirmed_at is null then
         return null;
     end if;
     begin
-        update public.users set email = lower(new.email) where id = new.id and email <> lower(new.email);
+        update public.users set email = private.lower_ascii(new.email)
+        where identity_id = new.id and email <> private.lower_ascii(new.email);
     exception when others then
         raise warning 'the new e-mail of identity % was not mirrored: % %', new.id, sqlstate, sqlerrm;
-    end;
-    begin
-        perform private.lock_identity(new.id);
-        if not exists (select from public.users u where u.id = new.id) then
-            v_acceptable := array(select a.id from private.acceptable_invitations(new.email) a);
-            if cardinality(v_acceptable) = 1 then
-                perform private.admit_identity(new.id, new.email, v_acceptable[1]);
-            end if;
-        end if;
-    exception when others then
-        raise warning 'identity % was not admitted, but can accept its invitation: % %', new.id, sqlstate, sqlerrm;
     end;
     return null;
 end;
 $$;
 comment on function private.follow_identity is
-    'Trigger on auth.users: admits an identity whose confirmed e-mail has exactly one acceptable invitation, and '
-    'mirrors a changed e-mail. Never fails a sign-up: an error becomes a warning in the log.';
+    'Trigger on auth.users: mirrors a changed e-mail once it is confirmed. It admits nobody. Never fails a change of '
+    'the identity: an error becomes a warning in the log.';
 
-create trigger data_engine_x_follow_identity after insert or update of email, email_confirmed_at on auth.users
+create trigger data_engine_x_follow_identity after update of email, email_confirmed_at on auth.users
 for each row execute function private.follow_identity();

@@ -107,7 +107,8 @@ begin
     elsif pg_input_is_valid(v_claims ->> 'sub', 'uuid') then
         select 'user', u.id, null, u.email into v_actor
         from public.users u
-        where u.id = (v_claims ->> 'sub')::uuid;
+        where u.identity_id = (v_claims ->> 'sub')::uuid
+            or u.id = nullif(current_setting('private.leaving_user_id', true), '')::uuid;
     end if;
     if v_actor.type is null then
         v_actor.type := 'auth';

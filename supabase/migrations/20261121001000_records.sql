@@ -29,7 +29,7 @@ as $$
     select case
         when abs(p_number) <= 9007199254740991 then p_number = 0 or abs(p_number) > 2.4703282292062327e-324
         when abs(p_number) > 1.7976931348623157e308 then false
-        -- At the edge of what reads as the same double, JavaScript writes one digit less than Postgres.
+        -- Near the limit of a double's precision, JavaScript writes one digit less than Postgres.
         else (
             select p_number = d.number
                 or length(rtrim(replace(abs(p_number)::text, '.', ''), '0')) < length(rtrim(abs(d.number)::text, '0'))

@@ -57,7 +57,7 @@ create table public.pipeline_runs (
     )
 );
 comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
-comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it, as far as known.';
+comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it; null if not known.';
 comment on column public.pipeline_runs.claim_id is
     'Fencing token of the worker that owns the run: writes with an older one are refused.';
 comment on column public.pipeline_runs.lease_expires_at is 'When the claim ends, unless a heartbeat renews it.';
@@ -65,8 +65,8 @@ comment on column public.pipeline_runs.admitted_at is
     'When the run was admitted (…_run_admission.sql). Null: it waits, and nobody starts it.';
 comment on column public.pipeline_runs.start_taken_at is 'When somebody last undertook to start it at Trigger.dev.';
 comment on column public.pipeline_runs.dispatched_at is
-    'When Trigger.dev last took the run. Null: it was not told yet, or its start was lost. Never null in a running '
-    'run.';
+    'When Trigger.dev last took the run. Null: Trigger.dev was not told yet, or its start was lost. Never null in a '
+    'running run.';
 comment on column public.pipeline_runs.retry_of is
     'The run that this one continues where it stopped, on the same snapshot and without repeating finished work.';
 comment on column public.pipeline_runs.lost_start_count is

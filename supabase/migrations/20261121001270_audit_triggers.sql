@@ -1,6 +1,6 @@
--- Audited are orgs, companies, users, invitations, API tokens, secrets, blueprints, submissions and runs.
+-- Audit triggers on orgs, companies, users, invitations, API tokens, secrets, blueprints, submissions and runs.
 --
--- Left out is what changes many times a minute without anybody's decision (leases, heartbeats, counters), and what
+-- They leave out what changes many times a minute without anybody's decision (leases, heartbeats, counters), and what
 -- nobody may read (token hashes, values of secrets).
 
 -- Definer: no role may write the log.

@@ -149,6 +149,6 @@ language sql stable set search_path = '' as $$
 $$;
 comment on function private.accounting_positions is
     'Positions of the steps whose rejected and dropped records a run has lost: those that its output passed through, '
-    'and those after it, except a step that failed with continue_on_error. Left out is also a step that a retry did '
-    'again although its successor had gone on without it: its input had passed on.';
+    'and those after it. A step that failed with continue_on_error is not among them, nor one that a retry did again '
+    'after the run had gone on without it: its input had passed on.';
 grant execute on function private.accounting_positions to authenticated;

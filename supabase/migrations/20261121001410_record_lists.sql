@@ -123,6 +123,6 @@ begin
 end;
 $$;
 comment on function public.list_step_result_records is
-    'Records that a step took, gave, rejected or dropped, as far as written. Any caller who can see the run. '
+    'Records that a step has taken, given, rejected or dropped so far. Any caller who can see the run. '
     'Raises 404 step_result_not_found, 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_step_result_records to authenticated;

@@ -1,5 +1,5 @@
--- What the tasks may do with the chunks of a step: read, write, and copy those of an earlier run. All functions of schema
--- worker are definer: see …_worker.sql.
+-- What the tasks may do with the chunks of a step: read, write, and copy those of an earlier run. All functions of
+-- schema worker are definer: see …_worker.sql.
 
 create function worker.read_chunk(p_step_result_id uuid, p_chunk_index int) returns jsonb
 language sql stable security definer set search_path = '' as $$

@@ -1,13 +1,13 @@
 -- Operators' functions for orgs: create one and invite its first admin, add a company, disable, enable, set limits.
 --
 -- Nothing here sends an e-mail: SQL makes no network calls. The invited person signs up with the address, or gets a
--- link from Supabase's Authentication page, and so becomes a user.
+-- link from Supabase's Authentication page, and then accepts the invitation.
 
 create function private.invite_org_admin(p_org public.orgs, p_email text, p_full_name text, dry_run boolean)
 returns setof ops.report
 language plpgsql volatile set search_path = '' as $$
 declare
-    v_email text := lower(btrim(p_email));
+    v_email text := private.lower_ascii(btrim(p_email));
     v_known record;
     v_invitation public.invitations;
 begin
@@ -17,7 +17,7 @@ begin
     select u.id, o.slug into v_known
     from public.users u
     join public.orgs o on o.id = u.org_id
-    where lower(u.email) = v_email
+    where lower(u.email) = v_email and u.left_at is null
     limit 1;
     if found then
         perform private.raise_error(409, 'already_registered',
@@ -44,7 +44,7 @@ begin
         case
             when exists (select from auth.users a where lower(a.email) = v_email and a.email_confirmed_at is not null) then
                 'Has signed up already: accepts by POST /v1/invitations/accept.'
-            else 'Signs up with this address and confirms it. To send a link: Authentication, Add user, Send invitation.'
+            else 'Signs up with this address and accepts by POST /v1/invitations/accept. Link: Authentication, Add user.'
         end)::ops.report;
 end;
 $$;

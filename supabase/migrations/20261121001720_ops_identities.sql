@@ -5,10 +5,11 @@ select found.kind, found.email, found.name, found.prefix, found.role, o.slug as 
     date_trunc('second', found.since) as since, date_trunc('second', found.last_used) as last_used, found.id
 from (
     select 'user' as kind, u.email, u.full_name as name, null as prefix, u.role, u.org_id, u.company_id,
-        case when u.deactivated_at is null then 'active' else 'deactivated' end as status,
+        case when u.left_at is not null then 'left' when u.deactivated_at is not null then 'deactivated' else 'active' end
+            as status,
         u.created_at as since, a.last_sign_in_at as last_used, u.id
     from public.users u
-    join auth.users a on a.id = u.id
+    left join auth.users a on a.id = u.identity_id
     union all
     select 'API token', u.email, t.name, t.prefix, t.role, t.org_id, t.company_id,
         case
@@ -35,7 +36,7 @@ from (
         case when a.email_confirmed_at is null then 'e-mail not confirmed' else 'user of no org' end,
         a.created_at, a.last_sign_in_at, a.id
     from auth.users a
-    where not exists (select from public.users u where u.id = a.id)
+    where not exists (select from public.users u where u.identity_id = a.id)
 ) found
 left join public.orgs o on o.id = found.org_id
 left join public.companies c on c.org_id = found.org_id and c.id = found.company_id;

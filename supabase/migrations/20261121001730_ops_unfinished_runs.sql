@@ -86,5 +86,5 @@ begin
 end;
 $$;
 comment on function ops.list_stuck_runs is
-    'Runs that have waited for so long without a worker, the longest first: why, and what happens next. Operators. '
-    'Changes nothing but the audit log.';
+    'Runs that have waited for p_older_than or longer without a worker, the longest first: why, and what happens next. '
+    'Operators. Changes nothing but the audit log.';

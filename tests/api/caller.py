@@ -1,4 +1,4 @@
-"""The API as one caller sees it, over real HTTP."""
+"""The API over HTTP, called with one credential."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROBE = "testing-probe"
 
 @dataclass(frozen=True)
 class Caller:
-    """Holds one credential; `bearer` empty is nobody."""
+    """Calls the API with a bearer; an empty one sends no credential."""
 
     http: httpx.Client
     bearer: str = field(default="", repr=False)
@@ -60,7 +60,7 @@ class Caller:
         )
 
     def blueprint(self, count: int = 1) -> str:
-        """The id of a new blueprint of so many probe steps."""
+        """Creates a blueprint of `count` probe steps and returns its id."""
         steps = [{"slug": PROBE, "config": {"note": str(number)}} for number in range(count)]
         created = self.data("blueprints/create", {"name": f"Blueprint {uuid4()}", "steps": steps})
         return str(created["id"])

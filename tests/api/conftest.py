@@ -1,4 +1,4 @@
-"""The API in a thread of the test process, on the stack's database and a loopback Trigger.dev."""
+"""The API in a thread of the test process, with the stack's database and a loopback Trigger.dev."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def worker(supabase: StackEnvironment, http: httpx.Client) -> Worker:
 
 @pytest.fixture
 def trigger(trigger_server: Loopback) -> Loopback:
-    """Takes every run, and forgets those of the test before."""
+    """Accepts every run; the requests of the previous test are cleared."""
     trigger_server.requests.clear()
     trigger_server.routes.clear()
     trigger_server.fallback = lambda _: Answer(404, {"error": "Not found"})
@@ -61,7 +61,7 @@ def trigger(trigger_server: Loopback) -> Loopback:
 
 @pytest.fixture
 def connection(supabase: StackEnvironment) -> Iterator[psycopg.Connection]:
-    """Logged in as postgres; every statement is committed at once, for the API to see."""
+    """A connection as postgres that commits each statement, so that the API sees it."""
     with psycopg.connect(supabase.database_url, autocommit=True) as connection:
         yield connection
 
@@ -79,7 +79,7 @@ def org(fresh: Tenants) -> Org:
 
 @pytest.fixture
 def as_(supabase: StackEnvironment, http: httpx.Client) -> Callable[[User | Token], Caller]:
-    """The caller with a session of a user, or with an API token."""
+    """Makes the caller for a user's session or for an API token."""
 
     def caller(who: User | Token) -> Caller:
         return Caller(http, who.secret if isinstance(who, Token) else session_jwt(supabase, who))

@@ -1,4 +1,4 @@
-"""Who may come in, by which credential, and from when on no longer."""
+"""Credentials: which are accepted, and when they stop being accepted."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_nobody_is_let_in_nowhere(nobody: Caller) -> None:
 def test_a_session_of_supabase_auth_itself_is_accepted(
     supabase: StackEnvironment, http: httpx.Client, org: Org, connection: psycopg.Connection
 ) -> None:
-    """Signs up and in through Auth, as a frontend does, instead of signing a token here."""
+    """Signs up and in through Auth, as a frontend does."""
     credentials = {"email": f"ada-{time.time_ns()}@example.com", "password": "a long enough password"}
     auth = f"{supabase.supabase_url}/auth/v1"
     headers = {"apikey": supabase.publishable_key}
@@ -166,8 +166,9 @@ def test_a_session_of_supabase_auth_itself_is_accepted(
     ada = Caller(http, signed_in["access_token"])
     assert ada.refusal("auth/context") == (403, "identity_not_registered")
     connection.execute(
-        "insert into public.users (id, org_id, company_id, email, role) values (%s, %s, %s, %s, 'member')",
-        (signed_in["user"]["id"], org.id, org.first.id, credentials["email"]),
+        "insert into public.users (id, identity_id, org_id, company_id, email, role) "
+        "values (%s, %s, %s, %s, %s, 'member')",
+        (signed_in["user"]["id"], signed_in["user"]["id"], org.id, org.first.id, credentials["email"]),
     )
     assert ada.data("auth/context")["user_id"] == signed_in["user"]["id"]
 

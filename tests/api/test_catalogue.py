@@ -1,4 +1,4 @@
-"""Companies, API tokens, secrets, steps and blueprints: what is made and what comes back."""
+"""Companies, API tokens, secrets, steps and blueprints: created, read and changed through the API."""
 
 from __future__ import annotations
 

@@ -27,11 +27,12 @@ def test_an_invited_person_signs_in_by_the_link_accepts_and_works(
 ) -> None:
     email = f"ivy.{uuid4()}@example.com"
     invited = admin.data("invitations/create", {"email": email, "role": "member", "company_id": org.first.id})
-    assert invited["sent"]
+    assert (invited["status"], invited["sent"]) == ("open", True)
 
     mail = read_mail(supabase.directory)[0]
     assert mail.to == email
     invitee = Caller(http, open_link(str(mail.link)))
+    assert invitee.refusal("companies/list") == (403, "identity_not_registered")
 
     context = invitee.data("invitations/accept")
     assert (context["org_id"], context["company_id"], context["role"]) == (org.id, org.first.id, "member")

@@ -24,7 +24,7 @@ def email() -> str:
 
 @pytest.fixture
 def identity(connection: psycopg.Connection, org: Org, email: str) -> User:
-    """Somebody who can sign in, but has not been invited yet."""
+    """An identity that can sign in and has no invitation yet."""
     return create_identity(connection, org.id, email=email)
 
 
@@ -33,7 +33,7 @@ def invited(caller: Caller, invitation_id: str) -> Json:
     return dict(found)
 
 
-def test_an_invited_person_gets_in_by_signing_up(
+def test_an_invited_person_signs_up_and_gets_in_by_accepting(
     supabase: StackEnvironment, connection: psycopg.Connection, org: Org, admin: Caller, email: str
 ) -> None:
     invitation_id = open_invitation(connection, org, email)
@@ -41,14 +41,17 @@ def test_an_invited_person_gets_in_by_signing_up(
     session = auth.sign_up({"email": email.upper(), "password": "correct horse battery"}).session
     assert session is not None
     person = Caller(admin.http, session.access_token)
-    context = person.data("auth/context")
+    assert person.refusal("auth/context") == (403, "identity_not_registered")
+    context = person.data("invitations/accept")
     assert (context["org_id"], context["role"], context["company_id"]) == (org.id, "member", org.first.id)
     assert invited(admin, invitation_id)["accepted_by"] == context["user_id"] == session.user.id
     assert [company["id"] for company in person.data("companies/list")] == [org.first.id]
+    assert person.data("users/leave") == context
+    assert person.refusal("companies/list") == (403, "identity_not_registered")
 
 
 def open_invitation(connection: psycopg.Connection, org: Org, email: str) -> str:
-    """Of an operator: no e-mail goes out, which the local Auth would take for a confirmation."""
+    """An invitation by an operator, without the e-mail: the local Auth would take that for a confirmation."""
     row = connection.execute(
         "insert into public.invitations (org_id, company_id, email, role) "
         "values (%s, %s, %s, 'member') returning id::text",

@@ -1,4 +1,4 @@
-"""Runs from dispatch to export, with the worker's part played by the tests."""
+"""Runs from dispatch to export; the tests act as the worker."""
 
 from __future__ import annotations
 

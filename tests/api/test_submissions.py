@@ -1,4 +1,4 @@
-"""Submitting records as JSON and as files, repeating it, and Trigger.dev being away."""
+"""Submissions of JSON and of files, repeated submissions, and submissions while Trigger.dev is down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tasks' side of the Data API, so that runs can be brought to their end without Trigger.dev."""
+"""Calls the worker's functions over the Data API, so that runs finish without Trigger.dev."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Worker:
         self.call("publish_steps", steps=[PROBE_STEP])
 
     def finish(self, run_id: str, reject: str | None = None, drop: str | None = None) -> None:
-        """Passes every record through every step, but for the ids to reject and drop in the first."""
+        """Finishes the run. The first step rejects and drops the given ids, all other records pass."""
         run = self.call("claim_pipeline_run", pipeline_run_id=run_id, trigger_run_id="run_of_the_tests")
         claim = {"claim_id": run["claim_id"]}
         for step in run["steps"]:
@@ -75,7 +75,7 @@ class Worker:
         self.call("finish_pipeline_run", pipeline_run_id=run_id, **claim)
 
     def fail_first_step(self, run_id: str, reject: str) -> None:
-        """Writes the first chunk without a rejected record, and fails."""
+        """Fails the first step after its first chunk, in which nothing is rejected."""
         run = self.call("claim_pipeline_run", pipeline_run_id=run_id, trigger_run_id="run_of_the_tests")
         step = run["steps"][0]
         on_step = {"claim_id": run["claim_id"], "step_result_id": step["step_result_id"]}

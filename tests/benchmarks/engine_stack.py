@@ -27,9 +27,8 @@ from tests.support.tenants import Org, create_org, session_jwt
 
 _OVERLAY = Path(__file__).parent / "engine_worker"
 _PLACES = {
-    "fibo.ts": "src/tasks/steps/fibo.ts",
+    "fibo.ts": "src/tasks/steps/fibo/index.ts",
     "init.ts": "src/tasks/init.ts",
-    "registry.ts": "src/registry.ts",
     "data-api-time.ts": "src/data-api-time.ts",
     "plain-script.ts": "src/plain-script.ts",
 }
@@ -127,9 +126,11 @@ def copy_project(folder: Path) -> Path:
         TRIGGER_FOLDER, folder, ignore=shutil.ignore_patterns("node_modules", ".trigger", "*.test.ts")
     )
     (folder / "node_modules").symlink_to(TRIGGER_FOLDER / "node_modules")
-    (folder / "src" / "registry.ts").rename(folder / "src" / "product-registry.ts")
     for name, place in _PLACES.items():
+        (folder / place).parent.mkdir(exist_ok=True)
         shutil.copyfile(_OVERLAY / name, folder / place)
+    with (folder / "src/tasks/steps/index.ts").open("a") as steps:
+        steps.write('export { fiboStep } from "./fibo";\n')
     # The CLI hands this file's variables to the processes that execute tasks.
     (folder / ".env").write_text(f"ENGINE_BENCHMARK_LOG={_log(folder)}\n")
     return folder

@@ -62,8 +62,8 @@ _ROWS = (
     select id, id || '@example.com', now() from new_people
     """,
     """
-    insert into public.users (id, org_id, company_id, email, role)
-    select id, org_id, company_id, id || '@example.com', role from new_people
+    insert into public.users (id, identity_id, org_id, company_id, email, role)
+    select id, id, org_id, company_id, id || '@example.com', role from new_people
     """,
     """
     insert into public.api_tokens (id, org_id, company_id, user_id, name, token_hash, prefix, role)

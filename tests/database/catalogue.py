@@ -21,7 +21,7 @@ class Table:
 
 
 def tenant_tables(connection: Connection) -> list[Table]:
-    """Every table of an exposed schema whose rows belong to an org, and maybe to a company."""
+    """Every table of an exposed schema whose rows belong to an org, and possibly to a company."""
     found = owner(connection).rows(
         """
         select c.relname::text as name,

@@ -23,7 +23,7 @@ def supabase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackEnvironm
 
 @pytest.fixture(scope="package")
 def tenants(supabase: StackEnvironment) -> Tenants:
-    """Two orgs that all of these tests share."""
+    """Two orgs that these tests share."""
     with psycopg.connect(supabase.database_url) as connection:
         return create_tenants(connection)
 
@@ -63,7 +63,7 @@ def postgres(connection: Connection) -> Client:
 
 @pytest.fixture
 def worker(connection: Connection) -> Client:
-    """The tasks' credential, with the steps of `tests.support.pipeline` published."""
+    """The tasks' credential; the steps of `tests.support.pipeline` are published."""
     client = service(connection)
     publish_steps(client)
     return client
@@ -93,5 +93,5 @@ def blueprint_id(connection: Connection, worker: Client, org: Org) -> str:
 
 @pytest.fixture
 def since(postgres: Client, org: Org) -> Since:
-    """The audit log of `org` from here on."""
+    """The entries that `org`'s audit log gets from here on."""
     return Since(postgres, org.id)

@@ -14,7 +14,7 @@ from tests.support.sql_client import Connection
 PAGE = ROOT / "docs" / "operators.md"
 
 _EXAMPLE = re.compile(r"^```sql\n(.*?)^```\n\n```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_NUMBERS = {20, 21, 23, 1700}  # the types that psql aligns to the right: bigint, smallint, int, numeric
+_NUMBERS = {20, 21, 23, 1700}  # psql aligns these types to the right: bigint, smallint, int, numeric
 _UUID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _TRACE = re.compile(r"\b[0-9a-f]{32}\b")
 _TIME = re.compile(r"\b\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?)?")
@@ -35,13 +35,13 @@ def examples(page: str) -> Iterator[Example]:
 
 
 def with_outputs(page: str, outputs: list[str]) -> str:
-    """The page with other outputs, one for each of its examples."""
+    """The page with the given outputs, one for each example."""
     given = iter(outputs)
     return _EXAMPLE.sub(lambda found: f"```sql\n{found[1]}```\n\n```\n{next(given)}```", page)
 
 
 def run(connection: Connection, statement: str) -> str:
-    """What psql prints for the statement, or for its error."""
+    """The text that psql prints for the statement or its error."""
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(statement.encode())

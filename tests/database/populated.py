@@ -25,7 +25,7 @@ class Target:
         return [table for table in tables if self.company_id is None or table.company_column]
 
     def where(self, table: Table) -> sql.Composed:
-        """The condition that picks the target's rows."""
+        """The condition that selects the target's rows."""
         if self.company_id is None:
             return sql.SQL("{} = {}").format(sql.Identifier(table.org_column), sql.Literal(self.org_id))
         assert table.company_column
@@ -42,7 +42,7 @@ class Target:
 
 
 def populate(worker: Client, org: Org) -> Run:
-    """A finished run with rejects and drops, an upload under way, tokens, invitations and a secret."""
+    """Creates a finished run with rejects and drops, an open upload, tokens, invitations and a secret."""
     connection = worker.connection
     create_token(connection, org.admin)
     create_token(connection, org.first.company_admin)

@@ -1,4 +1,4 @@
-"""Supabase's own advisors, run by its CLI on the migrated database."""
+"""Supabase's advisors, run by its CLI on the migrated database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API tokens: nobody hands out more than they have, and a token can only be ended."""
+"""API tokens: nobody grants more than they have, and a token can only be revoked."""
 
 from __future__ import annotations
 

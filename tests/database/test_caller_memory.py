@@ -13,7 +13,7 @@ from tests.support.tenants import Company, Org, Tenants, create_identity, create
 
 @pytest.fixture
 def looked_up(connection: Connection) -> Client:
-    """The owner, with a count of look-ups in the sequence `private.look_ups`."""
+    """The owner; the sequence `private.look_ups` counts look-ups."""
     postgres = owner(connection)
     postgres.change("create sequence private.look_ups")
     postgres.change("grant usage on sequence private.look_ups to authenticated")
@@ -176,7 +176,7 @@ def test_a_refusal_is_not_remembered(connection: Connection, org: Org) -> None:
         declare
             v_before text := (private.resolve_caller()).refusal;
         begin
-            insert into public.users (id, org_id, email, role)
+            insert into public.users (identity_id, org_id, email, role)
             values (p_id, p_org_id, 'new@example.com', 'org_admin');
             return v_before || ' ' || (public.auth_context() ->> 'role');
         end;

@@ -51,7 +51,7 @@ def run(first: Connection, org: Org) -> Run:
 
 
 def same_run(connection: Connection, run: Run) -> Run:
-    """The run as the same worker sees it through another connection."""
+    """The same run and worker, through another connection."""
     return Run(service(connection), run.pipeline_run, run.submission, run.claim)
 
 

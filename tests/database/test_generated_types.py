@@ -1,4 +1,4 @@
-"""The TypeScript types that the tasks compile against are those of the migrated database."""
+"""The tasks' TypeScript types are those of the migrated database."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def test_generated_types_are_those_of_the_database(supabase: StackEnvironment) -
         capture_output=True,
         text=True,
     ).stdout
-    assert (TRIGGER / "src/database.types.ts").read_text() == formatted, (
+    assert (TRIGGER / "src/worker-api/database.types.ts").read_text() == formatted, (
         "run `npm run gen-types` in trigger/ with DATABASE_URL set"
     )

@@ -17,7 +17,7 @@ Call = Callable[[Client, dict[str, Any]], Any]
 
 @pytest.fixture
 def calls(connection: Connection, worker: Client, org: Org, company: Company) -> dict[str, Call]:
-    """Every creating RPC that takes a key, with an argument that makes two calls different."""
+    """Every creating RPC that takes a key, with an argument that tells two calls apart."""
     run = create_run(worker, org, company)
     # A run is retried once, and so are its rejected records: each key gets its own run.
     failed = {

@@ -25,7 +25,7 @@ from tests.support.tenants import create_org
 
 ORDERS = int(os.environ.get("INTERLEAVINGS", "40"))
 MORE_ORDERS = 110
-# For each fence a seed whose order notices that it is down. Few orders notice some of them.
+# For each fence a seed whose order breaks a rule without it. For some fences few orders do.
 SEEDS_OF_FENCES = Path(__file__).parent / "interleavings" / "fence_seeds.json"
 MOST_ORDERS_OF_A_FENCE = 1_000
 ACTIONS = 25
@@ -187,7 +187,7 @@ def taken_down(connection: Connection, fence: str) -> Iterator[None]:
 def test_a_fence_that_is_down_is_noticed(
     connections: list[Connection], order: Callable[[int], Order], fence: str
 ) -> None:
-    """By the kept seed. If it no longer notices, a search for another one follows."""
+    """The kept seed's order breaks a rule. If it no longer does, another seed is searched for."""
     kept = json.loads(SEEDS_OF_FENCES.read_text())[fence]
     with taken_down(connections[0], fence):
         found = noticing_seed(order, [kept, *range(MOST_ORDERS_OF_A_FENCE)])
@@ -202,7 +202,7 @@ def test_a_fence_that_is_down_is_noticed(
 def test_a_search_notices_a_fence_that_is_down(
     connections: list[Connection], order: Callable[[int], Order], fence: str
 ) -> None:
-    """Orders find it without a hint, so they would find one that nobody has thought of."""
+    """Orders break a rule without a hint, so they would also find an unknown gap."""
     with taken_down(connections[0], fence):
         assert noticing_seed(order, range(MOST_ORDERS_OF_A_FENCE)) is not None
 

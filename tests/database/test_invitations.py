@@ -32,7 +32,7 @@ def invite(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
 
 
 def expired(postgres: Client, org: Org, company_id: str | None = None, **values: Any) -> str:  # noqa: ANN401
-    """The id of an invitation that was open until yesterday, made by the org's admin."""
+    """The id of an invitation by the org's admin that expired yesterday."""
     role = "member" if company_id else "org_admin"
     return str(
         postgres.value(

@@ -25,7 +25,7 @@ from tests.support.pipeline import INLINE, create_blueprint, submit
 from tests.support.sql_client import Client, Connection, owner, refused, signed_in, violates
 from tests.support.tenants import Company, Org
 
-DELIVER_WEBHOOK = Path(__file__).parents[2] / "trigger/src/tasks/steps/deliver-webhook.ts"
+DELIVER_WEBHOOK = Path(__file__).parents[2] / "trigger/src/tasks/steps/deliver-webhook/config.ts"
 # Request model → the table whose columns have the names of its text fields.
 TABLES = {
     "CreateApiToken": "public.api_tokens",

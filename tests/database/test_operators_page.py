@@ -17,7 +17,7 @@ from local.settings import ROOT
 from tests.database.operators_page import PAGE, examples, masked, run, with_outputs
 from tests.support.pipeline import Run, create_blueprint
 from tests.support.sql_client import Client, Connection, owner, signed_in
-from tests.support.tenants import User
+from tests.support.tenants import User, create_identity
 
 DEPLOYMENT = ROOT / "docs" / "deploy.md"
 ADA = "b7c1f0de-0000-4e5a-9d3b-6f2a8c4e1000"
@@ -51,6 +51,7 @@ class Scene:
             "values (%(id)s, 'ada@acme.example', now())",
             {"id": ADA},
         )
+        self.ada.call("accept_invitation")
 
     def use_a_token_and_sign_up_uninvited(self) -> None:
         """Ada makes a token that is used; Eve signs up without an invitation."""
@@ -224,15 +225,13 @@ def test_the_page_calls_every_function_and_names_every_view(postgres: Client) ->
     assert set(re.findall(r"\bops\.(\w+)", page)) == functions | views
 
 
-def test_the_first_org_of_the_deployment_page_lets_its_admin_in(postgres: Client) -> None:
+def test_the_first_org_of_the_deployment_page_lets_its_admin_in(
+    connection: Connection, postgres: Client
+) -> None:
     (statement,) = re.findall(r"^ +```sql\n(.+?)^ +```", DEPLOYMENT.read_text(), re.MULTILINE | re.DOTALL)
     postgres.rows(statement)
-    postgres.change(
-        "insert into auth.users (id, email, email_confirmed_at) "
-        "values (gen_random_uuid(), 'admin@acme.example', now())"
-    )
-    admins = "select count(*) from public.users where email = 'admin@acme.example' and role = 'org_admin'"
-    assert postgres.value(admins) == 1
+    admin = create_identity(connection, "", email="admin@acme.example")
+    assert signed_in(connection, admin).call("accept_invitation")["role"] == "org_admin"
 
 
 def names(postgres: Client, statement: str, parameters: dict[str, Any] | None = None) -> set[str]:

@@ -135,7 +135,7 @@ def test_a_whole_token_stays_out_of_the_audit_log(
 
 
 def revoke(postgres: Client, **filters: Any) -> list[str]:  # noqa: ANN401
-    """Prefixes of the tokens that were revoked."""
+    """Revokes tokens and returns their prefixes."""
     report = operate(postgres, "revoke_api_tokens", **filters, dry_run=False)
     return sorted(line["subject"][-13:-1] for line in report if line["action"] == "revoked")
 

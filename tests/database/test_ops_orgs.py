@@ -24,11 +24,11 @@ def sign_up(postgres: Client, email: str) -> User:
     return User(row["id"], "", None, "org_admin", email)
 
 
-def test_the_first_admin_gets_in_by_signing_up_with_the_invited_address(
+def test_the_first_admin_signs_up_with_the_invited_address_and_accepts(
     connection: Connection, postgres: Client
 ) -> None:
     operate(postgres, "create_org", **NEW, dry_run=False)
-    context = signed_in(connection, sign_up(postgres, "ada@new.example")).call("auth_context")
+    context = signed_in(connection, sign_up(postgres, "ada@new.example")).call("accept_invitation")
     org_id = postgres.value("select id::text from public.orgs where slug = 'new-data'")
     assert (context["org_id"], context["role"], context["company_id"]) == (org_id, "org_admin", None)
 
@@ -37,8 +37,8 @@ def test_the_report_says_how_an_existing_identity_accepts(postgres: Client) -> N
     sign_up(postgres, "ada@new.example")
     before = operate(postgres, "create_org", **NEW)
     other = operate(postgres, "create_org", **NEW | {"admin_email": "bob@new.example"})
-    assert "/v1/invitations/accept" in before[-1]["detail"]
-    assert "/v1/invitations/accept" not in other[-1]["detail"]
+    assert before[-1]["detail"].startswith("Has signed up already")
+    assert other[-1]["detail"].startswith("Signs up with this address")
 
 
 def test_a_slug_is_unique(postgres: Client, org: Org) -> None:

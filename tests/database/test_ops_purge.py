@@ -136,7 +136,7 @@ def test_a_batch_has_its_bounds(postgres: Client, org: Org, batch: int | None) -
 
 @pytest.fixture
 def committed(supabase: StackEnvironment) -> Iterator[tuple[Connection, Org]]:
-    """An org that another connection can see; it leaves no step and no unfinished run."""
+    """A committed org for two connections. It leaves no step and no unfinished run."""
     with connect(supabase) as connection:
         publish_steps(service(connection))
         org = create_org(connection, "purged")
@@ -161,7 +161,7 @@ def test_a_run_that_somebody_is_about_to_create_saves_its_submission(
         with connection.transaction():
             admin = signed_in(connection, org.admin)
             admin.call("create_pipeline_run", submission_id=old.submission["id"])
-            # Not committed: the purge neither waits for it nor deletes under it.
+            # Uncommitted: the purge neither waits for it nor deletes its submission.
             assert purge(postgres, org) == [("deleted", "0 submissions"), ("left", "1 submission")]
         assert purge(postgres, org) == [
             ("deleted", "0 submissions"), ("left alone", "1 submission"), ("left", "0 submissions"),

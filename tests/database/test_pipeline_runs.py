@@ -1,4 +1,4 @@
-"""Pipeline runs as clients create, see and cancel them."""
+"""Clients create, read and cancel pipeline runs."""
 
 from __future__ import annotations
 

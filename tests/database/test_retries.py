@@ -112,7 +112,7 @@ def test_a_retry_continues_after_the_written_chunks(failed: Run, member: Client)
     of_step = member.call("list_step_result_records", step_result_id=again.step_id(1), kind="dropped")
     assert [(item["id"], item["data"]) for item in of_step["items"]] == [("1", {"name": "Company 1"})]
     assert member.call("list_pipeline_run_fields", pipeline_run_id=again.id)["fields"] == ["name"]
-    # The failed run stays as it was.
+    # The failed run is unchanged.
     assert failed.statuses(member) == ("failed", ["succeeded", "failed", "skipped"])
 
 

@@ -1,4 +1,4 @@
-"""The end of a step in one call: its last chunk, its success and the start of the next step."""
+"""One call ends a step: it writes the last chunk, finishes the step and starts the next."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def reached(client: Client, org: Org, others: dict[str, Token]) -> dict[str, obj
 
 
 def done(client: Client, function: str, **arguments: Any) -> bool:  # noqa: ANN401
-    """Whether the call is allowed."""
+    """Returns whether the call is allowed."""
     try:
         with client.connection.transaction(force_rollback=True):
             client.call(function, **arguments)

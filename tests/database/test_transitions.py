@@ -1,4 +1,4 @@
-"""The state machines of runs and step results: every transition, allowed or forbidden.
+"""The state machines of runs and step results: each transition is allowed or forbidden.
 
 The tests act as postgres, to which no grant and no policy applies: a refusal here is a refusal to everybody.
 """

@@ -1,4 +1,4 @@
-"""The same words in SQL, Python and TypeScript."""
+"""SQL, Python and TypeScript use the same words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sql_enums(postgres: Client) -> dict[str, set[str]]:
 
 
 def python_enums() -> Iterator[tuple[str, set[str]]]:
-    """Every StrEnum that a module of the API defines, under its name in snake_case."""
+    """Every StrEnum of the API's modules, by its name in snake_case."""
     for module in pkgutil.walk_packages(api.__path__, "api."):
         for name, value in vars(importlib.import_module(module.name)).items():
             if inspect.isclass(value) and issubclass(value, StrEnum) and value.__module__ == module.name:

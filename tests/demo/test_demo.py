@@ -1,4 +1,4 @@
-"""`make demo` from nothing, and once more on the data that is there."""
+"""`make demo` in a new folder, and once more on its data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def command(directory: Path, port_base: int) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """The shell's, without services of its own, and as narrow as a terminal may be."""
+    """The shell's environment, without services of its own, for a terminal of 80 columns."""
     return {name: value for name, value in os.environ.items() if not _SERVICES.match(name)} | {
         "COLUMNS": "80"
     }
@@ -66,7 +66,7 @@ def listening(port: int) -> bool:
 
 
 def left_over(directory: Path, port_base: int) -> list[str]:
-    """Ports of a demo that still answer, and processes that still name its folder."""
+    """Ports of a demo that still answer, and processes that name its folder."""
     ports = [f"port {port}" for port in range(port_base, port_base + _PORTS_USED) if listening(port)]
     commands = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     return ports + [line for line in commands if str(directory) in line]
@@ -74,12 +74,12 @@ def left_over(directory: Path, port_base: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """Two demos in one folder; they take about a minute, so all tests look at the same two."""
+    """Two demos in one folder. They take long, so all tests share them."""
     directory, port_base = tmp_path_factory.mktemp("demo"), free_port_base()
     try:
         yield Demo(directory, port_base, play(directory, port_base), play(directory, port_base))
     finally:
-        stop_stack(directory)  # only a demo that was killed leaves anything to stop
+        stop_stack(directory)  # only a killed demo leaves something to stop
 
 
 def test_the_demo_succeeds_from_nothing_and_again_on_its_data(demo: Demo) -> None:

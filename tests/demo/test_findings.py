@@ -1,4 +1,4 @@
-"""The demo's verdict on a run: it complains about whatever does not add up, and about nothing else."""
+"""The demo complains about findings that do not add up, and about nothing else."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def step(position: int, came: int, out: int, *, rejected: int = 0, dropped: int 
 
 
 def findings() -> Findings:
-    """Five rows, of which one was unreadable, one was rejected, one dropped and two delivered."""
+    """Five rows: one unreadable, one rejected, one dropped, two delivered."""
     run = PipelineRun(
         id="run",
         run_number=1,

@@ -133,7 +133,9 @@ def test_what_the_readme_says_can_be_typed(terminal: Terminal) -> None:
         typed = terminal.type(using)
         assert typed.returncode == 0, typed.stdout + typed.stderr
 
-        with (terminal.repository / ".local/companies.clean.csv").open(encoding="utf-8-sig", newline="") as file:
+        with (terminal.repository / ".local/companies.clean.csv").open(
+            encoding="utf-8-sig", newline=""
+        ) as file:
             rows = list(csv.DictReader(file))
         assert len(rows) > 100
         assert all(row["name"] for row in rows)

@@ -51,7 +51,7 @@ def rows(path: Path) -> list[list[str]]:
 
 
 def records(path: Path) -> list[list[str]]:
-    """The records with the right number of fields."""
+    """The rows that have the right number of fields."""
     return [row for row in rows(path)[1:] if len(row) == len(HEADER)]
 
 
@@ -108,7 +108,7 @@ def test_the_windows_file_uses_bytes_that_iso_8859_1_reads_as_control_characters
 def test_the_lines_end_as_windows_ends_them() -> None:
     for path in (UTF8, WINDOWS):
         lines = path.read_bytes().split(b"\r\n")
-        assert len(lines) > len(rows(path))  # line feeds inside values stand alone
+        assert len(lines) > len(rows(path))  # line feeds inside values have no carriage return
         assert sum(b"\n" in line for line in lines) >= 5
 
 

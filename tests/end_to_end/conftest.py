@@ -1,4 +1,4 @@
-"""Each test has an org of its own, so that neither its queues nor its secrets are shared."""
+"""Each test has its own org, so tests share neither queues nor secrets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def member(org: Org, as_user: Callable[[User], Product]) -> Product:
 
 @pytest.fixture
 async def receiver(admin: Product) -> AsyncIterator[Receiver]:
-    """Signatures are made with a secret of the org."""
+    """A receiver whose signing secret is stored in the org."""
     with webhook_receiver() as listening:
         await admin.call("secrets/set", {"name": SECRET_NAME, "value": listening.secret})
         yield listening

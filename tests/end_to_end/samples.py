@@ -8,5 +8,5 @@ CLEAN = {"slug": "normalize-company"}
 
 
 def companies(count: int) -> list[dict[str, Any]]:
-    """Companies that differ, and that every step keeps."""
+    """Distinct companies that every step keeps."""
     return [{"name": f"Company {n}", "domain": f"company-{n}.com"} for n in range(1, count + 1)]

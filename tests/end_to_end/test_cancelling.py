@@ -1,4 +1,4 @@
-"""Cancelling, before a worker had the run and in the middle of it."""
+"""Cancelling a run that waits, and a run in progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST_CANCEL_SECONDS = 5
 
 
 async def run_another_to_its_end(member: Product, company_id: str, blueprint_id: str) -> None:
-    """Whatever was to happen for the runs before it has happened then."""
+    """When a later run has ended, the worker is done with the earlier ones."""
     accepted = await member.submit(company_id, blueprint_id, companies(1))
     await member.succeeded(accepted["pipeline_run"]["id"])
 
@@ -66,7 +66,7 @@ async def test_a_run_that_is_cancelled_in_the_middle_of_a_delivery_stops_there(
     assert statuses(cancelled) == ["succeeded", "cancelled", "skipped"]
     stopped = await trigger.runs_when(run_id, are_over)
     assert [run["taskIdentifier"] for run in stopped] == ["run-pipeline", "deliver-webhook"]
-    # The request under way is broken off, although nobody has answered it.
+    # The pending request is aborted, although it has no answer.
     await processes.disconnected(held.client_port)
     receiver.release()
     await run_another_to_its_end(member, org.first.id, blueprint_id)
@@ -119,7 +119,7 @@ async def test_a_task_that_nobody_tells_stops_within_five_seconds(
     trigger: TriggerApi,
     processes: StackProcesses,
 ) -> None:
-    """Trigger.dev is away: the task's heartbeat finds the cancellation, and breaks off the call under way."""
+    """Trigger.dev is down. The task's heartbeat finds the cancellation and aborts the pending request."""
     blueprint_id = await admin.blueprint(receiver.step(batch_size=1), CLEAN)
     receiver.hold(after=1)
     accepted = await member.submit(org.first.id, blueprint_id, companies(4))
@@ -134,7 +134,7 @@ async def test_a_task_that_nobody_tells_stops_within_five_seconds(
         cancelled = await cancelling
         assert statuses(cancelled) == ["cancelled", "skipped"]
     receiver.release()
-    # Once it is back, nothing of the run is left there either.
+    # When Trigger.dev is back, it has no unfinished run either.
     await trigger.runs_when(run_id, are_over, seconds=120)
     assert (await member.run(run_id))["status"] == "cancelled"
     assert len(receiver.of(run_id)) == 2

@@ -1,4 +1,4 @@
-"""What dies in the middle of a run, and what becomes of the run."""
+"""A part of the stack is killed during a run, and the run still ends correctly."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ RECORDS = companies(2_500)
 async def hold_in_the_second_chunk(
     member: Product, admin: Product, org: Org, receiver: Receiver
 ) -> tuple[str, Delivery]:
-    """A run of which the first chunk is delivered, half of the second one too, and the next message is
-    with the receiver."""
+    """A run that has delivered its first chunk and half of its second, while the receiver holds the next
+    message."""
     blueprint_id = await admin.blueprint(CLEAN, receiver.step(batch_size=500), {"slug": "dedupe-records"})
     receiver.hold(after=3)
     accepted = await member.submit(org.first.id, blueprint_id, RECORDS)
@@ -33,7 +33,7 @@ async def hold_in_the_second_chunk(
 async def assert_nothing_was_lost_or_doubled(
     member: Product, receiver: Receiver, run_id: str, unheard: Delivery | None = None
 ) -> None:
-    """`unheard`: the request whose sender was killed, so that its answer does not count."""
+    """`unheard` is a request whose sender was killed before the answer."""
     run = await member.succeeded(run_id)
     assert_ledger_balances(run)
     ids = [str(row) for row in range(1, len(RECORDS) + 1)]
@@ -44,7 +44,7 @@ async def assert_nothing_was_lost_or_doubled(
     heard = [delivery for delivery in receiver.of(run_id) if delivery is not unheard]
     messages = {delivery.webhook_id: delivery.records for delivery in heard}
     assert sorted((r["id"] for records in messages.values() for r in records), key=int) == ids
-    # A chunk is the checkpoint: what was written before the accident is not delivered again.
+    # Chunks are checkpoints: a chunk that was written before the kill is not delivered again.
     assert [d.body["data"]["chunk_index"] for d in heard].count(0) == 2
 
 
@@ -80,7 +80,7 @@ async def test_a_run_whose_cli_is_killed_is_finished_by_the_next_one(
     async with processes.killed("trigger-worker"):
         receiver.release()
     with psycopg.connect(stack.database_url) as connection:
-        # A minute passes without a heartbeat.
+        # As if a minute had passed without a heartbeat.
         expired = connection.execute(
             "update public.pipeline_runs set lease_expires_at = now() where id = %s and status = 'running'",
             (run_id,),

@@ -1,4 +1,4 @@
-"""A run that has ended comes out the same when its steps are executed again, and what differs is named."""
+"""A replay executes a finished run's steps again, and names each difference from the recorded results."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def replay(stack: StackEnvironment, run: Json) -> subprocess.CompletedProcess[st
 
 
 def verdicts(replayed: subprocess.CompletedProcess[str]) -> list[str]:
-    """What is said of each step, without its place and slug."""
+    """The replay's line for each step, without position and slug."""
     return [line.split(None, 2)[2] for line in replayed.stdout.splitlines()[1:]]
 
 
 def tamper(stack: StackEnvironment, statement: str, step: Json) -> None:
-    """As the owner of the tables could, and nobody else."""
+    """Changes recorded results, which only the owner of the tables can do."""
     with psycopg.connect(stack.database_url) as connection:
         for table in ("step_result_chunks", "rejected_records"):
             connection.execute(f"alter table public.{table} disable trigger user")
@@ -74,7 +74,7 @@ async def test_a_run_is_identical_when_it_is_executed_again(
     assert [line.split()[0].rstrip(":") for line in said] == ["identical"] * 5
     assert all("1 chunk  sha256 " in said[index] for index in (0, 1, 3, 4))
     assert said[2].endswith("its condition is false again")
-    # Nothing was written, and nobody outside has heard of it.
+    # The replay wrote nothing and called nothing outside.
     assert await member.run(run["id"]) == run
     assert len(receiver.deliveries) == delivered
 
@@ -119,7 +119,7 @@ async def test_the_first_difference_is_named(
 async def test_a_retried_run_is_compared_with_what_the_first_one_recorded(
     stack: StackEnvironment, member: Product, admin: Product, org: Org, receiver: Receiver
 ) -> None:
-    """The first run fails in its second chunk; the retry reuses a step and goes on with the other."""
+    """The first run fails in its second chunk. The retry reuses one step and continues the other."""
     blueprint_id = await admin.blueprint(CLEAN, receiver.step(batch_size=1000))
     receiver.answers += [Answer(200), Answer(410)]
     accepted = await member.submit(org.first.id, blueprint_id, companies(1_500))

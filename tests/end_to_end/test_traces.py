@@ -1,4 +1,4 @@
-"""One trace from the HTTP request to the last write: whoever knows its id finds all that was done for it."""
+"""One trace id connects the HTTP request, the run, the delivery, the audit log and the API's log."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_a_run_moves_while_it_works_and_says_what_its_time_went_into(
     accepted = await member.submit(org.first.id, blueprint_id, companies(2500))
     assert accepted["pipeline_run"]["progress"] == 0
     run_id = accepted["pipeline_run"]["id"]
-    # Half of the run is through, and one of the three chunks is delivered.
+    # The run is half done: one of three chunks is delivered.
     seen = await member.run_when(run_id, lambda run: bool(run["progress"] > 0.5))
     assert (seen["status"], seen["progress"]) == ("running", 0.6666)
     delivering = seen["steps"][1]
@@ -70,7 +70,7 @@ async def test_a_run_moves_while_it_works_and_says_what_its_time_went_into(
     assert delivering["records_per_second"] > 0
     assert delivering["reading_ms"] is None
 
-    await asyncio.sleep(2)  # which the delivery has to wait for
+    await asyncio.sleep(2)  # the delivery has to wait this long
     receiver.release()
     run = await member.succeeded(run_id)
     assert run["progress"] == 1
@@ -78,6 +78,6 @@ async def test_a_run_moves_while_it_works_and_says_what_its_time_went_into(
         assert (step["progress"], step["attempt"]) == (1, 1)
         assert min(step["reading_ms"], step["processing_ms"], step["writing_ms"]) >= 0
     delivered = run["steps"][1]
-    # What kept the delivery waiting was the receiver, and not the database.
+    # The delivery waited for the receiver, not for the database.
     assert delivered["processing_ms"] > delivered["reading_ms"] + delivered["writing_ms"]
     assert delivered["duration_ms"] >= delivering["duration_ms"]

@@ -1,4 +1,4 @@
-"""Turns: what waits is started by whoever ends what was before it, not by the reconciler's next minute."""
+"""Turns: the end of a run starts the run that waits for its place, without the reconciler."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ ENDPOINTS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "/v1/users/update": ("update_user", {"full_name": "Attacked"}),
     "/v1/users/deactivate": ("deactivate_user", {}),
     "/v1/users/reactivate": ("reactivate_user", {}),
+    "/v1/users/leave": ("leave_org", {}),
     "/v1/invitations/create": ("create_invitation", {"email": "attacked@example.com", "role": "member"}),
     "/v1/invitations/list": ("list_invitations", {}),
     "/v1/invitations/revoke": ("revoke_invitation", {}),

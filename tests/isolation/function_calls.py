@@ -108,17 +108,20 @@ class _FunctionSweep:
             caller,
             report,
         )
+        self.fixed = rules.fixed_answer(caller.code, caller.kind)
         self.hidden = hidden_from(world, caller)
         # The caller's own ids for the other arguments, so that only the id under test decides.
         self.own = {name: self._own_id(id_) for name, id_ in rules.ids.items()}
 
     def run(self) -> None:
-        if self.caller.has_no_grants or self.caller.authority is None or self.caller.kind in self.rules.fixed:
+        if self.rules.refusals.get(self.caller.code) == "ok":
+            return  # its answer and effect are the caller's own, who counts as nobody here
+        if self.caller.has_no_grants or self.caller.authority is None or self.fixed:
             self._expect_one_answer()
         elif not self.rules.ids:
             self._try({}, self._word(self.rules.may.reach(self.caller.authority) is not Reach.NONE))
         for name, id_ in self.rules.ids.items():
-            if self.caller.authority and self.caller.kind not in self.rules.fixed:
+            if self.caller.authority and not self.fixed:
                 self._try_ids(name, id_)
         if self.caller.authority:
             self._try_names()
@@ -129,8 +132,8 @@ class _FunctionSweep:
         for ids in self._guesses():
             if caller.has_no_grants:
                 self._judge(ids, is_denied)
-            elif caller.authority:
-                self._try(ids, rules.fixed[caller.kind])
+            elif caller.authority and self.fixed:
+                self._try(ids, self.fixed)
             else:
                 self._judge(ids, _is_refused(rules.refusals.get(caller.code), caller.refusal))
 

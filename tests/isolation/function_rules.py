@@ -57,13 +57,17 @@ class FunctionRules:
     may: Rule = ANYBODY
     # Arguments that give a name, as argument → (table, column). Names that another org uses are free.
     names: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
-    # The answer that all callers of a kind get, whatever the id.
-    fixed: Mapping[Kind, str] = field(default_factory=dict)
+    # The answer that all callers of a kind get, or a caller by its code, whatever the id.
+    fixed: Mapping[str, str] = field(default_factory=dict)
     # Answers to callers without authority that differ from their `refusal`, by caller.
     refusals: Mapping[str, str] = field(default_factory=dict)
 
+    def fixed_answer(self, code: str, kind: Kind) -> str | None:
+        return self.fixed.get(code) or self.fixed.get(kind)
+
 
 CREATOR_OR_ADMIN = Rule(ORG, COMPANY, OWN)
+PEOPLE = Rule(ORG, COMPANY, COMPANY, only_sessions=True)
 PEOPLE_ADMIN = Rule(ORG, COMPANY, NONE, only_sessions=True)
 NEW_TOKEN = {"p_token_hash": "cd" * 32, "p_prefix": "dex_Attacked"}
 STEPS = [{"slug": "testing-inline", "config": {}}]
@@ -93,6 +97,12 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         },
         fixed={"session": "409 already_registered", "token": "403 forbidden"},
         refusals={"uN": "404 invitation_not_found", "uI": "404 invitation_not_found"},
+    ),
+    "public.leave_org": FunctionRules(
+        may=PEOPLE,
+        # The last org_admin stays. A deactivated user leaves too: tests/database/test_identity_admission.py.
+        fixed={"token": "403 forbidden", "OA": "409 last_org_admin", "XO": "409 last_org_admin"},
+        refusals={"uD": "ok", "uS": "409 last_org_admin"},
     ),
     "public.get_company": FunctionRules(ids={"p_company_id": named("companies", "company_not_found")}),
     "public.list_companies": FunctionRules(may=OF_COMPANY),

@@ -44,6 +44,8 @@ TABLES: Mapping[str, TableRules] = {
         update=Rule(ORG, COMPANY, NONE, only_sessions=True, not_above_own_role=True),
         owner="id",
         links={"company_id": "companies"},
+        unlinked=frozenset({"identity_id"}),
+        fresh={"identity_id": "00000000-0000-4000-8000-000000000000"},
     ),
     "invitations": TableRules(
         select=ADMINS_OF_COMPANY,

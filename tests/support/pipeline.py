@@ -1,4 +1,4 @@
-"""Steps, blueprints, submissions and runs for tests, made through the RPCs as their callers make them."""
+"""Steps, blueprints, submissions and runs for tests, created through the RPCs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import uuid4
 from tests.support.sql_client import Client, signed_in
 from tests.support.tenants import Company, Org
 
-# Names that no real step has: a full stack has published its own.
+# No real step has these names.
 INLINE = "testing-inline"
 OUTSIDE = "testing-outside"
 
@@ -45,7 +45,7 @@ def verdict(record_id: int | str, reason: str = "not_wanted", **more: object) ->
 
 
 def create_blueprint(admin: Client, *steps: Json, name: str | None = None) -> Json:
-    """By default two steps, one inline and one outside."""
+    """Creates a blueprint, by default with an inline step and an outside one."""
     wanted = list(steps) or [{"slug": INLINE}, {"slug": OUTSIDE, "config": {"secret_name": "signing"}}]
     blueprint: Json = admin.call("create_blueprint", name=name or f"Blueprint {uuid4()}", steps=wanted)
     return blueprint
@@ -65,7 +65,7 @@ def submit(client: Client, company_id: str, blueprint_id: str, count: int = 3, *
 
 @dataclass
 class Run:
-    """A pipeline run with the worker that works on it."""
+    """A pipeline run, and the worker that executes it."""
 
     worker: Client
     pipeline_run: Json
@@ -111,7 +111,7 @@ class Run:
         return self.on_step("write_chunk", position, chunk_index=chunk_index, records=written, **verdicts)
 
     def pass_through(self, position: int) -> Json:
-        """Does a step that leaves every record as it is, from start to finish."""
+        """Executes a step that keeps every record unchanged."""
         self.start(position)
         for chunk_index in range(self.pipeline_run["chunk_count"]):
             taken = self.worker.call(
@@ -127,7 +127,7 @@ class Run:
         self.on_run("finish_pipeline_run")
 
     def statuses(self, reader: Client) -> tuple[str, list[str]]:
-        """Status of the run and of its steps, as a client reads them."""
+        """The statuses of the run and of its steps, as a client reads them."""
         now = reader.call("get_pipeline_run", pipeline_run_id=self.id)
         return now["status"], [step["status"] for step in now["steps"]]
 

@@ -1,4 +1,4 @@
-"""The product as one caller sees it: the public API over HTTP, with one credential."""
+"""The public API over HTTP, called with one credential."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Product:
         self._headers = {"Authorization": f"Bearer {bearer}"}
 
     def with_headers(self, headers: dict[str, str]) -> Product:
-        """The same caller, who says more of each request."""
+        """The same caller, with further headers on each request."""
         caller = copy(self)
         caller._headers = self._headers | headers
         return caller
@@ -59,7 +59,7 @@ class Product:
                 return
 
     async def blueprint(self, *steps: Json) -> str:
-        """The id of a new blueprint."""
+        """Creates a blueprint and returns its id."""
         created = await self.call("blueprints/create", {"name": f"b {uuid4().hex[:8]}", "steps": list(steps)})
         return str(created["id"])
 
@@ -71,7 +71,7 @@ class Product:
         *,
         idempotency_key: str | None = None,
     ) -> Json:
-        """`{submission, pipeline_run, dispatched}`"""
+        """Returns `{submission, pipeline_run, dispatched}`."""
         body = {"company_id": company_id, "blueprint_id": blueprint_id, "records": list(records)}
         accepted: Json = await self.call("submissions/create", body, idempotency_key=idempotency_key)
         return accepted
@@ -126,12 +126,12 @@ class Product:
 
 
 def statuses(run: Json) -> list[str]:
-    """Of the run's steps, in order."""
+    """The statuses of the run's steps, in order."""
     return [step["status"] for step in run["steps"]]
 
 
 def assert_ledger_balances(run: Json) -> None:
-    """Every step accounts for each record that it got, and got what the step before it gave."""
+    """Every step accounts for all its records, and its input is the output of the step before it."""
     given = run["record_count"]
     for step in run["steps"]:
         assert step["records_in"] == given, step

@@ -1,4 +1,4 @@
-"""Statements as the API roles run them: what PostgREST does for a request, without the HTTP."""
+"""Runs statements as PostgREST does for a request: with the request's role and claims, but without HTTP."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def service(connection: Connection) -> Client:
 
 
 def signed_in(connection: Connection, user: User, **claims: Any) -> Client:  # noqa: ANN401
-    """The session of a user, with the claims that Supabase Auth gives it."""
+    """Acts with a user's session: its claims are those of Supabase Auth."""
     session = {"sub": user.id, "role": "authenticated", "aud": "authenticated", "email": user.email}
     return Client(connection, "authenticated", json.dumps(session | claims))
 
 
 def with_token(connection: Connection, token: Token) -> Client:
-    """An API token as the API's context JWT carries it."""
+    """Acts with an API token: its claims are those of the API's context JWT."""
     claims = {"role": "authenticated", "aud": "authenticated", "api_token_hash": token.token_hash}
     return Client(connection, "authenticated", json.dumps(claims))
 

@@ -1,4 +1,4 @@
-"""The local stack as tests see it: a typed environment, on ports that nobody uses."""
+"""A local stack for tests, on free ports, with its variables as typed fields."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from types import FrameType
 from local.settings import TRIGGER_FOLDER, Scope
 from local.stack import running_stack
 
-# Below the ports that Linux gives to outgoing connections, so that a probed port stays free until it is used.
+# Linux takes the ports of outgoing connections from a higher range, so a probed port stays free.
 _PORT_BASES = range(20000, 30000, 10)
 # The last port of each ten that this process has taken, bound for as long as it lives.
 _reservations: list[socket.socket] = []
@@ -24,7 +24,7 @@ _reservations: list[socket.socket] = []
 
 @dataclass(frozen=True)
 class StackEnvironment:
-    """What `python -m local env` prints; nobody listens on the API's and Trigger's URLs in scope supabase."""
+    """The variables of `python -m local env`. In scope supabase, API and Trigger.dev do not run."""
 
     directory: Path
     scope: Scope
@@ -99,7 +99,7 @@ def stack_for_tests(
 
 
 def own_postgrest() -> dict[str, str]:
-    """The one variable of the shell that a stack of stand-ins heeds: its Data API may be a PostgREST."""
+    """POSTGREST_BIN, the only variable of the shell that a stack of stand-ins takes over."""
     return {name: os.environ[name] for name in ("POSTGREST_BIN",) if name in os.environ}
 
 
@@ -136,7 +136,7 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
-    """A CI job that is cancelled or runs out of time stops its stack, as Ctrl-C does."""
+    """SIGTERM stops the stack as Ctrl-C does: CI sends it to a job that is cancelled or out of time."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Doing to the stack's processes what outages and crashes do."""
+"""Kills, stops and freezes processes of the stack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Name = Literal["supabase", "trigger-platform", "trigger-worker"]
 
 
 def executing_tasks(directory: Path) -> list[psutil.Process]:
-    """What executes tasks in the folder's stack, or waits for one, by the title that it gives itself."""
+    """The processes of the folder's stack that execute a task or wait for one."""
     found = []
     for process in marked_processes(directory):
         with suppress(psutil.NoSuchProcess):
@@ -68,19 +68,19 @@ class StackProcesses:
 
     @asynccontextmanager
     async def killed(self, *names: Name) -> AsyncIterator[None]:
-        """SIGKILL to the processes with all they started. Afterwards they are started again, in order."""
+        """Kills the processes with their children. When the block ends they are started again, in order."""
         async with self._away(names, signal.SIGKILL):
             yield
 
     @asynccontextmanager
     async def stopped(self, name: Name) -> AsyncIterator[None]:
-        """As `killed`, but the process may clean up."""
+        """Stops the process by SIGTERM, so it may clean up. It is started again when the block ends."""
         async with self._away([name], signal.SIGTERM):
             yield
 
     @contextmanager
     def frozen(self, name: Name) -> Iterator[None]:
-        """The process stays, but does nothing while the block runs."""
+        """Suspends the process while the block runs."""
         group = self._identity(name).pid
         os.killpg(group, signal.SIGSTOP)
         try:
@@ -89,7 +89,7 @@ class StackProcesses:
             os.killpg(group, signal.SIGCONT)
 
     def executing_tasks(self) -> list[psutil.Process]:
-        """The CLI's children that execute tasks, or wait for one."""
+        """The CLI's children that execute a task or wait for one."""
         return executing_tasks(self._stack.directory)
 
     def client(self, port: int) -> psutil.Process:
@@ -99,7 +99,7 @@ class StackProcesses:
         return process
 
     async def disconnected(self, port: int) -> None:
-        """Returns once no process has a connection from this local port any more."""
+        """Returns when no process has a connection from this local port."""
 
         async def connected() -> psutil.Process | None:
             return connected_from(self._stack.directory, port)
@@ -118,7 +118,7 @@ class StackProcesses:
     async def _end(self, name: Name, how: signal.Signals) -> Command:
         identity = self._identity(name)
         process = psutil.Process(identity.pid)
-        # npm overwrites its command line with a title.
+        # npm replaces its command line with a title.
         arguments = ["npm", "run", "dev"] if name == "trigger-worker" else process.cmdline()
         command = Command(name, arguments, Path(process.cwd()), process.environ())
 
@@ -140,7 +140,7 @@ class StackProcesses:
         process = ManagedProcess(command, directory=self._stack.directory, log=log)
         state = self._state()
         processes = {**state.processes, name: process.identity}
-        # The stack itself ends whatever runs in its folder; the state is for the next one who looks for it.
+        # Other tests look the process up in the state. The stack ends it anyway, as it runs in its folder.
         write_state(self._stack.directory, replace(state, processes=processes))
 
         answers = self._answers.get(name, lambda: product.worker_is_ready(process))

@@ -1,6 +1,7 @@
-"""Orgs, companies, users of every role and API tokens, written as an operator would, and their credentials.
+"""Orgs, companies, users of every role, API tokens and their credentials, written by SQL.
 
-Users get their auth.users rows by insert and their sessions by signing, which spares a sign-in for each.
+Users get their auth.users rows by an insert and their sessions by signing a JWT, which is faster than
+signing in.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class User:
 
 @dataclass(frozen=True)
 class Token:
-    """An API token; `secret` is what a client sends as its bearer."""
+    """An API token; a client sends `secret` as its bearer."""
 
     id: str
     user: User
@@ -72,7 +73,7 @@ class Org:
 
 @dataclass(frozen=True)
 class Tenants:
-    """`other` is the org whose people must see nothing of `org`."""
+    """Two orgs. Users of `other` must see nothing of `org`."""
 
     org: Org
     other: Org
@@ -82,14 +83,14 @@ class Tenants:
 
 
 def create_tenants(connection: psycopg.Connection[Any]) -> Tenants:
-    """Two orgs with two companies each; names are unique, so it can be called as often as wanted."""
+    """Two orgs with two companies each. Names are unique, so it may be called repeatedly."""
     return Tenants(create_org(connection, "acme"), create_org(connection, "globex"))
 
 
 def create_org(connection: psycopg.Connection[Any], name: str = "acme") -> Org:
     """An org with an org_admin and two companies, each with a company_admin and two members."""
     org_id, slug = str(uuid4()), f"{name}-{uuid4().hex[:12]}"
-    # Many tests share an org, and leave runs unfinished.
+    # Many tests share an org and leave runs unfinished.
     connection.execute(
         "insert into public.orgs (id, name, slug, max_runs_in_flight) values (%s, %s, %s, 100)",
         (org_id, name, slug),
@@ -124,8 +125,9 @@ def create_user(
 ) -> User:
     user = create_identity(connection, org_id, role, company_id)
     connection.execute(
-        "insert into public.users (id, org_id, company_id, email, role) values (%s, %s, %s, %s, %s)",
-        (user.id, user.org_id, user.company_id, user.email, user.role),
+        "insert into public.users (id, identity_id, org_id, company_id, email, role) "
+        "values (%s, %s, %s, %s, %s, %s)",
+        (user.id, user.id, user.org_id, user.company_id, user.email, user.role),
     )
     return user
 
@@ -139,7 +141,7 @@ def create_identity(
     email: str | None = None,
     confirmed: bool = True,
 ) -> User:
-    """Somebody who can sign in; a user of an org only if an invitation awaits the e-mail."""
+    """An identity that can sign in, and is no user of any org."""
     user_id = str(uuid4())
     user = User(user_id, org_id, company_id, role, email or f"{role}-{user_id}@example.com")
     connection.execute(
@@ -158,7 +160,7 @@ def create_token(
     expires_at: datetime | None = None,
     revoked_at: datetime | None = None,
 ) -> Token:
-    """An API token of `user`, by default of the user's own role and company."""
+    """An API token of `user`, by default with the user's own role and company."""
     generated, token_id = generate_api_token(), str(uuid4())
     token = Token(
         id=token_id,

@@ -1,4 +1,4 @@
-"""What Trigger.dev knows of a pipeline run, asked as the SDK's `runs.list` and `runs.retrieve` ask."""
+"""Reads Trigger.dev's runs of a pipeline run over HTTP, with the requests of the SDK."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TriggerApi:
         }
 
     async def runs_of(self, pipeline_run_id: str) -> list[Json]:
-        """Of the pipeline task and of its steps' tasks, the oldest first."""
+        """The runs of the pipeline task and of its steps' tasks, the oldest first."""
         answer = await self._get("/api/v1/runs", {"filter[tag]": f"pipeline_run:{pipeline_run_id}"})
         return list(reversed(answer["data"]))
 
@@ -42,7 +42,7 @@ class TriggerApi:
         assert response.status_code == 200, response.text
 
     async def reconcile(self) -> None:
-        """Has the reconciler look now; its payload as a schedule makes it, dates marked for Super JSON."""
+        """Triggers the reconciler now, with the payload of a schedule (Super JSON with a marked date)."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         schedule = {"scheduleId": "sched_now", "type": "IMPERATIVE", "timestamp": now, "timezone": "UTC"}
         payload = {"json": {**schedule, "upcoming": []}, "meta": {"values": {"timestamp": ["Date"]}}}

@@ -1,4 +1,4 @@
-"""Waiting for a condition, the only way in which tests let time pass."""
+"""Waits for a condition, so that no test sleeps for a fixed time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.02
 async def eventually(
     look: Callable[[], Awaitable[_Seen]], holds: Callable[[_Seen], bool], *, seconds: float = 60
 ) -> _Seen:
-    """What `look` saw when it first held. Fails with what it saw last when the time is up."""
+    """Polls `look` until its result holds, and returns it. After the time it fails with the last result."""
     deadline = time.monotonic() + seconds
     while not holds(seen := await look()):
         assert time.monotonic() < deadline, f"after {seconds:.0f} s still: {seen}"
@@ -24,7 +24,7 @@ async def eventually(
 
 
 def wait_until(what: str, look: Callable[[], _Seen | None], *, seconds: float = 30) -> _Seen:
-    """The first true value that `look` returned. Fails with `what` when the time is up."""
+    """Polls `look` until it returns a true value, and returns that. After the time it fails with `what`."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"

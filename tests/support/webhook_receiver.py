@@ -1,4 +1,4 @@
-"""A customer's webhook on loopback: checks every signature, answers as told, can keep a request waiting."""
+"""A customer's webhook on loopback. It checks signatures, answers as told and can hold requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Answer:
 
 @dataclass
 class Delivery:
-    """One request, kept from the moment its body is here; `status` is None until it is answered."""
+    """One request, recorded when its body has arrived; `status` is None until it is answered."""
 
     webhook_id: str
     body: dict[str, Any]
@@ -49,7 +49,7 @@ class Delivery:
 
 
 class Receiver:
-    """`answers` are used up in order, then everything is a 200."""
+    """Answers with `answers` in order, and with 200 after the last of them."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -60,14 +60,14 @@ class Receiver:
         self._changed = threading.Condition()
 
     def step(self, **config: object) -> dict[str, Any]:
-        """A blueprint's step that delivers here."""
+        """A step of a blueprint that delivers here."""
         return {
             "slug": "deliver-webhook",
             "config": {"url": self.url, "secret_name": SECRET_NAME, "timeout_seconds": 120, **config},
         }
 
     def hold(self, *, after: int = 0) -> None:
-        """Lets `after` more requests through; the next ones wait for `release`."""
+        """Answers `after` more requests; later ones wait for `release`."""
         with self._changed:
             self._passing = after
 
@@ -80,7 +80,7 @@ class Receiver:
         return [delivery for delivery in self.deliveries if delivery.pipeline_run_id == pipeline_run_id]
 
     async def held(self, pipeline_run_id: str, *, seconds: float = 60) -> Delivery:
-        """The run's request that waits for its answer now."""
+        """The run's request that waits for an answer."""
 
         async def waiting() -> list[Delivery]:
             return [delivery for delivery in self.of(pipeline_run_id) if delivery.status is None]
@@ -88,12 +88,12 @@ class Receiver:
         return (await eventually(waiting, bool, seconds=seconds))[-1]
 
     def delivered_ids(self, pipeline_run_id: str) -> list[str]:
-        """Ids of the records in accepted requests; a request that came again counts again."""
+        """Ids of the records in accepted requests. A repeated request counts again."""
         accepted = [delivery for delivery in self.of(pipeline_run_id) if delivery.status == 200]
         return [record["id"] for delivery in accepted for record in delivery.records]
 
     def assert_signed_and_repeated_only_as_they_were(self) -> None:
-        """What a receiver relies on: a signature on everything, and one webhook-id for one content."""
+        """Every delivery is signed, and one webhook-id never has two contents."""
         assert all(delivery.is_signed for delivery in self.deliveries)
         contents: dict[str, dict[str, Any]] = {}
         for delivery in self.deliveries:
@@ -118,7 +118,7 @@ class Receiver:
             return answer
 
     def is_signed(self, headers: dict[str, str], body: bytes) -> bool:
-        """As https://www.standardwebhooks.com asks: HMAC-SHA256 over `id.timestamp.body`, a fresh time."""
+        """Checks age and HMAC-SHA256 over `id.timestamp.body`, see https://www.standardwebhooks.com."""
         timestamp = headers.get("webhook-timestamp", "")
         if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > _TOLERANCE_SECONDS:
             return False

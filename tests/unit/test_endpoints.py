@@ -15,7 +15,13 @@ from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
 from api.auth.api_token import generate_api_token
-from api.auth.caller import Caller, get_admitted_context, get_auth_context, get_fresh_auth_context
+from api.auth.caller import (
+    Caller,
+    get_admitted_context,
+    get_auth_context,
+    get_fresh_auth_context,
+    get_left_context,
+)
 from api.auth.context import AuthContext
 from api.main import ROUTERS
 from api.models.users import UserRole
@@ -30,7 +36,7 @@ PRODUCT_ROUTES = [
 
 
 ROUTES = [*PRODUCT_ROUTES, *(route for route in health.router.routes if isinstance(route, APIRoute))]
-CONTEXTS = {get_auth_context, get_fresh_auth_context, get_admitted_context}
+CONTEXTS = {get_auth_context, get_fresh_auth_context, get_admitted_context, get_left_context}
 
 
 def dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -57,7 +63,7 @@ def test_every_endpoint_of_the_contract_is_there() -> None:
     assert {route.path for route in PRODUCT_ROUTES} == {
         "/v1/auth/context",
         *(f"/v1/companies/{verb}" for verb in ("create", "list", "get")),
-        *(f"/v1/users/{verb}" for verb in ("list", "get", "update", "deactivate", "reactivate")),
+        *(f"/v1/users/{verb}" for verb in ("list", "get", "update", "deactivate", "reactivate", "leave")),
         *(f"/v1/invitations/{verb}" for verb in ("create", "list", "revoke", "resend", "accept")),
         *(f"/v1/api-tokens/{verb}" for verb in ("create", "list", "rotate", "revoke")),
         *(f"/v1/secrets/{verb}" for verb in ("set", "list", "delete")),

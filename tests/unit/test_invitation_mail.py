@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from api import invitation_mail
 from api.main import create_app
 from api.settings import Settings
 from tests.support.loopback import Answer, Loopback, Request, rpc_error
-from tests.unit.conftest import AUTH_CONTEXT, ORG_ID, USER_ID, session_token
+from tests.unit.conftest import AUTH_CONTEXT, ORG_ID, USER_ID, make_settings, session_token
 
 OTP_PATH = "/auth/v1/otp"
 EMAIL = "grace@example.com"
@@ -72,6 +73,18 @@ def test_the_invited_person_gets_a_link_and_that_is_recorded(client: TestClient,
     assert (asked.method, asked.body) == ("POST", {"email": EMAIL, "create_user": True})
     (marked,) = data_api.asked("/mark_invitation_sent")
     assert marked.body == {"p_invitation_id": made["id"]}
+
+
+def test_the_link_leads_to_the_page_that_accepts(data_api: Loopback, trigger: Loopback) -> None:
+    made = knows_invitation(data_api)
+    page = "https://app.example.com/join?from=mail"
+    settings = make_settings(data_api.url, trigger.url, invitation_redirect_url=page)
+    with TestClient(create_app(settings)) as client:
+        client.headers["Authorization"] = f"Bearer {session_token(settings)}"
+        create(client)
+    (asked,) = [request for request in data_api.requests if request.path.startswith(OTP_PATH)]
+    (target,) = parse_qs(urlsplit(asked.path).query)["redirect_to"]
+    assert target == f"{page}&invitation_id={made['id']}"
 
 
 def test_auth_gets_the_publishable_key_and_no_credential_of_the_caller(

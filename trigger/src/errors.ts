@@ -1,17 +1,20 @@
+/** The pipeline waits no longer than this, whatever the other side asks for. */
+export const longestRetryAfterMs = 15 * 60_000;
+
 export interface StepErrorOptions {
   details?: Record<string, unknown>;
-  /** The other side said when to come back (a `Retry-After` header, for instance). */
+  /** How long the other side asks to be left alone, in a `Retry-After` header for instance. */
   retryAfterMs?: number;
-  /** For the operators' log only; never stored with the run. */
+  /** Only for the operators' log; never stored with the run. */
   cause?: unknown;
 }
 
-/** What `worker.fail_step` and `worker.fail_pipeline_run` store, and what the API shows as a run's error. */
+/** The error that `worker.fail_step` and `worker.fail_pipeline_run` store, and that the API shows for a run. */
 export interface RecordedError {
   code: string;
   message: string;
   details?: Record<string, unknown>;
-  /** The step at fault. `worker.fail_step` adds them itself. */
+  /** The step at fault. `worker.fail_step` adds position and slug itself. */
   position?: number;
   slug?: string;
 }
@@ -34,12 +37,12 @@ export class StepError extends Error {
   }
 }
 
-/** Worth another try with the same input: a timeout, a 503, a rate limit. */
+/** An error that another try with the same input may avoid: a timeout, a 503, a rate limit. */
 export function retryableError(code: string, message: string, options: StepErrorOptions = {}): StepError {
   return new StepError(code, message, true, options);
 }
 
-/** Will fail the same way again: a wrong config, a 404, a broken invariant. */
+/** An error that would happen again: a wrong config, a 404, a broken invariant. */
 export function finalError(
   code: string,
   message: string,
@@ -48,7 +51,7 @@ export function finalError(
   return new StepError(code, message, false, options);
 }
 
-/** The Data API did not answer in time. Nothing is wrong with the run, so it is never recorded as the run's failure while tries are left. */
+/** The Data API did not answer in time. The run is not at fault, so this is not recorded as its failure while tries are left. */
 export class DataApiUnavailableError extends StepError {
   override readonly name = "DataApiUnavailableError";
 
@@ -57,40 +60,33 @@ export class DataApiUnavailableError extends StepError {
   }
 }
 
-export type RunEndedCode = "claim_lost" | "pipeline_run_cancelled" | "pipeline_run_finished";
-
-/**
- * The run is no longer this worker's: it was cancelled, it finished, or another attempt claimed it.
- * Not a failure: whoever catches it stops without recording anything.
- */
-export class RunEndedError extends Error {
-  override readonly name = "RunEndedError";
-
+/** An error that is not the run's fault and is never recorded. */
+class UnrecordedError<Code extends string> extends Error {
   constructor(
-    readonly code: RunEndedCode,
+    readonly code: Code,
     message: string,
   ) {
     super(message);
   }
+}
+
+export type RunEndedCode = "claim_lost" | "pipeline_run_cancelled" | "pipeline_run_finished";
+
+/** The run was cancelled, has finished, or was claimed by another attempt. The worker stops and records nothing. */
+export class RunEndedError extends UnrecordedError<RunEndedCode> {
+  override readonly name = "RunEndedError";
 }
 
 export type ContractCode = "worker_outdated" | "database_outdated";
 
-/** This worker and the database were not built for each other. The run is left as it is, for a worker that fits. */
-export class ContractError extends Error {
+/** This worker and the database were not built for each other. The run stays as it is, for a worker that fits. */
+export class ContractError extends UnrecordedError<ContractCode> {
   override readonly name = "ContractError";
-
-  constructor(
-    readonly code: ContractCode,
-    message: string,
-  ) {
-    super(message);
-  }
 }
 
 /**
- * The stored form of any thrown value. The text of an unknown error may hold a record or a secret and
- * the run's error is read by a whole company, so only its name is kept; the log has the rest.
+ * The stored form of any thrown value. A whole company reads a run's error, and the text of an unknown error may hold a
+ * record or a secret, so only the error's name is stored.
  */
 export function toRecordedError(error: unknown): RecordedError {
   if (error instanceof StepError) {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-import { defineStep } from "../../pipeline/step";
+import { defineStep, eachRecord, keep } from "../step";
 
 function fibo(n: number): number {
   return n < 2 ? n : fibo(n - 1) + fibo(n - 2);
@@ -12,13 +12,7 @@ export const fiboStep = defineStep({
   version: "1.0.0",
   title: "Fibonacci",
   description: "Adds the tenth Fibonacci number to each record.",
-  executionMode: "inline",
   configSchema: z.strictObject({}),
-  inputSchema: z.record(z.string(), z.unknown()),
-  outputSchema: z.record(z.string(), z.unknown()),
-  processChunk: (records) => ({
-    records: records.map(({ id, data }) => ({ id, data: { ...data, fibo: fibo(10) } })),
-    rejected: [],
-    dropped: [],
-  }),
+  example: { config: {}, records: [{ name: "Acme" }] },
+  processChunk: (records) => eachRecord(records, (record) => keep(record, { ...record.data, fibo: fibo(10) })),
 });

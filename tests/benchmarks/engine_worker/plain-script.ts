@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 
-import type { PipelineRecord } from "./pipeline/step";
-import { findStep } from "./registry";
-import { inChunks, stepContext } from "./testing/step-context";
+import { findStep } from "./tasks/steps/registry";
+import type { PipelineRecord } from "./tasks/steps/step";
+import { inChunks, stepContext } from "./testing/run-step";
 
 interface Order {
   file: string;

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from tests.database.interleavings import rules
+from tests.database.interleavings import actions, rules
 from tests.database.interleavings.acting import Action, Seat, Standing, broken_answer
 from tests.database.interleavings.trigger_dev import TriggerDev, TriggerRun
 from tests.database.interleavings.workers import Call, Claimed, Work, intrusion, work
@@ -24,7 +24,6 @@ from tests.support.pipeline import Json
 from tests.support.sql_client import Client, Connection
 from tests.support.tenants import Org
 
-_LATER = "interval '3 minutes'"
 _ROUNDS_TO_SETTLE = 12
 
 
@@ -138,7 +137,7 @@ class Order:
         """Returns the answer or the error."""
         client: Client = getattr(seat, action.who)
         try:
-            # A refusal undoes its own statement alone.
+            # A refusal undoes only its own statement.
             with client.connection.transaction() if in_transaction else nullcontext():
                 answer = action.do(client)
         except psycopg.Error as error:
@@ -185,25 +184,12 @@ class Order:
         )
 
     def _submit(self) -> Action:
-        arguments = {"company_id": self.org.first.id, "blueprint_id": self.luck.choice(self.blueprint_ids)}
+        blueprint_id = self.luck.choice(self.blueprint_ids)
         sizes = [self.luck.randint(2, 4) for _ in range(self.luck.randint(1, 3))]
-
-        def submit(member: Client) -> Json:
-            opened = member.call("open_submission", source="json", **arguments)["submission"]
-            row = 0
-            for index, size in enumerate(sizes):
-                records = [{"id": str(row + n), "data": {"n": row + n}} for n in range(1, size + 1)]
-                member.call(
-                    "append_submission_chunk", submission_id=opened["id"], chunk_index=index, records=records
-                )
-                row += size
-            finished: Json = member.call("finalize_submission", submission_id=opened["id"])
-            return finished
-
-        return Action(
-            f"submission of {sizes}",
-            "member",
-            submit,
+        return actions.submit(
+            self.org.first.id,
+            blueprint_id,
+            sizes,
             answered=lambda made: self._started_by_the_api(made["pipeline_run"]),
         )
 
@@ -231,7 +217,7 @@ class Order:
 
     def _work(self) -> Action:
         if not self.actors:
-            return self._nothing()
+            return actions.nothing()
         return self._next_of(self.luck.choice(self.actors))
 
     def _next_of(self, actor: Actor) -> Action:
@@ -258,7 +244,7 @@ class Order:
 
     def _intrude(self) -> Action:
         if not self.known:
-            return self._nothing()
+            return actions.nothing()
         call = intrusion(self.luck.choice(self.known), self.luck)
         return Action(f"intruder {call}", "worker", _as_worker(call), call)
 
@@ -272,14 +258,14 @@ class Order:
             run = self.trigger.start(run_id, f"{run_id}:by hand:{len(of_run)}")
         run.alive = True
         self._set_to_work(run)
-        return self._nothing()
+        return actions.nothing()
 
     def _kill(self) -> Action:
         if self.actors:
             actor = self.luck.choice(self.actors)
             self.log.append(f"{actor.name} is killed")
             self._end(actor)
-        return self._nothing()
+        return actions.nothing()
 
     def _forget(self) -> Action:
         """Trigger.dev forgets everything. Its tasks end with it, or work on as orphans."""
@@ -287,47 +273,25 @@ class Order:
         self.trigger.forget_all()
         if self.luck.random() < 0.5:
             self.actors.clear()
-        return self._nothing()
+        return actions.nothing()
 
     def _cancel(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        return self._client("cancel_pipeline_run", run_id)
+        return actions.of_a_client("cancel_pipeline_run", self._some_run(), self._started_by_the_api)
 
     def _retry(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        return self._client("retry_pipeline_run", run_id)
+        return actions.of_a_client("retry_pipeline_run", self._some_run(), self._started_by_the_api)
 
     def _requeue(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        statement = "select ops.requeue_runs(%(id)s, dry_run => false)"
-        return Action(
-            f"requeue_runs {run_id[:8]}",
-            "operator",
-            lambda operator: operator.rows(statement, {"id": run_id}),
-        )
+        return actions.requeue(self._some_run())
 
     def _lose_heartbeat(self) -> Action:
-        run_id = self.luck.choice(list(self.seen.runs))
-        statement = (
-            "update public.pipeline_runs set lease_expires_at = now() - interval '1 second' "
-            "where id = %(id)s and status = 'running'"
-        )
-        return Action(
-            f"heartbeat of {run_id[:8]} lost",
-            "operator",
-            lambda operator: operator.change(statement, {"id": run_id}),
-        )
+        return actions.lose_heartbeat(self._some_run())
 
     def _let_time_pass(self) -> Action:
-        statement = f"""
-            update public.pipeline_runs
-            set lease_expires_at = lease_expires_at - {_LATER}, dispatched_at = dispatched_at - {_LATER},
-                start_taken_at = start_taken_at - {_LATER}
-            where org_id = %(org)s and finished_at is null
-        """
-        return Action(
-            "minutes pass", "operator", lambda operator: operator.change(statement, {"org": self.org.id})
-        )
+        return actions.let_time_pass(self.org.id)
+
+    def _some_run(self) -> str:
+        return self.luck.choice(list(self.seen.runs))
 
     def _reconcile(self) -> Action:
         return Action(

@@ -1,4 +1,4 @@
-"""Who may execute, read, write and use what."""
+"""Grants: which role may execute, read, write or use an object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies: one table, verb and role each, the caller read once, the tenant named in every condition."""
+"""Policies: one verb each, the caller read once a statement, the tenant in every condition."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def foreign_keys_are_indexed(connection: Connection) -> list[str]:
         where k.contype = 'f' and not exists (
             select from pg_index i
             where i.indrelid = k.conrelid
-                -- Rows that link to nothing need no entry.
+                -- A row without a link needs no entry.
                 and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) = any (array(
                     select format('(%I IS NOT NULL)', a.attname)
                     from pg_attribute a where a.attrelid = k.conrelid and a.attnum = any (k.conkey)

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 
-import { Condition, type ConditionInput } from "./condition";
+import type { ConditionInput } from "../worker-api/answers";
+import { Condition } from "./condition";
 
 interface Shared {
   record: Record<string, unknown>;
@@ -11,14 +12,14 @@ interface Shared {
   invalid_when_saved: [string, number, number][];
 }
 
-/** The API's tests read the same: both implementations must come to the same answers. */
+/** The API's tests read the same file: both implementations must give the same answers. */
 const shared = JSON.parse(
   readFileSync(new URL("../../../tests/shared/run_if.json", import.meta.url), "utf8"),
 ) as Shared;
 
 function answer(text: string): boolean | "error" {
   const condition = Condition.parse(text);
-  if (!condition.asksRecords) {
+  if (!condition.appliesToRecords) {
     try {
       return condition.holdsForRun(shared.input);
     } catch (error) {
@@ -40,11 +41,11 @@ test.each(shared.invalid)("%s is refused before any work", (text) => {
   expect(() => Condition.parse(text)).toThrow(expect.objectContaining({ code: "invalid_run_if", retryable: false }));
 });
 
-test.each(shared.invalid_when_saved)("%s has no answer, should it get past the API", (text) => {
+test.each(shared.invalid_when_saved)("%s cannot be evaluated, should it get past the API", (text) => {
   expect(answer(text)).toBe("error");
 });
 
-test.each(["int", "uint", "double"])("%s takes no text with blanks around a number", (type) => {
+test.each(["int", "uint", "double"])("%s does not convert a number with blanks around it", (type) => {
   expect(["' 42'", "'42 '", "'42\\n'", "'\\t'"].map((text) => answer(`string(${type}(${text})) == '42'`))).toEqual(
     Array(4).fill("error"),
   );
@@ -59,8 +60,8 @@ describe("a condition", () => {
     ["steps.record.status == 'failed'", false],
     ["run.record_count > 1", false],
     ["[1].exists(record, record == 1)", false],
-  ])("%s asks of each record: %s", (text, asksRecords) => {
-    expect(Condition.parse(text).asksRecords).toBe(asksRecords);
+  ])("%s is evaluated for each record: %s", (text, appliesToRecords) => {
+    expect(Condition.parse(text).appliesToRecords).toBe(appliesToRecords);
   });
 
   test("that is longer than a blueprint may hold is refused", () => {
@@ -75,7 +76,7 @@ describe("a condition", () => {
     expect([chosen, passing, rejected].map((part) => part.map(({ id }) => id))).toEqual([["3"], ["1"], ["2", "4"]]);
   });
 
-  test("that would never end is ended, and fails the step", () => {
+  test("that never ends is stopped and fails the step", () => {
     const long = Array.from({ length: 60_000 }, (_, index) => `x${index}`);
     const records = Array.from({ length: 1_000 }, (_, row) => ({ id: String(row + 1), data: { long } }));
     const endless = Condition.parse("record.long.all(x, x in record.long)");

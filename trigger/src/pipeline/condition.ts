@@ -13,16 +13,11 @@ import {
 } from "@bufbuild/cel";
 
 import { finalError } from "../errors";
-import type { PipelineRecord, Verdict } from "./step";
-import { withinTimeLimit } from "./time-limit";
+import { withSynchronousTimeout } from "../synchronous-timeout";
+import type { ConditionInput } from "../worker-api/answers";
+import type { PipelineRecord, Verdict } from "../worker-api/records";
 
-/** What a condition may know beside a record: the run, and what the steps before its own came to. */
-export interface ConditionInput {
-  run: Record<string, unknown>;
-  steps: { position: number; slug: string; [name: string]: unknown }[];
-}
-
-/** A chunk as a condition divides it; each record is in one of the three. */
+/** A chunk as a condition divides it; each record is in one of the three lists. */
 export interface DividedChunk {
   chosen: PipelineRecord[];
   passing: PipelineRecord[];
@@ -31,11 +26,11 @@ export interface DividedChunk {
 
 type Expr = ReturnType<typeof parse>["expr"];
 
-const longestText = 2_000;
-const mostComprehensions = 4;
-const longestChunkMs = 10_000;
+const maxLength = 2_000;
+const maxComprehensions = 4;
+const maxChunkMs = 10_000;
 
-/** What text must look like to be converted: the library takes a blank cell, and other text that is none, for a number. */
+/** The texts that are converted. The library itself takes a blank cell, and other text that is no number, for a number. */
 const convertible = {
   int: /^[+-]?\d+$/,
   uint: /^\+?\d+$/,
@@ -43,11 +38,11 @@ const convertible = {
   duration: /\d/,
 };
 
-// Each is a map of JSON values, which the planner takes as they are.
+// The variables are declared as dynamic, so the planner takes their JSON values as they are.
 const environment = celEnv({
   variables: { record: CelScalar.DYN, run: CelScalar.DYN, steps: CelScalar.DYN },
   funcs: [
-    // The library's own takes a key whose value is null for absent.
+    // The library's own `in` takes a key whose value is null for absent.
     celFunc(
       "@in",
       [CelScalar.STRING, mapType(CelScalar.DYN, CelScalar.DYN)],
@@ -69,25 +64,25 @@ const names = new Set(["record", "run", "steps"]);
 const typeNames = new Set("bool bytes double int list map null_type string type uint".split(" "));
 
 /**
- * A step's `run_if`: an expression in CEL, the Common Expression Language. One that names `record` is asked of each
- * record, any other once of the run. Numbers of records are doubles, as JSON has no other.
+ * A step's `run_if`: an expression in CEL, the Common Expression Language. If it names `record`, it is evaluated for each
+ * record, otherwise once for the run. Numbers in records are doubles, since JSON has no others.
  */
 export class Condition {
-  readonly asksRecords: boolean;
+  readonly appliesToRecords: boolean;
   readonly #holds: (record: Record<string, unknown>, input: ConditionInput) => boolean;
 
   private constructor(text: string) {
-    // The library's grammar ends a comment at the end of its line, and wants one.
+    // In the library's grammar, a comment needs a line break at its end.
     const { expr } = parse(`${text}\n`);
-    this.asksRecords = inspect(expr).has("record");
+    this.appliesToRecords = inspect(expr).has("record");
     const evaluate = plan(environment, expr);
     this.#holds = (record, { run, steps }) =>
       truthOf(evaluate({ record: asJson(record), run: asJson(run), steps: stepsByName(steps) }));
   }
 
-  /** Throws `invalid_run_if`. The API checked the text when the blueprint was saved; the Data API does not. */
+  /** Throws `invalid_run_if`. The API has checked the text, but a blueprint may also be saved through the Data API. */
   static parse(text: string): Condition {
-    if (text.length > longestText) throw invalid(`It is longer than ${longestText} characters.`);
+    if (text.length > maxLength) throw invalid(`It is longer than ${maxLength} characters.`);
     try {
       return new Condition(text);
     } catch (error) {
@@ -97,46 +92,39 @@ export class Condition {
 
   /** Throws `run_if_failed`. */
   holdsForRun(input: ConditionInput): boolean {
-    try {
-      return withinTimeLimit(() => this.#holds({}, input), longestChunkMs, tooSlow);
-    } catch (error) {
-      if (isTooSlow(error)) throw error;
-      throw finalError("run_if_failed", `The step's run_if could not be answered: ${reasonOf(error)}.`);
-    }
+    const holds = () => {
+      try {
+        return this.#holds({}, input);
+      } catch (error) {
+        throw finalError("run_if_failed", failureText(error));
+      }
+    };
+    return withSynchronousTimeout(holds, maxChunkMs, tooSlow);
   }
 
-  /** A record of which the condition cannot be asked (a missing field, a wrong type) is rejected. */
-  divide(records: readonly PipelineRecord[], input: ConditionInput, longestMs = longestChunkMs): DividedChunk {
+  /** A record that the condition cannot be evaluated for (a missing field, a wrong type) is rejected. */
+  divide(records: readonly PipelineRecord[], input: ConditionInput, timeoutMs = maxChunkMs): DividedChunk {
     const divided: DividedChunk = { chosen: [], passing: [], rejected: [] };
-    withinTimeLimit(
-      () => {
-        for (const record of records) {
-          try {
-            (this.#holds(record.data, input) ? divided.chosen : divided.passing).push(record);
-          } catch (error) {
-            divided.rejected.push({
-              id: record.id,
-              reason: "run_if_failed",
-              message: `The step's run_if could not be answered: ${reasonOf(error)}.`,
-            });
-          }
-        }
-      },
-      longestMs,
-      tooSlow,
-    );
+    const decide = (record: PipelineRecord) => {
+      try {
+        (this.#holds(record.data, input) ? divided.chosen : divided.passing).push(record);
+      } catch (error) {
+        divided.rejected.push({ id: record.id, reason: "run_if_failed", message: failureText(error) });
+      }
+    };
+    withSynchronousTimeout(() => records.forEach(decide), timeoutMs, tooSlow);
     return divided;
   }
 }
 
-/** By position as a number, and by slug; of several steps with one slug the last. */
+/** The steps by position and by slug. If several steps share a slug, it names the last of them. */
 function stepsByName(steps: ConditionInput["steps"]): CelInput {
   const byName = new Map<bigint | string, CelInput>();
   for (const step of steps) byName.set(BigInt(step.position), asJson(step)).set(step.slug, asJson(step));
   return byName as CelInput;
 }
 
-/** What JSON.parse gave is JSON, which TypeScript cannot see. */
+/** JSON.parse made the value, so it is JSON; TypeScript cannot see that. */
 function asJson(value: Record<string, unknown>): CelInput {
   return value as CelInput;
 }
@@ -147,7 +135,10 @@ function truthOf(result: CelResult): boolean {
   throw new Error(`it gives ${isCelList(result) ? "a list" : isCelMap(result) ? "a map" : typeof result}, not a bool`);
 }
 
-/** The names that an expression uses; rewrites `has`. Throws at an unknown one, and at what would let its cost explode. */
+/**
+ * Returns which variables an expression uses, and rewrites `has`. Throws at an unknown name, and at nested or too many
+ * comprehensions, whose cost explodes.
+ */
 function inspect(expression: Expr): Set<string> {
   const used = new Set<string>();
   let comprehensions = 0;
@@ -179,8 +170,8 @@ function inspect(expression: Expr): Set<string> {
         return;
       case "comprehensionExpr": {
         if (within) throw new Error("It goes through a list within a list.");
-        if (++comprehensions > mostComprehensions) {
-          throw new Error(`It goes through lists more than ${mostComprehensions} times.`);
+        if (++comprehensions > maxComprehensions) {
+          throw new Error(`It goes through lists more than ${maxComprehensions} times.`);
         }
         visit(value.iterRange, bound, within);
         visit(value.accuInit, bound, within);
@@ -197,7 +188,7 @@ function inspect(expression: Expr): Set<string> {
   return used;
 }
 
-/** What `has(operand.field)` means of a map; the library's own has the same fault as its `in`. */
+/** Rewrites `has(operand.field)` as `'field' in operand`: the library's own `has` also takes null for absent. */
 function isKeyOf(field: string, operand: Expr): Expr["exprKind"] {
   const key: Expr = {
     $typeName: "cel.expr.Expr",
@@ -210,7 +201,7 @@ function isKeyOf(field: string, operand: Expr): Expr["exprKind"] {
   return { case: "callExpr", value: { $typeName: "cel.expr.Expr.Call", function: "@in", args: [key, operand] } };
 }
 
-/** The library's sentence without the data that it may quote at length. */
+/** The library's message, cut short because it may quote data at length. */
 function reasonOf(error: unknown): string {
   const text = (error instanceof Error ? error.message : String(error))
     .replace(/[\p{Cc}\s]+/gu, " ")
@@ -218,14 +209,12 @@ function reasonOf(error: unknown): string {
   return text.length <= 200 ? text : `${text.slice(0, 199).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-const tooSlowCode = "run_if_failed";
-
-function tooSlow() {
-  return finalError(tooSlowCode, `The step's run_if takes more than ${longestChunkMs / 1000} seconds for one chunk.`);
+function failureText(error: unknown): string {
+  return `The step's run_if could not be answered: ${reasonOf(error)}.`;
 }
 
-function isTooSlow(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === tooSlowCode;
+function tooSlow() {
+  return finalError("run_if_failed", `The step's run_if takes more than ${maxChunkMs / 1000} seconds for one chunk.`);
 }
 
 function invalid(reason: string) {

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { finalError, retryableError } from "../errors";
+import type { AnyStepDefinition } from "../tasks/steps/step";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf } from "../testing/pipeline";
-import { backoffMs, sleep } from "./backoff";
+import { backoffMs, sleep } from "../worker-api/backoff";
 import { defaultMaxAttempts } from "./execute-step";
-import type { AnyStepDefinition } from "./step";
 import { roundedTimings, type StepTimings } from "./timings";
 
 let server: DataApiServer;
@@ -14,12 +14,12 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-/** A step that is tried again at once. */
+/** A step that is retried at once. */
 function eager(maxAttempts = defaultMaxAttempts) {
   return { slug: "flaky", retry: { max_attempts: maxAttempts, backoff: { initial_seconds: 0.001 } } };
 }
 
-/** Fails by `failures(chunkIndex)` times at each chunk before it keeps it. */
+/** Fails at each chunk `failures(chunkIndex)` times before it keeps the chunk. */
 function flakyStep(failures: (chunkIndex: number) => number, processed: number[]): AnyStepDefinition {
   const failed = new Map<number, number>();
   return stepOf("flaky", {
@@ -35,11 +35,11 @@ function flakyStep(failures: (chunkIndex: number) => number, processed: number[]
   });
 }
 
-describe("what the time went into", () => {
+describe("timings", () => {
   test.each([
     ["end_step", 2],
     ["fail_step", 9],
-  ])("is told with %s, over all attempts", async (name, failures) => {
+  ])("are recorded with %s, over all attempts", async (name, failures) => {
     const { run } = server.schema.addRun(chunksOf(1), [eager()]);
     await runOn(server, run.id, [flakyStep(() => failures, [])]);
     const [call] = server.callsOf(name);
@@ -48,7 +48,7 @@ describe("what the time went into", () => {
     for (const ms of Object.values(timings)) expect(ms).toSatisfy(Number.isInteger);
   });
 
-  test("is never negative, since a run is not to fail of how it was measured", () => {
+  test("are never negative, so that a measurement cannot fail a run", () => {
     const odd = { readingMs: -0.7, processingMs: 1.5, writingMs: 0 } as StepTimings;
     expect(roundedTimings(odd)).toEqual({ reading_ms: 0, processing_ms: 2, writing_ms: 0 });
   });
@@ -65,14 +65,15 @@ describe("retries", () => {
   });
 
   test("the default is three tries, then the run fails with the step's own code", async () => {
-    const { run } = server.schema.addRun(chunksOf(2), [{ slug: "flaky" }]);
+    const retry = { backoff: { initial_seconds: 0.001 } };
+    const { run } = server.schema.addRun(chunksOf(2), [{ slug: "flaky", retry }]);
     const processed: number[] = [];
     await runOn(server, run.id, [flakyStep(() => 9, processed)]);
     expect(processed).toEqual([0, 0, 0]);
     expect(server.schema.run(run.id).error?.code).toBe("webhook_unavailable");
   });
 
-  test("the blueprint's max_attempts is kept", async () => {
+  test("the blueprint's max_attempts is obeyed", async () => {
     const { run } = server.schema.addRun(chunksOf(2), [eager(5)]);
     const processed: number[] = [];
     await runOn(server, run.id, [flakyStep(() => 9, processed)]);
@@ -84,7 +85,7 @@ describe("retries", () => {
     expect(await runOn(server, run.id, [flakyStep(() => 2, [])])).toEqual({ status: "succeeded" });
   });
 
-  test("a final error is not repeated", async () => {
+  test("a final error is not retried", async () => {
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "final" }]);
     const processChunk = vi.fn(() => {
       throw finalError("webhook_refused", "The receiver answered 410.");
@@ -93,7 +94,7 @@ describe("retries", () => {
     expect(processChunk).toHaveBeenCalledTimes(1);
   });
 
-  test("what prepareBatch made is kept over retries of the chunks", async () => {
+  test("the state from prepareBatch is kept over retries of the chunks", async () => {
     const { run } = server.schema.addRun(chunksOf(2), [eager()]);
     const prepareBatch = vi.fn(() => Promise.resolve("state"));
     await runOn(server, run.id, [{ ...flakyStep(() => 1, []), prepareBatch }]);
@@ -101,8 +102,8 @@ describe("retries", () => {
   });
 
   test.each([
-    ["as long as the other side asked for", 300, 0.001, 299],
-    ["its own when the other side asked for none", 0, 0.6, 299],
+    ["as long as the other side asks for", 300, 0.001, 299],
+    ["its own when the other side asks for none", 0, 0.6, 299],
   ])("the wait is %s", async (_, retryAfterMs, initialSeconds, least) => {
     const retry = { max_attempts: 2, backoff: { initial_seconds: initialSeconds } };
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "limited", retry }]);
@@ -133,7 +134,7 @@ describe("retries", () => {
 });
 
 describe("backoff", () => {
-  test("doubles with each failure, stays under the maximum and is never the same for all", () => {
+  test("doubles with each failure, stays under the maximum and differs between workers", () => {
     const policy = { baseMs: 1_000, maxMs: 60_000 };
     for (const [failures, ceiling] of [
       [1, 1_000],

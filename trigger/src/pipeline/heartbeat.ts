@@ -1,14 +1,14 @@
-import type { DataApi } from "../data-api";
 import { RunEndedError } from "../errors";
-import type { Claim } from "./claim";
-import { logOfRun } from "./log";
+import { logOfRun } from "../platform/log";
+import type { Claim } from "../worker-api/claim";
+import type { DataApi } from "../worker-api/client";
 
-/** So that a task which nobody else tells of a cancellation has stopped within 5 seconds, a slow answer included. */
+/** Short enough that a task which nobody tells of a cancellation stops within 5 seconds, a slow answer included. */
 const intervalMs = 3_000;
 
 /**
- * Keeps a claim alive while work is done under it. `signal` aborts with a RunEndedError as soon as a beat
- * finds the run cancelled or claimed by another attempt, or with the task's own reason when that one ends.
+ * Keeps a claim alive during work. `signal` aborts with a RunEndedError when a heartbeat finds that the run was cancelled
+ * or claimed by another attempt, and with the task's own reason when the task ends.
  */
 export class Heartbeat {
   readonly signal: AbortSignal;
@@ -36,22 +36,22 @@ export class Heartbeat {
     this.#timer = undefined;
   }
 
-  /** Stops and leaves the claim good for `leaseSeconds`. A beat under way is awaited: coming in later, it would end that lease. */
+  /** Stops and extends the claim. It first awaits a heartbeat under way, which would shorten the claim again. */
   async lease(leaseSeconds: number): Promise<void> {
     this.stop();
     await this.#beating;
-    await this.dataApi.heartbeat(this.claim, leaseSeconds);
+    await this.dataApi.heartbeat(this.claim, { leaseSeconds });
   }
 
   async #beat(): Promise<void> {
     try {
-      await this.dataApi.beat(this.claim);
+      await this.dataApi.heartbeat(this.claim, { periodic: true });
     } catch (error) {
       if (error instanceof RunEndedError) {
         this.stop();
         this.#ended.abort(error);
       } else {
-        // The claim outlives several missed beats, and every write checks it anyway.
+        // The claim outlives several missed heartbeats, and every write checks it anyway.
         logOfRun(this.claim.pipeline_run).warn("A heartbeat failed", { error });
       }
     }

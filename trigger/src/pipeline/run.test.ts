@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 
 import { finalError } from "../errors";
-import { DataApi } from "../data-api";
+import type { ChunkOutcome } from "../tasks/steps/step";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
-import type { ChunkOutcome } from "./step";
+import { DataApi } from "../worker-api/client";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 describe("order", () => {
-  test("each step works on what the step before wrote, and the run succeeds", async () => {
+  test("each step works on the output of the previous one, and the run succeeds", async () => {
     const { run, steps } = server.schema.addRun(chunksOf(3), [
       { slug: "first" },
       { slug: "second" },
@@ -31,7 +31,7 @@ describe("order", () => {
     expect(last.every(({ data }) => String(data.trail) === "first,second,third")).toBe(true);
   });
 
-  test("a step starts only when the one before is finished", async () => {
+  test("a step starts only when the previous one has finished", async () => {
     const { run } = server.schema.addRun(chunksOf(2), [{ slug: "first" }, { slug: "second" }]);
     await runOn(server, run.id, [tracingStep("first"), tracingStep("second")]);
     const order = server.calls.map(({ name }) => name);
@@ -56,7 +56,7 @@ describe("order", () => {
   });
 
   test.each([0, 1])(
-    "what an earlier run had written of step %i is all taken over before the step goes on",
+    "all chunks that an earlier run wrote for step %i are copied before the step goes on",
     async (index) => {
       const { run, steps } = server.schema.addRun(chunksOf(4, 1), [{ slug: "first" }, { slug: "second" }]);
       const earlier = [1, 2, 3].map((id) => ({ records: [{ id: String(id), data: {} }], rejected: [], dropped: [] }));
@@ -72,7 +72,7 @@ describe("order", () => {
     },
   );
 
-  test("what is to be asked before a step, and what has a task of its own, is not started by the step before", async () => {
+  test("the end of a step does not start a step that has a condition on the run or a task of its own", async () => {
     const { run, steps } = server.schema.addRun(chunksOf(1), [
       { slug: "first" },
       { slug: "asks", run_if: "run.record_count > 100" },
@@ -111,7 +111,7 @@ describe("failure", () => {
     expect(after).not.toHaveBeenCalled();
   });
 
-  test("a defect in a step fails the run without telling the text of the exception", async () => {
+  test("a defect in a step fails the run without repeating the text of the exception", async () => {
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "defect" }]);
     const defect = stepOf("defect", {
       processChunk: () => {
@@ -133,7 +133,7 @@ describe("failure", () => {
     expect(server.schema.run(run.id).error?.code).toBe("ledger_unbalanced");
   });
 
-  test("a Data API that stays away is left to the next attempt and fails nothing", async () => {
+  test("an unavailable Data API fails nothing and is left to the next attempt", async () => {
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "keep" }]);
     server.failNext("finish_pipeline_run", "reset", "reset", "reset");
     await expect(runOn(server, run.id, [stepOf("keep")])).rejects.toMatchObject({ code: "data_api_unavailable" });
@@ -142,7 +142,7 @@ describe("failure", () => {
   });
 });
 
-describe("what the worker cannot run is refused before the first step", () => {
+describe("a step that the worker cannot run is refused before the first step starts", () => {
   test.each([
     ["a slug that the worker does not have", { slug: "absent" }, "unknown_step"],
     ["another major version", { slug: "strict", version: "2.0.0", config: { field: "a" } }, "step_version_unsupported"],
@@ -178,7 +178,7 @@ describe("what the worker cannot run is refused before the first step", () => {
   });
 });
 
-describe("a run that is not this worker's", () => {
+describe("a run that this worker may not work on", () => {
   test("a finished run is left alone", async () => {
     const added = server.schema.addRun(chunksOf(1), [{ slug: "keep" }]);
     added.status = "cancelled";
@@ -187,7 +187,7 @@ describe("a run that is not this worker's", () => {
     expect(server.calls).toHaveLength(1);
   });
 
-  test("a run whose turn has not come is left alone", async () => {
+  test("a run that is not admitted is left alone", async () => {
     const added = server.schema.addRun(chunksOf(1), [{ slug: "keep" }]);
     added.status = "waiting";
     const outcome = await runOn(server, added.run.id, [stepOf("keep")]);
@@ -217,7 +217,7 @@ describe("a run that is not this worker's", () => {
     expect(server.callsOf("fail_step")).toHaveLength(0);
   });
 
-  test("a claim that another attempt took stops the older one", async () => {
+  test("a new claim stops the older attempt", async () => {
     const { run, steps } = server.schema.addRun(chunksOf(4), [{ slug: "keep" }]);
     const written = () => [...(steps[0]?.written.keys() ?? [])];
     let before: number[] | undefined;
@@ -266,7 +266,7 @@ describe("a run that is not this worker's", () => {
     expect(await runOn(server, run.id, [slow])).toEqual({ status: "succeeded" });
   });
 
-  test("a heartbeat whose answer never comes does not keep the next one, and the cancellation, waiting", async () => {
+  test("an unanswered heartbeat delays neither the next one nor the cancellation that it finds", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "waits" }]);
     let hung = false;
@@ -285,7 +285,7 @@ describe("a run that is not this worker's", () => {
     const patient = new DataApi(server.url, secretKey);
     const begun = performance.now();
     expect(await runOn(server, run.id, [waits], { dataApi: patient })).toMatchObject({ status: "ended" });
-    // A call that is waited for would have had half a minute.
+    // Without its short limit the call would wait half a minute.
     expect(performance.now() - begun).toBeLessThan(15_000);
-  }, 25_000);
+  });
 });

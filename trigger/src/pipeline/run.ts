@@ -1,34 +1,28 @@
-import type { DataApi, FinishedRun, StartedStep } from "../data-api";
-import {
-  finalError,
-  type RecordedError,
-  RunEndedError,
-  type RunEndedCode,
-  summarize,
-  toRecordedError,
-} from "../errors";
+import { finalError, RunEndedError, type RunEndedCode, summarize, toRecordedError } from "../errors";
+import { queueingLeaseSeconds } from "../platform/limits";
+import { type Log, log, logOfRun, logOfStep, markSpan } from "../platform/log";
+import { type AnyStepDefinition, taskIdOf } from "../tasks/steps/step";
+import type { FinishedRun, StartedStep } from "../worker-api/answers";
+import type { Claim, ClaimedStep, StepTaskPayload } from "../worker-api/claim";
+import type { DataApi } from "../worker-api/client";
 import type { StepWork } from "./chunks";
-import type { Claim, ClaimedStep, StepTaskPayload } from "./claim";
-import { executeStepOrFail, parseCondition, parseConfig } from "./execute-step";
+import { executeStepOrFail, failStep, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
-import { queueingLeaseSeconds } from "./limits";
-import { type Log, log, logOfRun, logOfStep, markSpan } from "./log";
-import { type AnyStepDefinition, taskIdOf } from "./step";
 import { StepTimings } from "./timings";
 
-/** How a step's own task ended. `message` is set when Trigger.dev says that it failed, crashed or expired. */
+/** How a step's own task ended. `message` says how it failed, crashed or expired. */
 export type StepTaskResult = { ok: true } | { ok: false; message: string };
 
 export interface PipelineParts {
   dataApi: DataApi;
   findStep(slug: string): AnyStepDefinition | undefined;
-  /** Starts the step's own task and waits for it. The same key joins a task that was started before. */
+  /** Starts the step's own task and waits for its end. A key that was used before joins the task that it started. */
   runStepTask(payload: StepTaskPayload, idempotencyKey: string): Promise<StepTaskResult>;
 }
 
 /**
- * `failed`: the failure is recorded already, `message` is for Trigger.dev's dashboard. `ended`: the run was
- * over, or became someone else's, before this attempt was through; nothing is left to do.
+ * `failed`: the failure is recorded, and `message` is for Trigger.dev's dashboard. `ended`: the run ended, or another
+ * attempt claimed it, before this attempt finished; nothing is left to do.
  */
 export type PipelineOutcome =
   FinishedRun | { status: "failed"; message: string } | { status: "ended"; reason: EndReason };
@@ -38,12 +32,12 @@ type AttemptParts = PipelineParts & { triggerRunId: string };
 
 type EndReason = RunEndedCode | "claimed_elsewhere" | "not_admitted";
 
-/** In a row, without a chunk more: a delivery of hours outlives many task runs. */
+/** Give up after three starts without a new chunk. A delivery of hours outlives many task runs. */
 const maxStepTaskStarts = 3;
 
 /**
- * One attempt of a pipeline run: claim, each step in order, finish. Throws only what another attempt may
- * cure (the Data API is away); a failure that belongs to the run is recorded and returned.
+ * One attempt at a pipeline run: claims it, executes each step in order and finishes it. A failure of the run is recorded
+ * and returned; it throws only what another attempt may cure, such as a Data API that is away.
  */
 export async function runPipeline(
   pipelineRunId: string,
@@ -86,7 +80,7 @@ function ended(runLog: Log, reason: EndReason): PipelineOutcome {
   return { status: "ended", reason };
 }
 
-/** Undefined, or the summary of the failure that is recorded. */
+/** Returns the summary of the failure that was recorded, if any. */
 async function executeSteps(
   steps: ClaimedStep[],
   claim: Claim,
@@ -102,18 +96,18 @@ async function executeSteps(
       const timings = new StepTimings();
       works.push({ dataApi, claim, step, definition, condition, signal: heartbeat.signal, timings });
     } catch (error) {
-      // Found before the first step, so that no work is done for a run that cannot succeed.
+      // All steps are checked before the first one starts, so that a run which cannot succeed costs no work.
       const recorded = { ...toRecordedError(error), position: step.position, slug: step.slug };
       logOfStep({ claim, step }).error("A step cannot be executed", { code: recorded.code, error });
       await dataApi.failPipelineRun(claim, recorded);
       return summarize(recorded);
     }
   }
-  const toDo = works.filter(({ step }) => !isThrough(step));
+  const toDo = works.filter(({ step }) => !isDone(step));
   let started: StartedStep | undefined;
   for (const [index, work] of toDo.entries()) {
-    // What the end of the step before has started had no condition to ask.
-    const decision = started === undefined ? await askOfRun(work) : "go";
+    // The end of the previous step starts only a step that has no condition on the run.
+    const decision = started === undefined ? await decideByRun(work) : "go";
     if (decision === "skipped") continue;
     if (decision !== "go") return decision.failure;
     if (work.step.execution_mode === "task") {
@@ -130,20 +124,20 @@ async function executeSteps(
   return undefined;
 }
 
-/** Nothing is to be asked before the step starts, and nobody else starts it. */
+/** Whether the end of the previous step can start it: no condition to evaluate first, and no task of its own. */
 function startsAtOnce({ step, condition }: StepWork): boolean {
-  return step.execution_mode === "inline" && (condition === undefined || condition.asksRecords || step.begun);
+  return step.execution_mode === "inline" && (condition === undefined || condition.appliesToRecords || step.begun);
 }
 
-/** Left from an earlier attempt, or from the run that this one retries. */
-function isThrough({ status, continue_on_error }: ClaimedStep): boolean {
+/** Whether an earlier attempt, or the run that this one retries, brought the step to its end. */
+function isDone({ status, continue_on_error }: ClaimedStep): boolean {
   return ["succeeded", "skipped"].includes(status) || (status === "failed" && continue_on_error);
 }
 
-/** What the step's condition says of the run, when its turn comes for the first time. */
-async function askOfRun(work: StepWork): Promise<"go" | "skipped" | { failure: string }> {
+/** Evaluates a condition on the run when the step is about to start for the first time. */
+async function decideByRun(work: StepWork): Promise<"go" | "skipped" | { failure: string }> {
   const { dataApi, claim, step, condition } = work;
-  if (condition === undefined || condition.asksRecords || step.begun) return "go";
+  if (condition === undefined || condition.appliesToRecords || step.begun) return "go";
   const input = await dataApi.readConditionInput(step.step_result_id);
   let holds: boolean;
   try {
@@ -151,8 +145,8 @@ async function askOfRun(work: StepWork): Promise<"go" | "skipped" | { failure: s
   } catch (error) {
     const recorded = toRecordedError(error);
     logOfStep(work).error("A step's condition failed", { code: recorded.code, error });
-    const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
-    return continues ? "skipped" : { failure: summarize(recorded) };
+    const failure = await failStep(work, recorded);
+    return failure === undefined ? "skipped" : { failure };
   }
   if (holds) return "go";
   await dataApi.skipStep(step.step_result_id, claim.claim_id);
@@ -160,7 +154,7 @@ async function askOfRun(work: StepWork): Promise<"go" | "skipped" | { failure: s
   return "skipped";
 }
 
-/** The snapshot says which step, which version, which config and where it runs; the code must have just that. */
+/** The code must have the step as the snapshot names it: its slug, major version, config and place of execution. */
 export function definitionOf(step: ClaimedStep, parts: Pick<PipelineParts, "findStep">): AnyStepDefinition {
   const definition = parts.findStep(step.slug);
   if (!definition) throw finalError("unknown_step", `The worker has no step ${step.slug}.`);
@@ -192,10 +186,9 @@ function majorOf(version: string): string | undefined {
 }
 
 /**
- * A step in its own task. The child works under this claim, and records its step's success or failure
- * itself. A child that ended without either (its process died, its hour was over, it never left the queue) is started
- * again; `maxStepTaskStarts` counts those in a row that wrote no chunk.
- * The key holds the claim: a later attempt of this run fences the old child off and starts its own.
+ * Executes a step in its own task. The child works under this claim and records its step's success or failure itself. A
+ * child that ended without either (its process died, its hour was over, it expired in the queue) is started again. The
+ * key contains the claim, so a later attempt of this run shuts the old child out and starts its own.
  */
 async function executeStepTask(work: StepWork, heartbeat: Heartbeat, parts: AttemptParts): Promise<string | undefined> {
   const { dataApi, claim, step } = work;
@@ -223,13 +216,11 @@ async function executeStepTask(work: StepWork, heartbeat: Heartbeat, parts: Atte
     written = writtenNow;
     logOfStep(work).warn("The task of a step ended before its step", { start, failures });
   }
-  const recorded: RecordedError = {
+  return failStep(work, {
     code: "step_task_failed",
-    message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times in a row without getting on.`,
+    message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times in a row without a new chunk.`,
     details: { last: message },
-  };
-  const { continues } = await dataApi.failStep(step.step_result_id, claim.claim_id, recorded);
-  return continues ? undefined : summarize(recorded);
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { finalError, retryableError } from "../errors";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
-import { backoffMs } from "./backoff";
+import { backoffMs } from "../worker-api/backoff";
 
 let server: DataApiServer;
 beforeEach(async () => {
@@ -36,7 +36,7 @@ describe("continue_on_error", () => {
     expect(out.map(({ data }) => String(data.trail))).toEqual(Array(4).fill("first,last"));
   });
 
-  test("an attempt that follows passes over what had failed", async () => {
+  test("a later attempt leaves out the step that had failed", async () => {
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "breaks", continue_on_error: true }, { slug: "last" }]);
     server.failNext("finish_pipeline_run", "reset", "reset", "reset");
     const steps = [breaks("breaks"), tracingStep("last")];
@@ -61,16 +61,16 @@ describe("retry", () => {
   const backoff = { initial_seconds: 0.001 };
 
   test.each([
-    ["a code that is named is tried again", ["not_now"], "not_now", false, "succeeded"],
-    ["also one that the step calls final", ["not_now"], "not_now", true, "succeeded"],
-    ["a code that is not named is not tried again", ["other"], "not_now", false, "failed"],
+    ["a listed code is retried", ["not_now"], "not_now", false, "succeeded"],
+    ["a listed code is retried even if the step calls it final", ["not_now"], "not_now", true, "succeeded"],
+    ["a code that is not listed is not retried", ["other"], "not_now", false, "failed"],
   ] as const)("%s", async (_, on, code, final, status) => {
     const retry = { max_attempts: 3, backoff, on: [...on] };
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "flaky", retry }]);
     expect((await runOn(server, run.id, [flaky(code, final)])).status).toBe(status);
   });
 
-  test("a database that is away is tried again, whatever is named", async () => {
+  test("an unavailable database is retried, whatever is listed", async () => {
     const retry = { max_attempts: 3, backoff, on: ["other"] };
     const { run } = server.schema.addRun(chunksOf(1), [{ slug: "keep", retry }]);
     server.failNext("end_step", "reset", "reset", "reset");
@@ -78,7 +78,7 @@ describe("retry", () => {
     expect(server.callsOf("start_step")).toHaveLength(2);
   });
 
-  test("waits grow by their factor up to their bound, the upper half random", () => {
+  test("waits grow by their factor up to their limit, and their upper half is random", () => {
     const wide = { baseMs: 100, maxMs: 5_000, factor: 10 };
     for (const [failures, ceiling] of [
       [1, 100],
@@ -95,14 +95,14 @@ describe("retry", () => {
 });
 
 describe("concurrency", () => {
-  test("so many chunks are at hand at a time, and no more", async () => {
+  test("limits how many chunks are processed at a time", async () => {
     const { run, steps } = server.schema.addRun(chunksOf(7), [{ slug: "waits", concurrency: 3 }]);
     let atHand = 0;
     let most = 0;
     const waits = stepOf("waits", {
       processChunk: async (records) => {
         most = Math.max(most, ++atHand);
-        // Until three are at hand, or too few are left for that.
+        // Waits until three chunks are in process, or too few are left.
         await vi.waitUntil(() => most === 3 || (steps[0]?.written.size ?? 0) >= 5);
         atHand--;
         return { records, rejected: [], dropped: [] };
@@ -116,7 +116,7 @@ describe("concurrency", () => {
     );
   });
 
-  test("when a chunk fails the others at hand are finished, and none is begun", async () => {
+  test("when a chunk fails, the others in process are finished and no other is begun", async () => {
     const { run, steps } = server.schema.addRun(chunksOf(9), [{ slug: "breaks", concurrency: 3 }]);
     const begun: number[] = [];
     const failing = stepOf("breaks", {
@@ -137,7 +137,7 @@ describe("concurrency", () => {
 describe("run_if", () => {
   const numbered = chunksOf(2, 3).map((chunk) => chunk.map(({ id }) => ({ id, data: { n: Number(id) } })));
 
-  test("a condition on the run that is false skips the step, and its input passes on", async () => {
+  test("a false condition on the run skips the step, and its input passes on", async () => {
     const { run, steps } = server.schema.addRun(numbered, [
       { slug: "first" },
       { slug: "second", run_if: "steps[1].records_out > 100" },
@@ -149,21 +149,21 @@ describe("run_if", () => {
     expect(out.map(({ data }) => String(data.trail))).toEqual(Array(6).fill("first,last"));
   });
 
-  test("a condition on the run is not asked again of a step that was begun", async () => {
+  test("a condition on the run is not evaluated again for a step that had started", async () => {
     const added = server.schema.addRun(numbered, [{ slug: "first", run_if: "run.record_count > 100" }]);
     added.steps.forEach((step) => (step.begun = true));
     expect(await runOn(server, added.run.id, [tracingStep("first")])).toEqual({ status: "succeeded" });
     expect(added.steps[0]?.status).toBe("succeeded");
   });
 
-  test("a condition on the run that cannot be asked fails the step", async () => {
+  test("a condition on the run that cannot be evaluated fails the step", async () => {
     const { run, steps } = server.schema.addRun(numbered, [{ slug: "first", run_if: "run.unknown == 1" }]);
     expect((await runOn(server, run.id, [tracingStep("first")])).status).toBe("failed");
     expect(server.schema.run(run.id).error).toMatchObject({ code: "run_if_failed", position: 1 });
     expect(steps[0]?.written.size).toBe(0);
   });
 
-  test("a condition on records chooses what the step sees; the others keep their place", async () => {
+  test("a condition on records chooses which ones the step sees, and the others keep their place", async () => {
     const { run, steps } = server.schema.addRun(numbered, [{ slug: "doubles", run_if: "int(record.n) % 2 == 0" }]);
     const seen: string[][] = [];
     const doubles = stepOf("doubles", {
@@ -192,7 +192,7 @@ describe("run_if", () => {
     ]);
   });
 
-  test("a record that cannot be asked is rejected, and the step does not meet it", async () => {
+  test("a record that the condition cannot be evaluated for is rejected, and the step does not see it", async () => {
     const { run, steps } = server.schema.addRun(
       [
         [
@@ -214,7 +214,7 @@ describe("run_if", () => {
     ]);
   });
 
-  test("a condition that cannot be read fails the run before any work", async () => {
+  test("a condition that cannot be parsed fails the run before any work", async () => {
     const { run } = server.schema.addRun(numbered, [{ slug: "first" }, { slug: "second", run_if: "recrd.n > 1" }]);
     expect((await runOn(server, run.id, ["first", "second"].map(tracingStep))).status).toBe("failed");
     expect(server.schema.run(run.id).error).toMatchObject({ code: "invalid_run_if", position: 2, slug: "second" });
@@ -222,7 +222,7 @@ describe("run_if", () => {
   });
 });
 
-test("a delivery has the name that the database gave it", async () => {
+test("a delivery has the key that the database gave it", async () => {
   const { run, steps } = server.schema.addRun(chunksOf(1), [{ slug: "names" }]);
   let name = "";
   const names = stepOf("names", {

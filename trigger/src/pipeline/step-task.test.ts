@@ -2,13 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { z } from "zod";
 
 import { finalError } from "../errors";
+import { queueingLeaseSeconds } from "../platform/limits";
+import type { ChunkOutcome, PipelineRecord } from "../tasks/steps/step";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf, runOn, stepOf, tracingStep } from "../testing/pipeline";
 import { attempt, importTasks } from "../testing/task-functions";
-import type { StepTaskPayload } from "./claim";
-import { queueingLeaseSeconds } from "./limits";
+import type { StepTaskPayload } from "../worker-api/claim";
 import type { PipelineParts, StepTaskResult } from "./run";
-import type { ChunkOutcome, PipelineRecord } from "./step";
 import { stepTask } from "./step-task";
 
 const keep = (records: PipelineRecord[]): ChunkOutcome => ({ records, rejected: [], dropped: [] });
@@ -70,15 +70,15 @@ describe("a step in its own task", () => {
     expect(server.callsOf("claim_pipeline_run")).toHaveLength(1);
   });
 
-  test("leaves a long lease on the claim while nobody may be able to beat", async () => {
+  test("extends the claim while both tasks may be queued and no heartbeat is sent", async () => {
     const { run, leaseSeconds } = addRun();
     await runParent(run.id, runChild);
-    // Before the child queues, and before the parent may queue to be resumed.
+    // Once before the child is queued, and once before the parent may be queued to resume.
     expect(leaseSeconds.filter((seconds) => seconds > 60)).toHaveLength(2);
     expect(leaseSeconds.at(-1)).toBe(60);
   });
 
-  test("a beat that is under way when the parent begins to wait does not end that lease", async () => {
+  test("a heartbeat under way when the parent begins to wait does not shorten the claim", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const { run, leaseSeconds } = addRun();
     let held = false;
@@ -126,7 +126,7 @@ describe("a step in its own task", () => {
       const api = server.client();
       await api.startStep(step.step_result_id, claim_id);
       const records = await api.readChunk(step.step_result_id, 0);
-      await api.writeChunk(step.step_result_id, claim_id, 0, keep(records));
+      await api.writeChunk(step.step_result_id, claim_id, { chunkIndex: 0, outcome: keep(records) });
       return { ok: false, message: "The process exited with code 137." };
     });
     expect(outcome).toEqual({ status: "succeeded" });
@@ -172,15 +172,15 @@ describe("a step in its own task", () => {
     });
   });
 
-  test("a delivery that needs many task runs does not fail while each of them gets on", async () => {
+  test("a delivery that needs many task runs does not fail while each of them writes a chunk", async () => {
     const { run, steps } = addRun(undefined, 7);
     let starts = 0;
     const outcome = await runParent(run.id, async ({ claim_id, step }) => {
-      // Its hour is over after one chunk more.
+      // The hour of this task run is over after one more chunk.
       const api = server.client();
       const started = await api.startStep(step.step_result_id, claim_id);
       const records = await api.readChunk(step.step_result_id, starts);
-      await api.writeChunk(step.step_result_id, claim_id, starts++, keep(records));
+      await api.writeChunk(step.step_result_id, claim_id, { chunkIndex: starts++, outcome: keep(records) });
       if (started.status === "running" && starts === 7) {
         await api.endStep(step.step_result_id, claim_id, {});
         return { ok: true };
@@ -192,14 +192,15 @@ describe("a step in its own task", () => {
     expect(steps[1]?.written.size).toBe(7);
   });
 
-  test("a child that got on and then dies three times in a row fails the run", async () => {
+  test("a child that wrote a chunk and then dies three times in a row fails the run", async () => {
     const { run } = addRun();
     let starts = 0;
     const outcome = await runParent(run.id, async ({ claim_id, step }) => {
       if (starts++ === 0) {
         const api = server.client();
         await api.startStep(step.step_result_id, claim_id);
-        await api.writeChunk(step.step_result_id, claim_id, 0, keep(await api.readChunk(step.step_result_id, 0)));
+        const records = await api.readChunk(step.step_result_id, 0);
+        await api.writeChunk(step.step_result_id, claim_id, { chunkIndex: 0, outcome: keep(records) });
       }
       return { ok: false, message: "The process exited with code 137." };
     });
@@ -208,12 +209,12 @@ describe("a step in its own task", () => {
     expect(server.schema.run(run.id).error?.code).toBe("step_task_failed");
   });
 
-  test("a parent that is started again fences the old child and starts its own", async () => {
+  test("a parent that is started again shuts the old child out and starts its own", async () => {
     const { run, steps } = addRun();
     const keys: string[] = [];
     let second: Promise<unknown> | undefined;
     deliver = (records, chunkIndex) => {
-      // The first child is in the middle when its parent's next attempt begins.
+      // The first child is in the middle of its chunks when its parent's next attempt begins.
       if (chunkIndex === 1 && !second) {
         second = runParent(run.id, (payload, key) => {
           keys.push(key);

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 
+import type { AnyStepDefinition } from "../tasks/steps/step";
 import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, stepOf } from "../testing/pipeline";
 import { type StepWork } from "./chunks";
 import { executeStep } from "./execute-step";
-import type { AnyStepDefinition } from "./step";
 import { StepTimings } from "./timings";
 
-// Much longer than what a busy machine adds.
+// Much longer than the delays of a busy machine.
 const pauseMs = 300;
 const pause = () => new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
 
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-/** What the step spent on two chunks, when each call of `slow` takes its time. */
+/** The step's timings for two chunks, with a pause in each call of the function `slow`. */
 async function timingsOf(definition: AnyStepDefinition, slow?: string): Promise<StepTimings> {
   const { run } = server.schema.addRun(chunksOf(2), [{ slug: definition.slug }]);
   server.onCall(({ name }) => (name === slow ? pause() : undefined));
@@ -45,7 +45,7 @@ test("a slow write counts as writing", async () => {
   expect(Math.max(readingMs, processingMs)).toBeLessThan(writingMs);
 });
 
-test("slow work counts as processing, also that on the batch", async () => {
+test("slow work counts as processing, also on the whole batch", async () => {
   const slow = stepOf("slow", {
     prepareBatch: pause,
     processChunk: async (records) => {

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { attempt, importTasks } from "../testing/task-functions";
 
-/** The calls of Trigger.dev's API that the reconciler makes: starting a run, under its key, looking at runs, cancelling. */
+/** The calls of Trigger.dev's API that the reconciler makes: starting a run under its key, looking at runs, cancelling. */
 const triggered: { path: string | undefined; headers: IncomingHttpHeaders; body: TriggerBody }[] = [];
 const runsByKey = new Map<string, string>();
 const cancelledRuns = new Set<string>();
-/** Runs that Trigger.dev knows besides those started here, by id: their pipeline run and status. */
+/** Runs that Trigger.dev knows beside those started here, by id. */
 const knownRuns = new Map<string, { pipelineRunId: string; status: string }>();
 let cancelsFail = false;
 let refused: (body: TriggerBody) => boolean = () => false;
@@ -144,7 +144,7 @@ test("reconciling again while Trigger.dev still holds the run starts no second o
   expect(new Set(server.schema.dispatched.map(({ triggerRunId }) => triggerRunId)).size).toBe(1);
 });
 
-test("a start that was cancelled in Trigger.dev is replaced by another, which then stays", async () => {
+test("a start that was cancelled in Trigger.dev is replaced by another, which is kept", async () => {
   server.schema.starts = dueRuns(1);
   await attempt("reconcile-runs", {}, "run_minute_1");
   cancelledRuns.add("run_1");
@@ -154,7 +154,7 @@ test("a start that was cancelled in Trigger.dev is replaced by another, which th
   expect(server.callsOf("replace_start")).toHaveLength(1);
 });
 
-test("a run that Trigger.dev refuses keeps none of the others from starting", async () => {
+test("a run that Trigger.dev refuses does not keep the others from starting", async () => {
   server.schema.starts = dueRuns(25);
   const bad = server.schema.starts[3]?.pipeline_run_id;
   refused = ({ payload }) => payload.pipeline_run_id === bad;
@@ -163,7 +163,7 @@ test("a run that Trigger.dev refuses keeps none of the others from starting", as
   expect(server.schema.dispatched.map(({ pipelineRunId }) => pipelineRunId)).not.toContain(bad);
 });
 
-test("nothing due means nothing started", async () => {
+test("without due runs nothing is started", async () => {
   expect(await attempt("reconcile-runs", {})).toMatchObject({ found: 0, started: 0 });
   expect(triggered).toHaveLength(0);
 });
@@ -197,9 +197,9 @@ test.each(["COMPLETED", "CANCELED", "FAILED", "CRASHED", "SYSTEM_FAILURE", "EXPI
 
 test.each([
   ["that Trigger.dev does not know", "run_gone"],
-  ["whose Trigger.dev run was never noted", null],
-  ["whose noted id is none", "../../v2/runs/run_other/cancel?"],
-  ["whose noted id is another run's", "run_of_another"],
+  ["whose Trigger.dev run was never recorded", null],
+  ["whose recorded id is no id", "../../v2/runs/run_other/cancel?"],
+  ["whose recorded id is another run's", "run_of_another"],
 ])("a suspect %s is started again", async (_, triggerRunId) => {
   knownRuns.set("run_of_another", { pipelineRunId: randomUUID(), status: "EXECUTING" });
   suspect(triggerRunId);
@@ -207,7 +207,7 @@ test.each([
   expect(cancelledRuns.size).toBe(0);
 });
 
-test("what is alive of a run that was cancelled is stopped: its task and a step's own", async () => {
+test("the live tasks of a cancelled run are stopped: its own and a step's", async () => {
   const { pipeline_run_id } = suspect("run_parent", true);
   for (const [id, status] of [
     ["run_parent", "WAITING"],
@@ -222,13 +222,13 @@ test("what is alive of a run that was cancelled is stopped: its task and a step'
   expect(await attempt("reconcile-runs", {})).toMatchObject({ suspects: 0, repairs: {} });
 });
 
-test("a cancelled run of which nothing is alive is no repair, and is asked about once", async () => {
+test("a cancelled run without a live task needs no repair, and is looked up once", async () => {
   suspect("run_gone", true);
   expect(await attempt("reconcile-runs", {})).toMatchObject({ suspects: 1, repairs: {} });
   expect(server.schema.repaired).toMatchObject([{ finding: "quiet" }]);
 });
 
-test("a run that could not be stopped is tried again in the next minute", async () => {
+test("a run that could not be stopped is stopped in the next minute", async () => {
   const { pipeline_run_id } = suspect("run_parent", true);
   knownRuns.set("run_parent", { pipelineRunId: pipeline_run_id, status: "EXECUTING" });
   cancelsFail = true;

@@ -26,7 +26,7 @@ test("a run of registered steps succeeds", async () => {
   expect(steps[0]?.written.size).toBe(2);
 });
 
-test("a recorded failure is one that Trigger.dev does not try again", async () => {
+test("Trigger.dev does not retry a recorded failure", async () => {
   const { run } = addRun("no-such-step");
   await expect(attempt("run-pipeline", { pipeline_run_id: run.id })).rejects.toThrow(AbortTaskRunError);
   expect(server.schema.run(run.id).error?.code).toBe("unknown_step");
@@ -42,7 +42,7 @@ test("a run that was cancelled before it started is no failure", async () => {
 test.each([
   ["worker_outdated", { oldestContract: 1_000 }],
   ["database_outdated", { contractVersion: 0 }],
-])("%s: the run is left for a worker that fits, and no hook judges it", async (code, contract) => {
+])("%s: the run is left for a worker that fits, and no hook fails it", async (code, contract) => {
   const { run } = addRun();
   const payload = { pipeline_run_id: run.id };
   const { oldestContract, contractVersion } = server.schema;
@@ -56,7 +56,7 @@ test.each([
   expect(await attempt("run-pipeline", payload)).toEqual({ status: "succeeded" });
 });
 
-test("whoever ends a run asks what may start now, however the run ended", async () => {
+test("the end of a run starts the runs that are admitted next, however the run ended", async () => {
   for (const slug of ["normalize-company", "no-such-step"]) {
     server.calls.length = 0;
     await attempt("run-pipeline", { pipeline_run_id: addRun(slug).run.id }).catch(() => undefined);
@@ -64,7 +64,7 @@ test("whoever ends a run asks what may start now, however the run ended", async 
   }
 });
 
-test("a run that has succeeded is not failed by what comes after it", async () => {
+test("a run that has succeeded does not fail when the next runs cannot be started", async () => {
   const { run } = addRun();
   server.failNext("take_starts", { status: 403 });
   expect(await attempt("run-pipeline", { pipeline_run_id: run.id })).toEqual({ status: "succeeded" });
@@ -74,7 +74,7 @@ test("a payload without a run's id is refused", async () => {
   await expect(attempt("run-pipeline", { pipeline_run_id: "17" })).rejects.toThrow();
 });
 
-test("when the last attempt failed, the run fails with the code of what stopped it", async () => {
+test("when the last attempt failed, the run fails with the code of the error that stopped it", async () => {
   const { run } = addRun();
   await server.client().claimPipelineRun(run.id, "run_1");
   await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, finalError("data_api_refused", "No."));
@@ -82,18 +82,18 @@ test("when the last attempt failed, the run fails with the code of what stopped 
 });
 
 test.each<[string, unknown]>([
-  ["the Data API", new DataApiUnavailableError("Away.")],
-  ["Trigger.dev's API", ApiError.generate(503, undefined, undefined, undefined)],
-  ["the way to Trigger.dev", ApiError.generate(undefined, new Error("ECONNRESET"), undefined, undefined)],
-  ["Trigger.dev's patience", ApiError.generate(429, undefined, undefined, undefined)],
-])("an outage of %s is not held against the run, which the reconciler starts again", async (_, error) => {
+  ["an unavailable Data API", new DataApiUnavailableError("Away.")],
+  ["an unavailable Trigger.dev API", ApiError.generate(503, undefined, undefined, undefined)],
+  ["a broken connection to Trigger.dev", ApiError.generate(undefined, new Error("ECONNRESET"), undefined, undefined)],
+  ["a rate limit of Trigger.dev", ApiError.generate(429, undefined, undefined, undefined)],
+])("%s does not fail the run, which the reconciler starts again", async (_, error) => {
   const { run } = addRun();
   await server.client().claimPipelineRun(run.id, "run_1");
   await callHook("failure", "run-pipeline", { pipeline_run_id: run.id }, error);
   expect(server.schema.run(run.id).status).toBe("running");
 });
 
-test("what Trigger.dev refuses for good fails the run", async () => {
+test("a final refusal by Trigger.dev fails the run", async () => {
   const { run } = addRun();
   await server.client().claimPipelineRun(run.id, "run_1");
   const refused = ApiError.generate(422, undefined, undefined, undefined);
@@ -116,7 +116,7 @@ test("the failure hook does not touch a run that another worker took over", asyn
   expect(server.schema.run(run.id).status).toBe("running");
 });
 
-test("a run that an operator cancels in Trigger.dev's dashboard is not left to the reconciler", async () => {
+test("a run that an operator cancels in Trigger.dev's dashboard fails, so that the reconciler does not start it again", async () => {
   const { run } = addRun();
   await server.client().claimPipelineRun(run.id, "run_1");
   await callHook("cancel", "run-pipeline", { pipeline_run_id: run.id });

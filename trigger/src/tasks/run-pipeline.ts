@@ -1,15 +1,15 @@
 import { AbortTaskRunError, idempotencyKeys, schemaTask, tasks } from "@trigger.dev/sdk";
 import { z } from "zod";
 
-import { DataApi } from "../data-api";
 import { ContractError, DataApiUnavailableError, type RecordedError, toRecordedError } from "../errors";
-import type { StepTaskPayload } from "../pipeline/claim";
-import { checkContract } from "../pipeline/contract";
-import { outOfMemory, stepTaskTtlSeconds } from "../pipeline/limits";
 import { runPipeline, type StepTaskResult } from "../pipeline/run";
-import { startNext } from "../pipeline/starts";
-import { isTriggerAway } from "../pipeline/trigger-runs";
-import { findStep } from "../registry";
+import { checkContract } from "../platform/contract-check";
+import { outOfMemory, stepTaskTtlSeconds } from "../platform/limits";
+import { startNext } from "../platform/starts";
+import { isTriggerAway } from "../platform/trigger-runs";
+import type { StepTaskPayload } from "../worker-api/claim";
+import { DataApi } from "../worker-api/client";
+import { findStep } from "./steps/registry";
 
 const payloadSchema = z.object({ pipeline_run_id: z.guid() });
 
@@ -17,33 +17,33 @@ export const runPipelineTask = schemaTask({
   id: "run-pipeline",
   description: "Executes the steps of one pipeline run in order.",
   schema: payloadSchema,
-  // Per org: whoever starts a run passes the org as the concurrency key. How many are started at all is decided by admission in
-  // SQL; this is the most that an operator can set there.
+  // For each org: every start passes the org as the concurrency key. Admission in SQL decides how many runs start; an
+  // operator can set no more than this there.
   queue: { concurrencyLimit: 100 },
-  // Another attempt claims the run again at once and goes on at the first chunk that is not written.
+  // Another attempt claims the run again at once and goes on at the first unwritten chunk.
   retry: { maxAttempts: 3, minTimeoutInMs: 2_000, maxTimeoutInMs: 30_000, factor: 3, randomize: true, outOfMemory },
   run: async ({ pipeline_run_id }, { ctx, signal }) => {
     const dataApi = DataApi.fromEnv();
     const checked = checkContract(dataApi);
     const outcome = await runPipeline(pipeline_run_id, ctx.run.id, signal, { dataApi, findStep, runStepTask }).catch(
       (error: unknown) => {
-        // No try of this worker's would go better. The run stays for one that fits, and the reconciler starts it again.
+        // Another try of this worker would fail too. The reconciler starts the run again, for a worker that fits.
         if (error instanceof ContractError) throw new AbortTaskRunError(`${error.code}: ${error.message}`);
         throw error;
       },
     );
     await checked;
     await startNext(dataApi);
-    // The failure is recorded; Trigger.dev shall show it too and not try again.
+    // The failure is recorded; Trigger.dev shows it and does not retry.
     if (outcome.status === "failed") throw new AbortTaskRunError(outcome.message);
     return outcome;
   },
   onFailure: async ({ payload, error, ctx }) => {
-    // Not the run's fault: the reconciler starts it again when the database, or Trigger.dev's API, is back.
+    // The run is not at fault: the reconciler starts it again when the database or Trigger.dev's API is back.
     if (error instanceof DataApiUnavailableError || isTriggerAway(error)) return;
     await failUnrecorded(payload.pipeline_run_id, ctx.run.id, toRecordedError(error));
   },
-  // Cancelled in Trigger.dev's dashboard. Without this the reconciler would start the run again a minute later.
+  // An operator cancelled the task in Trigger.dev's dashboard. Otherwise the reconciler would start the run again.
   onCancel: async ({ payload, ctx }) => {
     await failUnrecorded(payload.pipeline_run_id, ctx.run.id, {
       code: "trigger_run_cancelled",
@@ -52,14 +52,17 @@ export const runPipelineTask = schemaTask({
   },
 });
 
-/** Hooks run apart from the attempt and have no claim; claiming again fences the attempt off and tells whether anything is left to record. */
+/**
+ * A hook runs outside the attempt and has no claim. Claiming the run shuts the attempt out, and shows whether a failure is
+ * still to be recorded.
+ */
 async function failUnrecorded(pipelineRunId: string, triggerRunId: string, error: RecordedError): Promise<void> {
   const dataApi = DataApi.fromEnv();
   try {
     const claimed = await dataApi.claimPipelineRun(pipelineRunId, triggerRunId);
     if (claimed.outcome === "claimed") await dataApi.forRun(claimed.pipeline_run).failPipelineRun(claimed, error);
   } catch (refused) {
-    // It never worked on the run, and is not to judge it.
+    // A worker that never worked on the run does not judge it.
     if (refused instanceof ContractError) return;
     throw refused;
   }
@@ -69,7 +72,7 @@ async function failUnrecorded(pipelineRunId: string, triggerRunId: string, error
 async function runStepTask(payload: StepTaskPayload, idempotencyKey: string): Promise<StepTaskResult> {
   const { id, org_id } = payload.pipeline_run;
   const result = await tasks.triggerAndWait(payload.step.task_id, payload, {
-    // Global scope: the key names the claim itself, so it needs nothing of this Trigger.dev run.
+    // The key contains the claim, so it is unique without Trigger.dev's own scope.
     idempotencyKey: await idempotencyKeys.create(idempotencyKey, { scope: "global" }),
     concurrencyKey: org_id,
     tags: [`pipeline_run:${id}`, `org:${org_id}`],

@@ -1,12 +1,12 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { DataApi } from "../data-api";
+import { DataApi } from "../worker-api/client";
 import { Refusal, WorkerSchema } from "./worker-schema";
 
 export const secretKey = "sb_secret_for_tests";
 
-/** What a call meets instead of its function. `lost`: it is executed, but the answer never arrives. `stalled` and `truncated`: the answer begins. */
+/** What happens to a call. `lost`: it is executed, and its answer is lost. `stalled`, `truncated`: only the beginning of the answer arrives. */
 export type Fault = { status: number; body?: string } | "reset" | "lost" | "stalled" | "truncated";
 
 export interface Call {
@@ -15,13 +15,18 @@ export interface Call {
   headers: IncomingHttpHeaders;
 }
 
-/** A Data API on loopback: PostgREST's way of calling functions and telling errors, over a WorkerSchema. */
+/** A Data API on loopback, with the calls and errors of PostgREST, over a WorkerSchema. */
 export class DataApiServer {
   readonly schema = new WorkerSchema();
   readonly calls: Call[] = [];
   readonly #faults = new Map<string, Fault[]>();
   readonly #watchers: ((call: Call) => void | Promise<void>)[] = [];
-  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  readonly #server = createServer((request, response) => {
+    this.#answer(request, response).catch((error: unknown) => {
+      // A client that gives up, or the end of the test, aborts a request before its body has arrived.
+      if (request.complete) throw error;
+    });
+  });
 
   static async start(): Promise<DataApiServer> {
     const server = new DataApiServer();
@@ -33,7 +38,7 @@ export class DataApiServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** A client that does not wait long: the backoff between tries is not what most tests are about. */
+  /** A client with short waits, since most tests are not about backoff. */
   client(): DataApi {
     return new DataApi(this.url, secretKey, { tries: 3, timeoutMs: 2_000, backoff: { baseMs: 1, maxMs: 2 } });
   }
@@ -42,7 +47,7 @@ export class DataApiServer {
     this.#faults.set(name, [...(this.#faults.get(name) ?? []), ...faults]);
   }
 
-  /** Called before each function is executed, for tests that change the world in the middle of a run. */
+  /** Called before each function is executed, for tests that change something in the middle of a run. */
   onCall(watcher: (call: Call) => void | Promise<void>): void {
     this.#watchers.push(watcher);
   }

@@ -1,26 +1,24 @@
 import { z } from "zod";
 
 import { type PipelineParts, runPipeline } from "../pipeline/run";
-import { type AnyStepDefinition, defineStep, type PipelineRecord, type StepDefinition } from "../pipeline/step";
+import { type AnyStepDefinition, defineStep, type PipelineRecord, type StepDefinition } from "../tasks/steps/step";
 import type { DataApiServer } from "./data-api-server";
 
-/** An inline step of no config that keeps each record, unless the test says otherwise. */
+/** An inline step without config that keeps every record, except for the overrides. */
 export function stepOf(slug: string, overrides: Partial<StepDefinition<unknown, unknown>> = {}): AnyStepDefinition {
-  return defineStep<unknown, unknown>({
+  return defineStep<unknown, unknown, unknown>({
     slug,
     version: "1.2.0",
     title: slug,
     description: `The ${slug} step of a test.`,
-    executionMode: "inline",
     configSchema: z.object({}),
-    inputSchema: z.object({}),
-    outputSchema: z.object({}),
+    example: { config: {}, records: [] },
     processChunk: (records) => ({ records, rejected: [], dropped: [] }),
     ...overrides,
   });
 }
 
-/** A step that writes its slug behind what earlier steps wrote into `trail`. */
+/** A step that appends its slug to the `trail` of each record. */
 export function tracingStep(slug: string): AnyStepDefinition {
   return stepOf(slug, {
     processChunk: (records) => ({

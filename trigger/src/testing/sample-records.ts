@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** The records of `local/samples`, as untidy as they are, by the headers of their files. */
+/** The raw records of `local/samples`. */
 export function sampleRecords(): Record<string, string>[] {
   return [...recordsOf("companies.csv", "utf-8", ","), ...recordsOf("companies-windows-1252.csv", "windows-1252", ";")];
 }

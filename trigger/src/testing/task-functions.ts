@@ -15,7 +15,7 @@ export async function importTasks(importFile: () => Promise<unknown>): Promise<v
   resourceCatalog.clearCurrentFileContext();
 }
 
-/** One attempt of a task: what its `run` gives or throws. No retries, no hooks, no waits. */
+/** One attempt of a task, without retries, hooks and waits. Returns or throws what its `run` does. */
 export function attempt(taskId: string, payload: unknown, triggerRunId = "run_1"): Promise<unknown> {
   const task = resourceCatalog.getTask(taskId);
   if (!task) throw new Error(`No task ${taskId} was imported.`);

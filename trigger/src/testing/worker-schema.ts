@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
 import type { RecordedError } from "../errors";
-import type { ChunkOutcome, PipelineRecord, PipelineRun } from "../pipeline/step";
+import type { ChunkOutcome, PipelineRecord, PipelineRun } from "../tasks/steps/step";
 
 /** A `raise` of the database: PostgREST turns it into this status, with the code in `hint`. */
 export class Refusal extends Error {
@@ -18,7 +18,7 @@ export interface StepSetup {
   slug: string;
   version?: string;
   config?: unknown;
-  retry?: { max_attempts: number; backoff?: object; on?: string[] } | null;
+  retry?: { max_attempts?: number; backoff?: object; on?: string[] } | null;
   continue_on_error?: boolean;
   timeout_seconds?: number | null;
   run_if?: string | null;
@@ -37,7 +37,7 @@ interface StepResult extends Required<Omit<StepSetup, "config">> {
   attempt: number;
   error: RecordedError | undefined;
   written: Map<number, ChunkOutcome>;
-  /** What an earlier run had written, as each call of start_step takes it over. */
+  /** The chunks of an earlier run, as each call of start_step copies them. */
   toCopy: [chunkIndex: number, outcome: ChunkOutcome][][];
 }
 
@@ -60,7 +60,7 @@ export class WorkerSchema {
   readonly published = new Map<string, unknown>();
   readonly secrets = new Map<string, string>();
   readonly dispatched: { pipelineRunId: string; triggerRunId: string }[] = [];
-  /** What `reconcile_pipeline_runs` and `take_starts` answer. */
+  /** The answers of `reconcile_pipeline_runs` and `take_starts`. */
   starts: { pipeline_run_id: string; org_id: string; idempotency_key: string; repair?: string }[] = [];
   suspects: { pipeline_run_id: string; trigger_run_id: string | null; ended: boolean }[] = [];
   readonly repaired: { pipelineRunId: string; finding: string }[] = [];

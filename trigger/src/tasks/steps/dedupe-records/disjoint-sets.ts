@@ -1,4 +1,4 @@
-/** Union-find over rows 0, 1, 2 …: near-linear, two numbers per row. */
+/** Union-find over the rows 0, 1, 2 …: nearly linear in time, two numbers a row. */
 export class DisjointSets {
   private readonly parents: number[] = [];
   private readonly sizes: number[] = [];
@@ -11,17 +11,18 @@ export class DisjointSets {
   join(a: number, b: number): void {
     const [rootA, rootB] = [this.find(a), this.find(b)];
     if (rootA === rootB) return;
-    const [large, small] = this.size(rootA) >= this.size(rootB) ? [rootA, rootB] : [rootB, rootA];
+    const [sizeA, sizeB] = [this.sizes[rootA] as number, this.sizes[rootB] as number];
+    const [large, small] = sizeA >= sizeB ? [rootA, rootB] : [rootB, rootA];
     this.parents[small] = large;
-    this.sizes[large] = this.size(large) + this.size(small);
+    this.sizes[large] = sizeA + sizeB;
   }
 
-  /** The sets of two and more rows, rows ascending, sets by their first row. */
+  /** The sets of two or more rows, ordered by their first row; the rows of a set ascend. */
   groups(): number[][] {
     const members = new Map<number, number[]>();
     for (let row = 0; row < this.parents.length; row++) {
       const root = this.find(row);
-      if (this.size(root) === 1) continue;
+      if (this.sizes[root] === 1) continue;
       const list = members.get(root);
       if (list === undefined) members.set(root, [row]);
       else list.push(row);
@@ -31,20 +32,12 @@ export class DisjointSets {
 
   private find(row: number): number {
     let root = row;
-    while (this.parent(root) !== root) root = this.parent(root);
+    while (this.parents[root] !== root) root = this.parents[root] as number;
     for (let at = row; at !== root;) {
-      const next = this.parent(at);
+      const next = this.parents[at] as number;
       this.parents[at] = root;
       at = next;
     }
     return root;
-  }
-
-  private parent(row: number): number {
-    return this.parents[row] ?? row;
-  }
-
-  private size(root: number): number {
-    return this.sizes[root] ?? 1;
   }
 }

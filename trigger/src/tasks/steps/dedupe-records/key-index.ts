@@ -1,9 +1,6 @@
 import { matchKey, type Comparison } from "./match-key";
 
-/**
- * The rows' keys under one list of fields, as numbers: equal keys have equal numbers. The key texts are needed
- * only while the batch is read, and go with the index.
- */
+/** Numbers the rows' keys under one list of fields: equal keys have equal numbers. */
 export class KeyIndex {
   private readonly seen = new Map<string, { number: number; row: number }>();
   private readonly numbers: number[] = [];
@@ -11,10 +8,7 @@ export class KeyIndex {
 
   constructor(private readonly fields: readonly { name: string; comparison: Comparison }[]) {}
 
-  /**
-   * Adds the next row; returns the first row with the same key, or undefined when there is none or a field is
-   * empty.
-   */
+  /** Adds the next row. Returns the first row with the same key; undefined when there is none or a field is empty. */
   add(data: Record<string, unknown>): number | undefined {
     const row = this.numbers.length;
     const key = matchKey(data, this.fields);

@@ -2,15 +2,16 @@ import { createHash } from "node:crypto";
 
 import { splitLegalForm } from "../normalize-company/legal-forms";
 import { foldText } from "../normalize-company/text";
+import type { DedupeRecordsConfig } from "./config";
 
-export type Comparison = "text" | "company_name" | "exact";
+export type Comparison = DedupeRecordsConfig["compare_as"][string];
 
-/** Longer keys are kept as their hash: a batch of long texts must not fill the memory. */
+/** Longer keys are replaced by their hash, so that a batch of long texts does not fill the memory. */
 const MAX_KEY_LENGTH = 200;
 
 /**
- * One string per list of values that are equal under their comparisons, or null when a value is empty or no
- * plain value.
+ * Two records have the same key when all of these fields are equal under their comparisons. Null when a field is empty, an
+ * object or a list.
  */
 export function matchKey(
   data: Record<string, unknown>,
@@ -34,7 +35,7 @@ function comparable(value: unknown, comparison: Comparison): string | null {
     case "exact":
       return text;
     case "company_name":
-      // A name of signs alone, such as "+++", has no folded form and is compared as it is.
+      // A name without letters and digits, such as "+++", folds to nothing and is compared as it is.
       return foldText(splitLegalForm(plain(text), null).base.replaceAll("&", " and ")) || plain(text).toLowerCase();
     case "text":
       return plain(text).toLowerCase();

@@ -1,4 +1,4 @@
-/** Row numbers in numeric order, children of a fan-out after their parent: 2, 10, 17, 17.1, 17.2, 17.10. */
+/** Orders row numbers as numbers, and the children of a fan-out after their parent: 2, 10, 17, 17.1, 17.2, 17.10. */
 function compareIds(a: string, b: string): number {
   const [left, right] = [a.split("."), b.split(".")];
   for (let index = 0; index < Math.min(left.length, right.length); index++) {
@@ -10,7 +10,7 @@ function compareIds(a: string, b: string): number {
   return left.length - right.length;
 }
 
-/** The place of each id in that order. Ids nearly always come in order; then nothing is sorted. */
+/** The place of each id in that order. Ids nearly always come sorted, and then nothing is sorted again. */
 export function orderOfIds(ids: readonly string[]): number[] {
   const order = ids.map((_, row) => row);
   const isSorted = ids.every((id, row) => row === 0 || compareIds(ids[row - 1] ?? "", id) < 0);

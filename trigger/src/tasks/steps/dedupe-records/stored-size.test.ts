@@ -27,7 +27,7 @@ describe("the bytes of a stored value", () => {
     [5e-324, 326],
     [-1.5e21, 23],
     [1e-7, 9],
-  ])("of %d, which is written without its exponent, are never taken for fewer than %i", (value, bytes) => {
+  ])("of %d, which is stored without its exponent, are at least %i", (value, bytes) => {
     expect(storedBytes(value)).toBeGreaterThanOrEqual(bytes);
     expect(storedBytes(value)).toBeLessThan(bytes + 20);
   });

@@ -1,6 +1,6 @@
 const escaped = /[\\"\u0000-\u001f]/;
 
-/** How many bytes of text a value of a record takes in the database, which writes a blank after each comma and colon. */
+/** The bytes of a value as the database writes it: as JSON text with a blank after each comma and colon. */
 export function storedBytes(value: unknown): number {
   switch (typeof value) {
     case "string":
@@ -28,12 +28,12 @@ function bytesOfObject(object: Record<string, unknown>): number {
   return keys.length === 0 ? bytes : bytes - 2;
 }
 
-/** Of a field and its value in an object, with colon, comma and blanks. */
+/** The bytes of a field and its value in an object, with colon, comma and blanks. */
 export function entryBytes(key: string, value: unknown): number {
   return storedBytes(key) + storedBytes(value) + 4;
 }
 
-/** The database writes no exponents: 1e300 has 301 digits there. This may be a few more. */
+/** The database writes no exponents: 1e300 has 301 digits there. The result may be a few bytes too large, never too small. */
 function digitsOf(number: number): number {
   const [digits = "", exponent] = String(number).split("e");
   return digits.length + (exponent === undefined ? 0 : Math.abs(Number(exponent)) + 1);

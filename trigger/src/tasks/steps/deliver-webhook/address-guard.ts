@@ -2,19 +2,19 @@ import { lookup as resolve, type LookupAddress } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import ipaddr from "ipaddr.js";
 
-/** Reaching a service of the cloud's own host although the address looks public: Azure's wire server. */
+/** Addresses that look public and lead to a service of the cloud host itself: Azure's wire server. */
 const HOST_SERVICES = new Set(["168.63.129.16"]);
 const IPV4_IN_IPV6 = /^0{1,4}(?::0{1,4}){5}:/;
 
-/** Thrown, or given to the socket, when a name or address leads into a private network. */
+/** A name or address leads into a private network. */
 export class RefusedAddressError extends Error {
   override readonly name = "RefusedAddressError";
   readonly code = "ERR_REFUSED_ADDRESS";
 }
 
 /**
- * True for addresses of the public internet alone. Loopback, private, link-local (the clouds' metadata services),
- * carrier-grade NAT, multicast, documentation, translation and tunnel prefixes are not: a tunnel may end inside.
+ * True only for addresses of the public internet. False for loopback, private, link-local (the clouds' metadata services),
+ * carrier-grade NAT, multicast, documentation, translation and tunnel prefixes: a tunnel may end inside.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address) || HOST_SERVICES.has(address)) return false;
@@ -25,7 +25,7 @@ export function isPublicAddress(address: string): boolean {
   return parsed.range() === "unicast";
 }
 
-/** A host given as an address is not looked up, so it is checked by itself. `hostname` as in a URL. */
+/** Checks a URL's host that is an address: it is never looked up, so `publicLookup` does not see it. */
 export function refusePrivateHost(hostname: string): void {
   const address = hostname.replace(/^\[(.*)\]$/, "$1");
   if (isIP(address) !== 0 && !isPublicAddress(address))
@@ -33,8 +33,8 @@ export function refusePrivateHost(hostname: string): void {
 }
 
 /**
- * DNS for the connection itself: what is checked here is what the socket connects to, so a name cannot change
- * between the check and the use. One private address among several refuses the name.
+ * The DNS lookup of the connection itself. It checks the addresses that the socket connects to, so a name cannot change
+ * between check and use. One private address among several refuses the name.
  */
 export const publicLookup: LookupFunction = (hostname, options, callback) => {
   resolve(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {

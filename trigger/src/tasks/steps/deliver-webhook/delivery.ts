@@ -1,36 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { finalError, retryableError, type StepError } from "../../../errors";
-import type { ChunkOutcome, PipelineRecord, StepContext } from "../../../pipeline/step";
-import { traceparentOf } from "../../../pipeline/trace";
+import { eachRecord, keep, reject, type ChunkOutcome, type PipelineRecord, type StepContext } from "../step";
+import type { DeliverWebhookConfig } from "./config";
 import { composeMessages, webhookSigner, type Message, type Signer } from "./message";
 import { post, type Answer } from "./post";
 
-export interface DeliverWebhookConfig {
-  url: string;
-  secret_name: string;
-  batch_size: number;
-  max_payload_bytes: number;
-  timeout_seconds: number;
-  headers: Record<string, string>;
-}
-
 export interface DeliveryOptions {
   allowPrivateAddresses: boolean;
-  /** The wait after the first failed try; it doubles from try to try. */
+  /** The wait after the first failed try. It doubles with each further try. */
   firstWaitMs?: number;
 }
 
-/**
- * Tries per message before the chunk as a whole is given back to the pipeline, and the longest wait spent here:
- * a hiccup is cheaper to sit out than to repeat the step.
- */
+/** A short outage is waited out here, which costs less than to repeat the step. */
 const TRIES = 3;
 const LONGEST_WAIT_MS = 5_000;
 
 /**
- * What this process has delivered of the chunks at hand. The pipeline retries a chunk with the same state, so the
- * messages that arrived are not sent again; after a crash they are, with the same ids.
+ * The ids of the messages that this process has delivered. The pipeline retries a chunk with the same state, so delivered
+ * messages are not sent again. After a crash they are, with the same ids.
  */
 export class DeliveredMessages {
   private readonly idsByChunk = new Map<number, Set<string>>();
@@ -44,7 +32,7 @@ export class DeliveredMessages {
 
 type Context = StepContext<DeliverWebhookConfig, DeliveredMessages>;
 
-/** Delivers a chunk in order, message by message; throws at the first that cannot be delivered. */
+/** Delivers a chunk's messages in order; throws at the first that cannot be delivered. */
 export async function deliverChunk(
   records: PipelineRecord[],
   context: Context,
@@ -59,16 +47,13 @@ export async function deliverChunk(
     await deliver(message, sign, context, options);
     delivered.add(message.id);
   }
-  return {
-    records: records.filter(({ id }) => !tooLarge.has(id)),
-    rejected: [...tooLarge].map(([id, bytes]) => ({
-      id,
-      reason: "payload_too_large",
-      message: `The record alone is larger than max_payload_bytes (${config.max_payload_bytes}).`,
-      details: { bytes, max_payload_bytes: config.max_payload_bytes },
-    })),
-    dropped: [],
-  };
+  const limit = config.max_payload_bytes;
+  return eachRecord(records, (record) => {
+    const bytes = tooLarge.get(record.id);
+    if (bytes === undefined) return keep(record);
+    const message = `The record alone is larger than max_payload_bytes (${limit}).`;
+    return reject(record, "payload_too_large", message, { bytes, max_payload_bytes: limit });
+  });
 }
 
 async function deliver(
@@ -77,14 +62,14 @@ async function deliver(
   context: Context,
   { allowPrivateAddresses, firstWaitMs = 500 }: DeliveryOptions,
 ): Promise<void> {
-  const { config, signal, pipelineRun } = context;
+  const { config, signal } = context;
   const own = Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
   const headers = { "user-agent": "data-engine-x", ...Object.fromEntries(own), "content-type": "application/json" };
   for (let tries = 1; ; tries++) {
     signal.throwIfAborted();
     const answer = await post({
       url: config.url,
-      headers: { ...headers, ...sign(message, new Date()), traceparent: traceparentOf(pipelineRun) },
+      headers: { ...headers, ...sign(message, new Date()), traceparent: context.traceparent() },
       body: message.body,
       timeoutMs: config.timeout_seconds * 1_000,
       signal,
@@ -98,10 +83,10 @@ async function deliver(
   }
 }
 
-/** A request that came too slowly for a load balancer, came too early, or was one too many. */
+/** Request timeout, too early, too many requests: refusals that pass with time, as server errors do. */
 const PASSING_STATUSES: readonly number[] = [408, 425, 429];
 
-/** Null for 2xx. Passing refusals, server errors and no answer at all pass with time; anything else will not. */
+/** Null for 2xx. */
 function errorOf(answer: Answer, message: Message): StepError | null {
   const details = { webhook_id: message.id };
   switch (answer.kind) {

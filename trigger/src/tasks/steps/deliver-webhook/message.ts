@@ -1,17 +1,13 @@
 import { Webhook } from "standardwebhooks";
 
 import { finalError } from "../../../errors";
-import type { PipelineRecord, PipelineRun } from "../../../pipeline/step";
+import type { PipelineRecord, PipelineRun } from "../step";
+import type { DeliverWebhookConfig } from "./config";
 
-/** One signed request: the same bytes and the same id at every try, so that a receiver can drop repeats by id. */
+/** The content of one request. Bytes and id stay the same at every try, so that a receiver can drop repeats by id. */
 export interface Message {
   id: string;
   body: string;
-}
-
-export interface BatchLimits {
-  batch_size: number;
-  max_payload_bytes: number;
 }
 
 interface Sender {
@@ -24,14 +20,14 @@ interface Origin extends Sender {
 }
 
 /**
- * The chunk's records as messages in order, and the ids of records too large for any message with their size. A message's
- * id names its place, so where one ends must not depend on the run that sends it: the run's own envelope is longer or
- * shorter (Postgres leaves trailing zeros off a time), and what it takes at most is set aside instead.
+ * The chunk's records as messages in order, and the sizes of records that fit into no message, by record id. A message's
+ * id is its place in the chunk, so every run must cut the chunk in the same places. The run's own envelope varies in
+ * length (Postgres leaves trailing zeros off a time), so the longest possible one is set aside instead.
  */
 export function composeMessages(
   records: readonly PipelineRecord[],
   origin: Origin,
-  limits: BatchLimits,
+  limits: Pick<DeliverWebhookConfig, "batch_size" | "max_payload_bytes">,
 ): { messages: Message[]; tooLarge: Map<string, number> } {
   const messages: Message[] = [];
   const tooLarge = new Map<string, number>();
@@ -59,12 +55,12 @@ export function composeMessages(
   return { messages, tooLarge };
 }
 
-/** No full stop in it: the signed text is joined by them. */
+/** Contains no full stop, which separates the parts of the signed text. */
 function messageId({ deliveryKey, chunkIndex }: Origin, batchIndex: number): string {
   return `msg_${deliveryKey}_${chunkIndex}_${batchIndex}`;
 }
 
-/** `timestamp` is when the event happened, not when it is sent: the body must not change from try to try. */
+/** `timestamp` is the time of the event and not of sending, so that the body stays the same at every try. */
 function envelope({ pipelineRun, chunkIndex }: Sender, batchIndex: number, records: string): string {
   const frame = JSON.stringify({
     type: "records.processed",
@@ -82,30 +78,20 @@ function envelope({ pipelineRun, chunkIndex }: Sender, batchIndex: number, recor
 }
 
 const nilUuid = "00000000-0000-0000-0000-000000000000";
+const longestTime = "294276-12-31T23:59:59.999999+15:59:59";
+const longestRun = { id: nilUuid, submission_id: nilUuid, company_id: nilUuid, created_at: longestTime };
 
-/** The bytes of an envelope with the longest of everything: ids are UUIDs, the time is a timestamptz, a chunk's index an int. */
+/** The bytes of the longest possible envelope: ids are UUIDs, the time is a timestamptz, the chunk index an int. */
 const longestEnvelope = Buffer.byteLength(
-  envelope(
-    {
-      pipelineRun: {
-        id: nilUuid,
-        submission_id: nilUuid,
-        company_id: nilUuid,
-        created_at: "294276-12-31T23:59:59.999999+15:59:59",
-      },
-      chunkIndex: 2 ** 31 - 1,
-    },
-    Number.MAX_SAFE_INTEGER,
-    "",
-  ),
+  envelope({ pipelineRun: longestRun, chunkIndex: 2 ** 31 - 1 }, Number.MAX_SAFE_INTEGER, ""),
 );
 
 const SECRET = /^whsec_([A-Za-z0-9+/]+={0,2})$/;
 
-/** The headers that identify and sign a message sent at that time. */
+/** Returns the headers that identify and sign a message sent at that time. */
 export type Signer = (message: Message, sentAt: Date) => Record<string, string>;
 
-/** A signer for the secret's value; only the form that every Standard Webhooks library reads the same way. */
+/** Takes only the form of secret that all Standard Webhooks libraries read in the same way. */
 export function webhookSigner(secret: string, secretName: string): Signer {
   const key = Buffer.from(SECRET.exec(secret.trim())?.[1] ?? "", "base64");
   if (key.length < 24 || key.length > 64) {

@@ -1,6 +1,6 @@
 import { Agent, request, type Dispatcher } from "undici";
 
-import { longestRetryAfterMs } from "../../../pipeline/backoff";
+import { longestRetryAfterMs } from "../../../errors";
 import { publicLookup, RefusedAddressError, refusePrivateHost } from "./address-guard";
 
 export interface Post {
@@ -12,7 +12,7 @@ export interface Post {
   allowPrivateAddresses: boolean;
 }
 
-/** What the receiver made of one request. */
+/** The result of one request. */
 export type Answer =
   | { kind: "answered"; status: number; excerpt: string; location: string | null; retryAfterMs: number | null }
   | { kind: "unreachable"; cause: string }
@@ -21,16 +21,11 @@ export type Answer =
 const MAX_EXCERPT_BYTES = 2_000;
 const MAX_EXCERPT_LENGTH = 500;
 
-let publicAgent: Agent | undefined;
-let anyAgent: Agent | undefined;
+// Connections stay open between batches, for a few idle seconds. Agents never follow redirects.
+const publicAgent = new Agent({ connect: { lookup: publicLookup } });
+const anyAgent = new Agent();
 
-/** Connections are kept between batches, and closed a few idle seconds later. Redirects are never followed. */
-function agentFor(allowPrivateAddresses: boolean): Dispatcher {
-  if (allowPrivateAddresses) return (anyAgent ??= new Agent());
-  return (publicAgent ??= new Agent({ connect: { lookup: publicLookup } }));
-}
-
-/** Sends one request. Rejects only when `signal` aborts; every other outcome is an `Answer`. */
+/** Sends one request. Rejects only when `signal` aborts; any other result is an `Answer`. */
 export async function post({ url, headers, body, timeoutMs, signal, allowPrivateAddresses }: Post): Promise<Answer> {
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
@@ -40,16 +35,17 @@ export async function post({ url, headers, body, timeoutMs, signal, allowPrivate
       headers,
       body,
       signal: AbortSignal.any([signal, timeout]),
-      dispatcher: agentFor(allowPrivateAddresses),
+      dispatcher: allowPrivateAddresses ? anyAgent : publicAgent,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
+    const [location, retryAfter] = ["location", "retry-after"].map((name) => [response.headers[name]].flat()[0]);
     return {
       kind: "answered",
       status: response.statusCode,
       excerpt: await readExcerpt(response.body),
-      location: single(response.headers["location"])?.slice(0, 500) ?? null,
-      retryAfterMs: parseRetryAfter(single(response.headers["retry-after"]), Date.now()),
+      location: location?.slice(0, 500) ?? null,
+      retryAfterMs: parseRetryAfter(retryAfter, Date.now()),
     };
   } catch (error) {
     signal.throwIfAborted();
@@ -58,19 +54,16 @@ export async function post({ url, headers, body, timeoutMs, signal, allowPrivate
   }
 }
 
-/** `Retry-After` in seconds or as a date, as far as it is heeded; null when it is neither. */
+/** `Retry-After` (seconds or a date) in milliseconds, limited to the longest wait; null when it is neither. */
 export function parseRetryAfter(value: string | undefined, now: number): number | null {
   if (value === undefined) return null;
   if (/^\s*\d+\s*$/.test(value)) return Math.min(Number(value) * 1000, longestRetryAfterMs);
-  // The fixed forms of HTTP all begin with the day's name; Date.parse alone would take "5.5" for a date.
+  // All date formats of HTTP begin with the day's name; Date.parse alone would accept "5.5".
   const date = /^\s*[A-Z][a-z]{2,8},? /.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? null : Math.min(Math.max(0, date - now), longestRetryAfterMs);
 }
 
-/**
- * The beginning of the answer as printable text. A large, endless or broken answer is cut, not an error: the
- * status is known.
- */
+/** The beginning of the answer as printable text. A large, endless or broken answer is cut: the status is known. */
 async function readExcerpt(body: Dispatcher.ResponseData["body"]): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -81,7 +74,7 @@ async function readExcerpt(body: Dispatcher.ResponseData["body"]): Promise<strin
       if (bytes >= MAX_EXCERPT_BYTES) break;
     }
   } catch {
-    // What has arrived is enough to tell the author of the blueprint.
+    // The part that has arrived is enough for the author of the blueprint.
   }
   const text = Buffer.concat(chunks).subarray(0, MAX_EXCERPT_BYTES).toString("utf8");
   return text
@@ -91,10 +84,6 @@ async function readExcerpt(body: Dispatcher.ResponseData["body"]): Promise<strin
     .replace(/[\ud800-\udbff]$/, "");
 }
 
-function single(header: string | string[] | undefined): string | undefined {
-  return Array.isArray(header) ? header[0] : header;
-}
-
 function isRefusal(error: unknown): boolean {
   if (error instanceof RefusedAddressError) return true;
   return error instanceof AggregateError
@@ -102,7 +91,7 @@ function isRefusal(error: unknown): boolean {
     : error instanceof Error && error.cause !== undefined && isRefusal(error.cause);
 }
 
-/** A short stable word such as `ECONNREFUSED`; messages would carry addresses of this network. */
+/** A short stable word such as `ECONNREFUSED`. An error message could name addresses of this network. */
 function causeOf(error: unknown): string {
   if (error instanceof AggregateError) return causeOf(error.errors[0]);
   const code = typeof error === "object" && error !== null ? (error as { code?: unknown }).code : undefined;

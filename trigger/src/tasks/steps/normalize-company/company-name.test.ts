@@ -133,7 +133,7 @@ describe("a company name", () => {
   );
   it.each(tidied)("%j is tidied to %j", (text, expected) => expect(name(text)).toBe(expected));
 
-  it("is the same after a second time", () => {
+  it("is the same after it is parsed again", () => {
     const texts = [...inTitleCase, ...inTheirOwnSpelling, ...tidied].map(([text]) => [text, null] as const);
     for (const [text, country] of [...texts, ...legalForms, ...leftAsWritten.map((own) => [own, null] as const)]) {
       const once = name(text, country);
@@ -151,7 +151,7 @@ describe("a company name", () => {
 });
 
 describe("the table of known spellings", () => {
-  it("names each word once", () => {
+  it("contains each word once", () => {
     expect(spellings.size).toBe(KNOWN_SPELLINGS.length);
   });
 });

@@ -9,17 +9,12 @@ export interface CompanyNameOptions {
   spellings: ReadonlyMap<string, string>;
 }
 
+// prettier-ignore
 const ENTITIES: Readonly<Record<string, string>> = {
-  quot: '"',
-  apos: "'",
-  "#39": "'",
-  "#039": "'",
-  nbsp: " ",
-  lt: "<",
-  gt: ">",
+  quot: '"', apos: "'", "#39": "'", "#039": "'", nbsp: " ", lt: "<", gt: ">",
 };
 
-/** A company name as people write it, or null when it has no letter and no digit. */
+/** A company name as people write it; null without any letter or digit. */
 export function parseCompanyName(text: string, options: CompanyNameOptions): string | null {
   const name = tidy(text);
   if (!/[\p{L}\p{N}]/u.test(name)) return null;
@@ -30,10 +25,10 @@ export function parseCompanyName(text: string, options: CompanyNameOptions): str
   return form === null ? cased : `${cased} ${form}`;
 }
 
-/** Full-width signs, half-width katakana and the Latin ligatures; other compatibility signs, such as ½ and ², stay. */
+/** Full-width characters, half-width katakana and Latin ligatures. Other compatibility characters, such as ½ and ², stay. */
 const WIDTH_AND_LIGATURES = /[\u3000\uff00-\uffef\ufb00-\ufb06]+/g;
 
-/** Trademark signs are no part of the name; typographic apostrophes and HTML escapes become plain characters. */
+/** Removes trademark signs, and turns typographic quotes and HTML escapes into plain characters. */
 function tidy(text: string): string {
   const plain = cleanText(text)
     .replace(/[™®©℠]/g, " ")

@@ -2,10 +2,7 @@ import countries from "i18n-iso-countries";
 
 import { foldText } from "./text";
 
-/**
- * Names in daily use, ISO's own inverted long forms, and what drop-down lists write, where the translations lack
- * them. Folded.
- */
+/** Everyday names, ISO's inverted long forms and names from drop-down lists that the translations lack, folded. */
 // prettier-ignore
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
   AE: ["uae", "u a e", "emirates"],
@@ -62,22 +59,10 @@ const ALIASES: Readonly<Record<string, readonly string[]>> = {
   ZA: ["rsa"],
 };
 
-/**
- * Signs of vehicles, which German and Austrian lists use for countries; of one letter, since longer ones may be
- * ISO codes of others.
- */
+/** Vehicle codes, which German and Austrian lists use for countries. Only those of one letter: longer ones may be ISO codes. */
+// prettier-ignore
 const VEHICLE_SIGNS: Readonly<Record<string, string>> = {
-  A: "AT",
-  B: "BE",
-  D: "DE",
-  E: "ES",
-  F: "FR",
-  H: "HU",
-  I: "IT",
-  L: "LU",
-  N: "NO",
-  P: "PT",
-  S: "SE",
+  A: "AT", B: "BE", D: "DE", E: "ES", F: "FR", H: "HU", I: "IT", L: "LU", N: "NO", P: "PT", S: "SE",
 };
 
 const CODES = new Set(Object.keys(countries.getAlpha2Codes()));
@@ -85,8 +70,8 @@ const CODES = new Set(Object.keys(countries.getAlpha2Codes()));
 let names: ReadonlyMap<string, string> | undefined;
 
 /**
- * Every name of every country in every language the library knows, some 12,000. A name that means two countries
- * ("Congo") is left out: no country is better than the wrong one.
+ * The countries' names in every language that the library knows, some 12,000. A name that means two countries ("Congo") is
+ * left out: no country is better than a wrong one.
  */
 function namesToCodes(): ReadonlyMap<string, string> {
   if (names !== undefined) return names;
@@ -95,7 +80,7 @@ function namesToCodes(): ReadonlyMap<string, string> {
   for (const language of countries.getSupportedLanguages()) {
     for (const [code, spellings] of Object.entries(countries.getNames(language, { select: "all" }))) {
       for (const name of spellings.map(foldText)) {
-        // Latin names this short are abbreviations of one language: "My" is the US in Vietnamese.
+        // Latin names of up to three letters are abbreviations of one language: "My" is the US in Vietnamese.
         if (/^[a-z]{1,3}$/.test(name)) continue;
         const known = found.get(name);
         if (known !== undefined && known !== code) ambiguous.add(name);
@@ -109,10 +94,7 @@ function namesToCodes(): ReadonlyMap<string, string> {
   return found;
 }
 
-/**
- * ISO 3166-1 alpha-2 (and XK, Kosovo) from a code or a name in any of some 80 languages; null when it is none or
- * means several.
- */
+/** ISO 3166-1 alpha-2 (or XK, Kosovo) from a code or a name in some 80 languages; null if it means none or several. */
 export function parseCountry(text: string): string | null {
   const code = text.toUpperCase().replaceAll(".", "");
   if (/^[A-Z]{2}$/.test(code) && CODES.has(code)) return code;
@@ -121,7 +103,7 @@ export function parseCountry(text: string): string | null {
     const alpha2 = countries.alpha3ToAlpha2(code);
     if (alpha2 !== undefined) return alpha2;
   }
-  // The whole first, "Republic of Korea" being one of two; then without "(DE)", "DE -", "the" and "Republic of".
+  // The whole text comes first: "Republic of Korea" names one of two Koreas. Then without "(DE)", "DE -", "Republic of".
   const spellings = [
     text,
     text.replace(/\s*\([^)]*\)/g, ""),

@@ -60,7 +60,7 @@ describe("a head count", () => {
   it.each(counts)("%s is %i", (raw, value) => expect(parseEmployees(raw, "lower")).toEqual({ value, complete: true }));
   it.each(unreadable)("is not read from %s", (raw) => expect(parseEmployees(raw, "lower")).toBeNull());
 
-  it.each(ranges)("given as %s becomes what the policy says and stays incomplete", (raw, lower, upper, midpoint) => {
+  it.each(ranges)("given as %s becomes a number by the policy, and is incomplete", (raw, lower, upper, midpoint) => {
     expect(parseEmployees(raw, "lower")).toEqual({ value: lower, complete: false });
     expect(parseEmployees(raw, "upper")).toEqual({ value: upper, complete: false });
     expect(parseEmployees(raw, "midpoint")).toEqual({ value: midpoint, complete: false });

@@ -3,7 +3,7 @@ import type { Reading } from "./text";
 /** What a range such as "51-200" becomes. */
 export type RangePolicy = "lower" | "upper" | "midpoint" | "null";
 
-/** More than any employer has: a bigger figure is a phone number or a revenue in the wrong column. */
+/** No employer has more. A larger figure is a phone number or a revenue in the wrong column. */
 const MOST_EMPLOYEES = 10_000_000;
 
 const UNITS: Readonly<Record<string, number>> = { k: 1e3, tsd: 1e3, thousand: 1e3, m: 1e6, mio: 1e6, million: 1e6 };
@@ -23,8 +23,8 @@ const AT_MOST = new RegExp(
 );
 
 /**
- * A head count as an integer: "1,200", "1.200", "10k", "ca. 50 employees". A range, "500+" and "<10" become one
- * number by `policy` and stay incomplete readings. Null for anything else, fractions and negative numbers included.
+ * A head count as an integer: "1,200", "1.200", "10k", "ca. 50 employees". A range, "500+" and "<10" become one number by
+ * `policy`, as incomplete readings. Anything else is null, fractions and negative numbers included.
  */
 export function parseEmployees(raw: string | number, policy: RangePolicy): Reading<number | null> | null {
   if (typeof raw === "number") return isHeadCount(raw) ? { value: raw, complete: true } : null;
@@ -60,15 +60,12 @@ function fromRange(lower: number | null, upper: number | null, policy: RangePoli
   return { value, complete: false };
 }
 
-/**
- * Three digits after a separator are thousands in every notation ("1.200"); otherwise it is a decimal point
- * ("1.5k", "12.0").
- */
+/** A separator before three digits marks thousands in every notation ("1.200"); any other is a decimal point ("1.5k"). */
 function toCount(digits: string | undefined, unit: string | undefined): number | null {
   if (digits === undefined) return null;
   const isGrouped = /^\d{1,3}(?:[.,' ]\d{3})+$/.test(digits);
   const number = Number(isGrouped ? digits.replace(/[.,' ]/g, "") : digits.replace(",", "."));
-  // "1.1k" is 1100.0000000000002 in binary; what is left beyond a millionth is a real fraction.
+  // "1.1k" is 1100.0000000000002 in binary. Only more than a millionth is a real fraction.
   const count = Math.round(number * (unit === undefined ? 1 : (UNITS[unit] ?? 1)) * 1e6) / 1e6;
   return isHeadCount(count) ? count : null;
 }

@@ -1,9 +1,10 @@
+import { wordSet } from "./text";
+
 /**
- * Mail providers anybody can have an address at, so that the address says nothing about the company. Written by
- * hand: the published lists hold thousands of ordinary companies' domains, or fetch themselves at install time.
+ * Mail providers that are open to everybody, so that an address says nothing about the company. The list is written by
+ * hand: published lists contain thousands of ordinary companies' domains, or download themselves when installed.
  */
-export const FREEMAIL_DOMAINS: ReadonlySet<string> = new Set(
-  `
+export const FREEMAIL_DOMAINS = wordSet(`
     gmail.com googlemail.com icloud.com me.com mac.com hotmail.com mail.com email.com usa.com proton.me
     protonmail.com protonmail.ch pm.me tutanota.com tutanota.de tutamail.com tuta.io tuta.com fastmail.com
     fastmail.fm hey.com hushmail.com mailbox.org posteo.de posteo.net startmail.com runbox.com disroot.org
@@ -33,24 +34,10 @@ export const FREEMAIL_DOMAINS: ReadonlySet<string> = new Set(
     naver.com hanmail.net daum.net nate.com kakao.com docomo.ne.jp ezweb.ne.jp softbank.ne.jp nifty.com ocn.ne.jp
     biglobe.ne.jp so-net.ne.jp plala.or.jp pchome.com.tw hinet.net seed.net.tw singnet.com.sg starhub.net.sg
     pacific.net.sg indiatimes.com sify.com vsnl.net in.com mailinator.com guerrillamail.com 10minutemail.com
-    yopmail.com temp-mail.org trashmail.com sharklasers.com getnada.com dispostable.com mailnesia.com maildrop.cc`
-    .trim()
-    .split(/\s+/),
-);
+    yopmail.com temp-mail.org trashmail.com sharklasers.com getnada.com dispostable.com mailnesia.com maildrop.cc`);
 
 /** Providers with a domain in nearly every country: yahoo.co.uk, hotmail.fr, gmx.at. */
-const FAMILIES = new Set([
-  "yahoo",
-  "ymail",
-  "hotmail",
-  "outlook",
-  "live",
-  "msn",
-  "gmx",
-  "aol",
-  "googlemail",
-  "rediffmail",
-]);
+const FAMILIES = wordSet("yahoo ymail hotmail outlook live msn gmx aol googlemail rediffmail");
 
 /** `label` is the part of the registrable `domain` before its public suffix. */
 export function isFreemail(domain: string, label: string): boolean {

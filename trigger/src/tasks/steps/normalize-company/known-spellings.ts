@@ -1,16 +1,12 @@
-import { foldLetters } from "./text";
-
-function words(text: string): string[] {
-  return text.trim().split(/\s+/);
-}
+import { foldLetters, words } from "./text";
 
 /**
- * Words whose spelling no rule can guess from ALL CAPS or lower case: acronyms with vowels, brands with
- * inner capitals, legal forms in the middle of a name. Not a list of companies: a word earns its line when
- * title case gets it wrong, and it is not an everyday word or a person's name.
+ * Words whose spelling no rule can guess from ALL CAPS or lower case: acronyms with vowels, brands with inner capitals,
+ * legal forms in the middle of a name. A word belongs here if title case gets it wrong and it is neither an everyday word
+ * nor a person's name.
  */
 export const KNOWN_SPELLINGS: readonly string[] = [
-  // acronyms that the rules would take for a word
+  // acronyms that the rules take for words
   ...words(`
     AAA ABB ABN ADAC ADP AEG AIG AMC AMD AMRO AOK AOL ASML ASUS AWS AXA BAE BASF BBC BBVA BMO BP CBRE CERN CGI
     CIBC CNN CVS DATEV DEKRA DVAG EDEKA EDF EMC EMEA ESA ESET ESPN EU EWE EY FIFA GE GEA HDI HP HPE HR HUK IBM ICBC
@@ -32,7 +28,7 @@ export const KNOWN_SPELLINGS: readonly string[] = [
     GmbH gGmbH mbH KGaA LLC LLP PLC GbR OHG SARL`),
 ];
 
-/** Folded word → its spelling. Words given later win, so an org's own list overrides the built-in one. */
+/** Spellings by folded word. A later list overrides an earlier one, as an org's own overrides the built-in one. */
 export function spellingTable(...lists: readonly (readonly string[])[]): ReadonlyMap<string, string> {
   return new Map(lists.flat().map((spelling) => [foldLetters(spelling), spelling]));
 }

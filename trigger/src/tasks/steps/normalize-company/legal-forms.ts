@@ -2,11 +2,12 @@ import { foldLetters } from "./text";
 
 interface LegalForm {
   form: string;
-  /**
-   * Where the form exists. With `scope: "unless_elsewhere"` a record of another country is not read this way
-   * ("Midwest AG" in the US is agriculture); with `"home_only"` neither is one without country ("Serenity Spa").
-   */
+  /** Where the form exists. */
   countries: readonly string[];
+  /**
+   * Which records are read this way: `unless_elsewhere` excludes those of other countries ("Midwest AG" in the US is
+   * agriculture), and `home_only` also those without country ("Serenity Spa").
+   */
   scope: "everywhere" | "unless_elsewhere" | "home_only";
 }
 
@@ -14,7 +15,7 @@ const GERMAN = ["DE", "AT", "CH", "LI"];
 
 type FormRow = [form: string, spellings: readonly string[], countries?: readonly string[], scope?: LegalForm["scope"]];
 
-/** Canonical form, its folded spellings (see `foldForm`), and where it is used; without a scope, everywhere. */
+/** Canonical form, its spellings as `foldForm` folds them, its countries and its scope (everywhere by default). */
 // prettier-ignore
 const FORMS: readonly FormRow[] = [
   ["GmbH & Co. KGaA", ["gmbh & co kgaa"]],
@@ -133,7 +134,7 @@ function foldForm(text: string): string {
   );
 }
 
-/** The country decides first, then general use, then the dots: "S.p.A." is meant even where the form is not at home. */
+/** The country decides first, then general use, then dots: "S.p.A." is a legal form even outside its countries. */
 function chooseForm(forms: readonly LegalForm[], country: string | null, written: string): LegalForm | undefined {
   const atHome = forms.find(({ countries }) => country !== null && countries.includes(country));
   if (atHome !== undefined) return atHome;
@@ -145,7 +146,7 @@ function chooseForm(forms: readonly LegalForm[], country: string | null, written
   return dotted.length === 1 ? dotted[0] : undefined;
 }
 
-/** A company name without its trailing legal form, and that form in its canonical spelling; null when there is none. */
+/** Splits a company name from its trailing legal form, which is null or in its canonical spelling. */
 export function splitLegalForm(name: string, country: string | null): { base: string; form: string | null } {
   const words = name.split(" ");
   for (let count = Math.min(LONGEST_FORM_IN_WORDS, words.length - 1); count > 0; count--) {
@@ -156,7 +157,7 @@ export function splitLegalForm(name: string, country: string | null): { base: st
       .slice(0, -count)
       .join(" ")
       .replace(/[\s,;–-]+$/, "");
-    // "The Limited" is a name, not a legal form of "The".
+    // "The Limited" is a name.
     if (!/[\p{L}\p{N}]/u.test(base) || base.toLowerCase() === "the") continue;
     return { base, form: form.form };
   }

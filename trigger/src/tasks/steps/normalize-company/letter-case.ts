@@ -1,41 +1,29 @@
-import { foldLetters } from "./text";
+import { foldLetters, wordSet } from "./text";
 
-/** Lower case inside a name, capitalised as its first or last word. */
-const SMALL_WORDS = new Set(
-  `
+/** Words that are in lower case inside a name, and capitalised as its first or last word. */
+const SMALL_WORDS = wordSet(`
     a aan am an and at av bei by da das de dei del della den der des di die do dos du e el en et for för für het i
-    im in la le les los mit och of og on or sur the to und upon van ve vom von y z za zu zum zur`
-    .trim()
-    .split(/\s+/),
-);
+    im in la le les los mit och of og on or sur the to und upon van ve vom von y z za zu zum zur`);
 
-/** Two or three letters that are a word or a title, not an acronym. */
-const SHORT_WORDS = new Set(
-  `
-    al as be bros do dr el ft go hi if ja jr la le ll mc me mr mrs ms mt my no oh ok old on or ox pt so sr st up we`
-    .trim()
-    .split(/\s+/),
-);
+/** Two or three letters that are a word or a title and no acronym. */
+const SHORT_WORDS = wordSet(`
+    al as be bros do dr el ft go hi if ja jr la le ll mc me mr mrs ms mt my no oh ok old on or ox pt so sr st up we`);
 
-const DOMAIN_ENDINGS = new Set(
-  `
-    ag ai app at be biz ch cloud co com de dk es eu fi fr info io it me net nl no org pl se tech tv uk us`
-    .trim()
-    .split(/\s+/),
-);
+const DOMAIN_ENDINGS = wordSet(`
+    ag ai app at be biz ch cloud co com de dk es eu fi fr info io it me net nl no org pl se tech tv uk us`);
 const ROMAN_NUMERAL = /^(?:II|III|IV|VI|VII|VIII|IX|XI|XII|XIII|XIV|XV|XX)$/;
 const WORD = /[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}]+)*/gu;
 const NON_LATIN_LETTER = /[^\P{L}\p{Script=Latin}]/u;
 
 export interface CaseOptions {
   spellings: ReadonlyMap<string, string>;
-  /** Company names have acronyms: vowelless and very short words stay in capitals. Towns hardly have. */
+  /** Whether words without vowels and very short words stay in capitals: in company names, but not in towns. */
   acronyms: boolean;
 }
 
 /**
- * Title case for a text that is ALL CAPS or all lower case. A text with both has been written on purpose and
- * stays as it is; so does one in another script than Latin.
+ * Title case for a text in ALL CAPS or all lower case. A text with both is written on purpose and stays as it is; so does
+ * a text in another script than Latin.
  */
 export function fixLetterCase(text: string, options: CaseOptions): string {
   const letters = text.replace(/\P{L}/gu, "");
@@ -68,7 +56,7 @@ function caseWord(word: string, context: WordContext): string {
 
 function caseRun(run: string, context: WordContext & { before: string; after: string }): string {
   const lower = toLower(run);
-  // "Dr. Ing." abbreviates words; it is not the bank.
+  // In "Dr. Ing." the words are abbreviations, and "Ing" is not the bank ING.
   const spelling = context.after === "." ? undefined : context.spellings.get(foldLetters(run));
   if (spelling !== undefined) return spelling;
   if (context.before.endsWith(".") && context.before.length > 2 && DOMAIN_ENDINGS.has(lower)) return lower;
@@ -76,9 +64,9 @@ function caseRun(run: string, context: WordContext & { before: string; after: st
   if (/\p{N}/u.test(run)) return caseMixedWithDigits(lower);
   if (isAcronym(lower, context)) return run.toUpperCase();
   const [head = "", ...tail] = lower.split("'");
-  // O'Reilly, L'Oréal and D'Angelo go on with a capital; McDonald's does not.
+  // A capital follows in O'Reilly, L'Oréal and D'Angelo, but not in McDonald's.
   const rest = tail.map((part) => (head.length === 1 && part.length > 1 ? capitalize(part) : part));
-  // The first letter of CAPITALS is kept, not made anew: the Turkish dotted one has no way back from lower case.
+  // Capitals keep their first letter: the Turkish dotted one cannot be restored from lower case.
   const first = context.isUpper && !/^mc/.test(head) ? firstLetter(run) + head.slice(1) : capitalize(head);
   return [first, ...rest].join("'");
 }
@@ -95,7 +83,7 @@ function isAcronym(
   return hasVowel ? isUpper && lower.length === 2 && !SMALL_WORDS.has(lower) : lower.length <= 5;
 }
 
-/** `H2O`, `F5` and `B2B` are abbreviations; `1st` is an ordinal; `24seven` and `4imprint` hold a word. */
+/** `H2O`, `F5` and `B2B` are abbreviations; `1st` is an ordinal; `24seven` and `4imprint` contain a word. */
 function caseMixedWithDigits(lower: string): string {
   if (/^\p{N}+(?:st|nd|rd|th|er|e)$/u.test(lower)) return lower;
   return lower.replace(/[\p{L}\p{M}]+/gu, (letters, offset: number) => {
@@ -115,7 +103,7 @@ function firstLetter(text: string): string {
   return String.fromCodePoint(text.codePointAt(0) ?? 0);
 }
 
-/** Lower-casing the Turkish dotted capital leaves a combining dot behind that nobody wants to see. */
+/** Lower case without the combining dot that the Turkish dotted capital leaves behind. */
 function toLower(text: string): string {
   return text.toLowerCase().replaceAll("i\u0307", "i");
 }

@@ -1,6 +1,7 @@
 import { parseCompanyName } from "./company-name";
+import type { NormalizeCompanyConfig } from "./config";
 import { parseCountry } from "./country";
-import { parseEmployees, type RangePolicy } from "./employees";
+import { parseEmployees } from "./employees";
 import { spellingTable, KNOWN_SPELLINGS } from "./known-spellings";
 import { fixLetterCase } from "./letter-case";
 import { parsePhone } from "./phone";
@@ -8,21 +9,7 @@ import { CANONICAL_FIELDS, headerPlanner, type CanonicalField, type HeaderPlan }
 import { blankWords, cleanText, isBlank, MAX_FIELD_LENGTH, type Reading } from "./text";
 import { parseCompanyDomain, parseEmail, parseWebsite, registrableDomain, type DomainRules } from "./web-address";
 
-export interface NormalizeCompanyConfig {
-  fields: Record<CanonicalField, string[]>;
-  other_fields: "clean" | "keep" | "drop";
-  require_any_of: CanonicalField[];
-  blank_values: string[];
-  fix_case: boolean;
-  normalize_legal_form: boolean;
-  spellings: string[];
-  default_phone_country: string | null;
-  employees_range: RangePolicy;
-  freemail_domains: string[];
-  company_domains: string[];
-}
-
-/** What is derived from a config once and used for every record. */
+/** What is derived from a config once and serves all records. */
 interface Tables {
   config: NormalizeCompanyConfig;
   blanks: ReadonlySet<string>;
@@ -34,10 +21,7 @@ const UNPARSED = "_unparsed";
 const MOST_PASSES = 5;
 const tablesByConfig = new WeakMap<NormalizeCompanyConfig, Tables>();
 
-/**
- * The record function for one chunk. It never throws: what cannot be read is null, with its original under
- * `_unparsed`.
- */
+/** Normalises the records of one chunk. Never throws: an unreadable value becomes null, with its original in `_unparsed`. */
 export function companyNormalizer(
   config: NormalizeCompanyConfig,
 ): (data: Record<string, unknown>) => Record<string, unknown> {
@@ -61,7 +45,7 @@ function tablesFor(config: NormalizeCompanyConfig): Tables {
   return tables;
 }
 
-/** One record on its way: which headers are used up, and which originals have to be kept. */
+/** One record in process, with the headers that are used up and the originals to keep. */
 class CompanyRecord {
   private readonly values = new Map<CanonicalField, string | number | null>();
   private readonly used = new Set<string>();
@@ -76,7 +60,7 @@ class CompanyRecord {
   normalize(): Record<string, unknown> {
     const { config, spellings, domainRules } = this.tables;
     const fixCase = config.fix_case;
-    // Country first: legal forms and phone numbers are read by it.
+    // The country comes first: legal forms and phone numbers depend on it.
     const country = this.read(
       "country",
       ofText((text) => whole(parseCountry(text))),
@@ -91,11 +75,10 @@ class CompanyRecord {
     this.read("website", ofText(parseWebsite));
     this.read("email", ofText(parseEmail));
     this.readPhone(country ?? config.default_phone_country);
+    const townCase = { spellings: new Map<string, string>(), acronyms: false };
     this.read(
       "city",
-      this.settled((text) =>
-        cleanText(fixCase ? fixLetterCase(text, { spellings: NO_SPELLINGS, acronyms: false }) : text),
-      ),
+      this.settled((text) => cleanText(fixCase ? fixLetterCase(text, townCase) : text)),
     );
     this.read("employees", (value) => parseEmployees(value, config.employees_range));
     this.read("industry", ofText(whole));
@@ -103,8 +86,8 @@ class CompanyRecord {
   }
 
   /**
-   * Takes the first header whose value the parser can read. Blank headers on the way are used up, unreadable ones
-   * too but kept as unparsed; what comes after the winner stays an ordinary field of the record.
+   * Takes the first header whose value the parser can read. Blank and unreadable headers before it are used up, and the
+   * unreadable ones kept as unparsed; headers after it stay ordinary fields of the record.
    */
   private read<Value extends string | number | null>(
     field: CanonicalField,
@@ -125,8 +108,8 @@ class CompanyRecord {
   }
 
   /**
-   * A text parsed until that changes nothing more, as the step shall change nothing of its own output: capitals can look
-   * like wrongly decoded text, and a word for "no value" may be left when a sign is gone.
+   * Parses a text until nothing changes any more, so that the step leaves its own output alone. Capitals can look like
+   * wrongly decoded text, and removing a character can leave a word for "no value".
    */
   private settled(parse: (text: string) => string | null): (value: string | number) => Reading<string> | null {
     return (value) => {
@@ -141,7 +124,7 @@ class CompanyRecord {
     };
   }
 
-  /** A header's value with blanks as null; an object holds what is no text and no number, or is too long to be one. */
+  /** A header's value, with blanks as null. An object wraps a value that cannot be parsed. */
   private valueOf(header: string, field: CanonicalField): string | number | { raw: unknown } | null {
     const raw = this.data[header];
     if (raw === null || raw === undefined) return null;
@@ -149,7 +132,7 @@ class CompanyRecord {
     if (typeof raw !== "string") return { raw };
     if (raw.length > MAX_FIELD_LENGTH) return raw.trim() === "" ? null : { raw };
     const text = cleanText(raw);
-    // "na" means not available everywhere, but in capitals it is Namibia's code.
+    // "na" means "not available" everywhere, but "NA" is Namibia's code.
     if (field === "country" && text === "NA") return text;
     return isBlank(text, this.tables.blanks) ? null : text;
   }
@@ -182,7 +165,7 @@ class CompanyRecord {
       this.values.set("phone_extension", extension);
   }
 
-  /** Canonical fields in their fixed order, all of them, then the record's other fields in theirs, then `_unparsed`. */
+  /** All canonical fields in their fixed order, then the record's other fields in theirs, then `_unparsed`. */
   private assemble(): Record<string, unknown> {
     const canonical = CANONICAL_FIELDS.filter((field) => this.tables.config.fields[field].length > 0);
     const entries = new Map<string, unknown>(canonical.map((field) => [field, this.values.get(field) ?? null]));
@@ -193,18 +176,18 @@ class CompanyRecord {
     }
     const unparsed = this.allUnparsed();
     if (unparsed !== undefined) entries.set(UNPARSED, unparsed);
-    // fromEntries defines own properties, so that a header named __proto__ stays one.
+    // fromEntries defines own properties, so a header named __proto__ stays a field.
     return Object.fromEntries(entries);
   }
 
   private otherValue(value: unknown): unknown {
     if (typeof value !== "string" || this.tables.config.other_fields === "keep") return value;
-    // Only trimmed: the line breaks of a note are part of it.
+    // The text is only trimmed: line breaks are part of a note.
     const text = value.trim();
     return isBlank(text, this.tables.blanks) ? null : text;
   }
 
-  /** A record that was normalised before brings its `_unparsed` along. */
+  /** Keeps the `_unparsed` of a record that was normalised before. */
   private allUnparsed(): unknown {
     const before = this.data[UNPARSED];
     if (this.unparsed.length === 0) return before;
@@ -213,8 +196,6 @@ class CompanyRecord {
     return Object.fromEntries([...earlier, ...this.unparsed]);
   }
 }
-
-const NO_SPELLINGS: ReadonlyMap<string, string> = new Map();
 
 function whole<Value>(value: Value | null): Reading<Value> | null {
   return value === null ? null : { value, complete: true };
@@ -226,7 +207,7 @@ function ofText<Value>(
   return (value) => parse(String(value));
 }
 
-/** Another field whose name a canonical field has taken is kept as `name_original`. */
+/** If a canonical field has taken the name of another field, that becomes `<name>_original`. */
 function freeName(header: string, taken: ReadonlyMap<string, unknown>, data: Record<string, unknown>): string {
   let name = header;
   while (taken.has(name)) {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 
 import { sampleRecords } from "../../../testing/sample-records";
-import { normalizeCompany } from "../normalize-company";
+import { normalizeCompany } from ".";
 import { companyNormalizer } from "./normalizer";
 import { DEFAULT_SOURCE_FIELDS } from "./source-fields";
 
 type Row = Record<string, unknown>;
 
-/** The records that the step, run on its own output, would change: what it made of them first, and then. */
+/** The records whose output changes when the step runs on it, with the first and the second output. */
 function changed(rows: readonly Row[], config: unknown): { row: Row; once: Row; twice: Row }[] {
   const normalize = companyNormalizer(normalizeCompany.configSchema.parse(config));
   return rows
@@ -37,7 +37,7 @@ const known: Row[] = [
   { phone: "030 1234567 / 68", country: "DE" },
 ];
 
-/** What cells of exports are made of, and what is hard about them. */
+/** Typical and difficult parts of cells in exports. */
 // prettier-ignore
 const pieces = [
   "MÃ¼nchen", "MÃƒÂ¼nchen", "Ã", "¼", "â‚¬", "é", "e\u0301", "\u0308", "½", "²", "İstanbul", "ß", "ﬁ", "ＯＶＨ", "株式会社",
@@ -55,7 +55,7 @@ const headers = [
 ];
 const oddities: unknown[] = [null, 7, -0, 1e21, true, ["x"], { a: 1 }, "x".repeat(1_001)];
 
-/** The same numbers each time (mulberry32), so that a failure can be found again. */
+/** The same numbers each time (mulberry32), so that a failure can be repeated. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -74,8 +74,8 @@ function madeUp(count: number, seed: number): Row[] {
   return Array.from({ length: count }, () => Object.fromEntries(several(8, () => [pick(headers), value()])));
 }
 
-describe.each(configs)("normalising what was normalised, with %j", (config) => {
-  it("changes nothing that is known to be hard", () => {
+describe.each(configs)("the step on its own output, with %j", (config) => {
+  it("changes no record that is known to be difficult", () => {
     expect(changed(known, config)).toEqual([]);
   });
 
@@ -85,7 +85,7 @@ describe.each(configs)("normalising what was normalised, with %j", (config) => {
     expect(changed(rows, config)).toEqual([]);
   });
 
-  it("changes nothing in records made up of odd pieces", () => {
+  it("changes nothing in records made of odd pieces", () => {
     expect(changed(madeUp(600, 4), config)).toEqual([]);
   });
 });

@@ -7,18 +7,18 @@ import {
 
 import type { Reading } from "./text";
 
-/** Signs that separate two numbers in one cell, where the cell as a whole is none. */
+/** What separates two numbers in a cell that is not a number as a whole. */
 const BETWEEN_NUMBERS = /\s*[;,|]\s*|\s+\/\s+|\s+(?:or|oder|ou|o|and|und|et)\s+/i;
-/** Signs that separate two numbers, or parts of one: an area code ("030 / 1234567"), a short extension ("; 12"). */
+/** What separates two numbers, or the parts of one: an area code ("030 / 1234567"), a short extension ("; 12"). */
 const PERHAPS_BETWEEN_NUMBERS = /[/,;]+/g;
 const MOST_NUMBERS_IN_A_CELL = 5;
-/** Area codes, without the leading zero, are shorter; shorter numbers are not told from them. */
+/** Area codes, without the leading zero, have fewer digits. A number as short as them is not recognised. */
 const FEWEST_DIGITS = 6;
-/** What follows a comma or semicolon without a word is an extension if it is shorter. */
+/** With fewer digits, the part after a comma or semicolon is an extension. */
 const FEWEST_DIGITS_OF_ANOTHER = 5;
-/** The most that E.164 allows, country code included. The German plan of the library goes further. */
+/** E.164 allows no more, country code included. The library's German plan does. */
 const MOST_DIGITS = 15;
-/** What stands before a number: a word for "phone", or the apostrophe that makes a spreadsheet keep it as text. */
+/** What precedes a number: a word for "phone", or the apostrophe that makes a spreadsheet keep it as text. */
 const LABEL = /^\s*(?:'|(?:tel|telephone|telefon|phone|fon|ph|mobile|mobil|cell|office)?\.?\s*:?)\s*(?=[+(\d])/i;
 const FAX = /^\s*(?:tele)?fax\b/i;
 
@@ -29,8 +29,8 @@ export interface Phone {
 }
 
 /**
- * A phone number that exists in its country's numbering plan. `country` is the region of a number without
- * international prefix. Words around it and further numbers make the reading incomplete.
+ * A phone number that exists in its country's numbering plan. `country` is the region of a number without international
+ * prefix. Other words and further numbers make the reading incomplete.
  */
 export function parsePhone(raw: string, country: string | null): Reading<Phone> | null {
   const region = country !== null && isSupportedCountry(country) ? country : undefined;
@@ -50,8 +50,8 @@ export function parsePhone(raw: string, country: string | null): Reading<Phone> 
 }
 
 /**
- * The number before a separator, if it is one alone: "0711 123456 / 123457" and "030 1234567 / 68". Plans without a
- * fixed length would take the whole for a number too.
+ * The number before a separator, if it is a number by itself: "0711 123456 / 123457" and "030 1234567 / 68". In plans
+ * without a fixed length the whole text would be a number too.
  */
 function firstOfSeveral(text: string, region: CountryCode | undefined): Phone | null {
   const separators = [...text.matchAll(PERHAPS_BETWEEN_NUMBERS)].slice(0, MOST_NUMBERS_IN_A_CELL);
@@ -65,7 +65,7 @@ function firstOfSeveral(text: string, region: CountryCode | undefined): Phone | 
   return null;
 }
 
-/** 00 is the usual prefix for calls abroad, also where the record's country has another one. */
+/** Also reads 00 as the prefix for calls abroad, whatever the prefix in the record's country. */
 function parseNumber(text: string, region: CountryCode | undefined, extract: boolean): PhoneNumber | null {
   const options = { ...(region && { defaultCountry: region }), extract };
   for (const spelling of [text, text.replace(/^\s*00\s?(?=[1-9])/, "+")]) {

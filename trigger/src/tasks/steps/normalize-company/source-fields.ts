@@ -1,8 +1,8 @@
 import { foldText } from "./text";
 
 /**
- * The canonical fields in their output order, each with the headers that usual CRM exports use for it. The
- * canonical name comes first: a record that was normalised before keeps its values.
+ * The canonical fields in their output order, each with its headers in usual CRM exports. The canonical name comes first,
+ * so that a record which was normalised before keeps its values.
  */
 // prettier-ignore
 export const DEFAULT_SOURCE_FIELDS = {
@@ -43,17 +43,17 @@ export const DEFAULT_SOURCE_FIELDS = {
 export type CanonicalField = keyof typeof DEFAULT_SOURCE_FIELDS;
 export const CANONICAL_FIELDS = Object.keys(DEFAULT_SOURCE_FIELDS) as CanonicalField[];
 
-/** Which of a record's headers feed which canonical field, in the order in which they are tried. */
+/** Which of a record's headers each canonical field is read from, in the order in which they are tried. */
 export type HeaderPlan = ReadonlyMap<CanonicalField, readonly string[]>;
 
-/** A header without case, accents, spaces and punctuation: `Company Name`, `company_name` and `CompanyName` are one. */
+/** A header without case, accents, spaces and punctuation: `Company Name` and `company_name` have the same key. */
 export function headerKey(header: string): string {
   return foldText(header).replaceAll(" ", "");
 }
 
 /**
- * Plans by header list. Records of a file share their headers, so a chunk computes one or two plans; the
- * planner lives as long as a chunk, so odd records cannot make it grow.
+ * Caches plans by list of headers. Records of a file share their headers, so a chunk needs one or two plans. A planner
+ * lives as long as a chunk, so that odd records cannot make it grow.
  */
 export function headerPlanner(
   fields: Readonly<Record<CanonicalField, readonly string[]>>,
@@ -87,8 +87,8 @@ function planHeaders(
     const match = ranks.get(headerKey(header));
     if (match !== undefined) ranked.push({ header, ...match });
   }
-  // `Name` and `name` may both be there. The canonical spelling wins: it may be from this very step, and the others what
-  // it left. Of others the spelling decides, not the order in which the JSON came.
+  // A record may have both `Name` and `name`. The canonical spelling wins: this step may have written it, and left the
+  // others. Among the others the spelling decides, and not the order in the JSON.
   const isCanonical = ({ header, field }: (typeof ranked)[number]) => Number(header === field);
   ranked.sort((a, b) => a.rank - b.rank || isCanonical(b) - isCanonical(a) || (a.header < b.header ? -1 : 1));
   const sources = new Map<CanonicalField, string[]>();

@@ -1,15 +1,12 @@
 import { repairMojibake } from "./mojibake";
 
-/**
- * What a field's parser makes of a value. `complete: false`: the value says more than fits, so the original is
- * kept beside it.
- */
+/** A parsed value. `complete: false` means that the original says more, so it is kept as well. */
 export interface Reading<Value> {
   value: Value;
   complete: boolean;
 }
 
-/** Longer values are not a name, an address or a number; parsers are not run on them. */
+/** A longer value is no name, address or number, and is not parsed. */
 export const MAX_FIELD_LENGTH = 1_000;
 
 const CONTROL_AND_BIDI =
@@ -17,12 +14,12 @@ const CONTROL_AND_BIDI =
 const PLAIN_ASCII = /^[\x20-\x7e]*$/;
 
 /**
- * Trimmed, inner white space collapsed to one space, control and invisible direction characters removed,
- * wrongly decoded UTF-8 repaired, NFC.
+ * Trims, collapses white space, removes control and invisible direction characters, repairs wrongly decoded UTF-8, and
+ * normalises to NFC.
  */
 export function cleanText(text: string): string {
   let clean = text;
-  // Text may have been decoded wrongly twice ("MÃƒÂ¼nchen"), or hide its damage behind signs that go.
+  // Text may be decoded wrongly twice ("MÃƒÂ¼nchen"), or show its damage only after characters are removed.
   for (let before = ""; before !== clean && !PLAIN_ASCII.test(clean);) {
     before = clean;
     clean = withoutBlanks(repairMojibake(clean).replace(CONTROL_AND_BIDI, "").normalize("NFC"));
@@ -34,17 +31,14 @@ function withoutBlanks(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }
 
-/**
- * A comparison form: compatibility letters, case and Latin accents do not count, nor does anything but letters
- * and digits.
- */
+/** A form for comparison, without case, accents, compatibility variants, and anything but letters and digits. */
 export function foldText(text: string): string {
   return foldLetters(text)
     .replace(/[^\p{L}\p{M}\p{N}]+/gu, " ")
     .trim();
 }
 
-/** Lower case without Latin, Greek and Cyrillic accents. Vowel signs of other scripts carry meaning and stay. */
+/** Lower case without Latin, Greek and Cyrillic accents. Vowel signs of other scripts have a meaning and stay. */
 export function foldLetters(text: string): string {
   const lower = text.toLowerCase();
   if (PLAIN_ASCII.test(lower)) return lower;
@@ -60,19 +54,28 @@ export function foldLetters(text: string): string {
     .normalize("NFC");
 }
 
-/** What people and exports write for "nothing". `unknown` and `tbd` are there; a bare `0` is a value. */
+/** The words of a list that is written as running text. */
+export function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
+
+export function wordSet(text: string): ReadonlySet<string> {
+  return new Set(words(text));
+}
+
+/** What people and exports write for "nothing". A bare `0` is a value. */
 // prettier-ignore
 export const DEFAULT_BLANK_VALUES = [
   "-", "--", "---", "–", "—", ".", "?", "~", "n/a", "#n/a", "n.a.", "na", "k.a.", "null", "(null)", "<null>", "none",
   "nil", "nan", "undefined", "unknown", "tbd",
 ];
 
-/** The words of `values` in the form in which `isBlank` looks them up. */
+/** The words in the form in which `isBlank` looks them up. */
 export function blankWords(values: readonly string[]): ReadonlySet<string> {
   return new Set(values.map((value) => cleanText(value).toLowerCase()));
 }
 
-/** True for nothing at all: null, white space, or one of the words that stand for nothing. `text` must be cleaned. */
+/** Whether cleaned text is empty or one of the words for nothing. */
 export function isBlank(text: string, words: ReadonlySet<string>): boolean {
   return text === "" || (text.length <= 40 && words.has(text.toLowerCase()));
 }

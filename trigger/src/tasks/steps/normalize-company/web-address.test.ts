@@ -108,7 +108,7 @@ const emails: [string, string | null, complete: boolean][] = [
 
 describe("a company's domain", () => {
   it.each(domains)("of %s is %s", (text, expected) => expect(parseCompanyDomain(text, noRules)?.value).toBe(expected));
-  it.each(noDomains)("is not to be had from %s", (text) => expect(parseCompanyDomain(text, noRules)).toBeNull());
+  it.each(noDomains)("is not read from %s", (text) => expect(parseCompanyDomain(text, noRules)).toBeNull());
 
   it("is incomplete when the cell holds more than one address", () => {
     expect(parseCompanyDomain("acme.com, acme.de", noRules)?.complete).toBe(false);
@@ -124,7 +124,7 @@ describe("a company's domain", () => {
     expect(parseCompanyDomain("acme.weebly.com", builder)).toBeNull();
   });
 
-  it("takes no longer for a text made to slow patterns down", () => {
+  it("takes no longer for a text that is made to slow patterns down", () => {
     const started = performance.now();
     for (const text of [
       "a@".repeat(500),
@@ -157,9 +157,9 @@ describe("an e-mail address", () => {
 
 describe.each([
   ["mail providers", FREEMAIL_DOMAINS],
-  ["hosts of sites", SITE_HOSTS],
+  ["website builders", SITE_HOSTS],
 ])("the table of %s", (_, domains) => {
-  it("holds registrable domains only, because nothing else is looked up", () => {
+  it("contains only registrable domains, because nothing else is looked up", () => {
     expect([...domains].filter((domain) => parse(domain, { allowPrivateDomains: true }).domain !== domain)).toEqual([]);
   });
 });

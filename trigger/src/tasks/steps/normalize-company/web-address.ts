@@ -2,7 +2,7 @@ import { parse as parseHostname } from "tldts";
 
 import { isFreemail } from "./freemail-domains";
 import { isSiteHost, isSiteName } from "./site-hosts";
-import type { Reading } from "./text";
+import { type Reading, wordSet } from "./text";
 
 /** An org's own exceptions, as registrable domains. */
 export interface DomainRules {
@@ -10,18 +10,14 @@ export interface DomainRules {
   company: ReadonlySet<string>;
 }
 
-/** A page on one of these belongs to the company, the domain does not: `linkedin.com/company/acme`. */
-const PLATFORMS = new Set(
-  `
+/** On these, a page belongs to the company and the domain does not: `linkedin.com/company/acme`. */
+const PLATFORMS = wordSet(`
     facebook.com fb.com fb.me instagram.com linkedin.com lnkd.in twitter.com x.com youtube.com youtu.be tiktok.com
     pinterest.com xing.com vk.com ok.ru t.me wa.me linktr.ee bit.ly goo.gl google.com g.page yelp.com
     tripadvisor.com wikipedia.org crunchbase.com github.com gitlab.com apple.com amazon.com ebay.com ebay.de wix.com
-    yellowpages.com gelbeseiten.de indeed.com glassdoor.com kununu.com calendly.com`
-    .trim()
-    .split(/\s+/),
-);
+    yellowpages.com gelbeseiten.de indeed.com glassdoor.com kununu.com calendly.com`);
 
-/** With the usual slips: `htp://`, `hhtp://`, `http//`, `https:/`. */
+/** Also with common typing errors: `htp://`, `hhtp://`, `http//`, `https:/`. */
 const SCHEME = /^(h{0,2}t{1,3}p{1,2}s?)(?:[:;]+\/*|\/\/+)/i;
 const OTHER_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 const TRACKING_PARAMETER = /^(?:utm_[a-z_]+|gclid|gbraid|wbraid|fbclid|msclkid|mc_cid|mc_eid|_hsenc|_hsmi)(?:=|$)/i;
@@ -29,8 +25,8 @@ const EMAIL = /[^\s<>()[\]"',;:|\\]+@[^\s<>()[\]"',;:|\\]+/g;
 const LOCAL_PART = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
 
 /**
- * A web address with scheme and lower-case ASCII host; `https` when none is given. No user name, fragment or
- * campaign parameters.
+ * A web address with scheme (`https` if none is given) and lower-case ASCII host, without user name, fragment and campaign
+ * parameters.
  */
 export function parseWebsite(text: string): Reading<string> | null {
   return firstOf(text, (part) => {
@@ -50,7 +46,7 @@ function withoutTracking(search: string): string {
   return kept.length === 0 ? "" : `?${kept.join("&")}`;
 }
 
-/** A single e-mail address in lower case with an ASCII domain that can exist. */
+/** The first e-mail address in lower case, if its domain can exist. */
 export function parseEmail(text: string): Reading<string> | null {
   for (const [candidate] of text.matchAll(EMAIL)) {
     const email = readEmail(candidate);
@@ -62,8 +58,8 @@ export function parseEmail(text: string): Reading<string> | null {
 }
 
 /**
- * The registrable domain, in ASCII, of a URL, a bare host name or an e-mail address. Null for mail providers,
- * pages on social platforms, IP addresses, and names that no public suffix ends.
+ * The registrable domain, in ASCII, of a URL, a host name or an e-mail address. Null for mail providers, pages on social
+ * platforms, IP addresses and names without a public suffix.
  */
 export function parseCompanyDomain(text: string, rules: DomainRules): Reading<string> | null {
   return firstOf(text, (part) => {
@@ -81,7 +77,7 @@ export function parseCompanyDomain(text: string, rules: DomainRules): Reading<st
   });
 }
 
-/** The registrable domain of a list entry in an org's config, so that `www.Acme.com` works as well as `acme.com`. */
+/** Lets an org list `www.Acme.com` as well as `acme.com`. */
 export function registrableDomain(text: string): string | null {
   const url = parseUrl(text.trim());
   return url === null ? null : (splitHost(url.hostname)?.domain ?? null);
@@ -97,15 +93,15 @@ function companyDomain(host: string, isPage: boolean, rules: DomainRules): strin
 
 interface Host {
   domain: string;
-  /** The domain before its public suffix; empty for a site at a host of sites, whose owner chose it. */
+  /** The domain before its public suffix; empty for a customer's site at a website builder. */
   label: string;
-  /** The host of sites itself: what it has under a path is somebody's, and not the host's. */
+  /** The website builder's own domain: a page on it belongs to a customer. */
   isSharedByPages: boolean;
 }
 
 /**
- * Sites at a host of sites (`acme.myshopify.com`, `acme.wordpress.com`) are domains of their own: those of the private
- * part of the suffix list, and those that it lacks.
+ * A customer's site at a website builder (`acme.myshopify.com`, `acme.wordpress.com`) is a domain of its own. The private
+ * part of the suffix list has most builders, site-hosts.ts the others.
  */
 function splitHost(host: string): Host | null {
   const hosted = parseHostname(host, { allowPrivateDomains: true });
@@ -121,7 +117,7 @@ function splitHost(host: string): Host | null {
     : { domain, label, isSharedByPages: true };
 }
 
-/** Of several schemes, as in `https://http://acme.com`, the last one counts. */
+/** If there are several schemes, as in `https://http://acme.com`, the last one counts. */
 function parseUrl(text: string): URL | null {
   let rest = text;
   let scheme = "https";
@@ -148,7 +144,7 @@ function readEmail(candidate: string): { address: string; host: string } | null 
   return splitHost(ascii) === null ? null : { address: `${local}@${ascii}`, host: ascii };
 }
 
-/** Some cells hold several addresses or a remark: the first that can be read, the reading then being incomplete. */
+/** Reads the first address in a cell. Other text in the cell makes the reading incomplete. */
 function firstOf(text: string, read: (part: string) => string | null): Reading<string> | null {
   const parts = text.split(/[\s,;|]+/).filter((part) => part !== "");
   for (const part of parts) {

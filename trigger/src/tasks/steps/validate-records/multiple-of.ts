@@ -1,8 +1,8 @@
 import { _, str, type FuncKeywordDefinition } from "ajv/dist/2020.js";
 
 /**
- * `multipleOf` by the decimal numbers that stand in the schema and the record. The library divides their binary
- * neighbours, by which 19.99 is no multiple of 0.01; a tolerance would let something pass that is none.
+ * `multipleOf` in decimal arithmetic. The library divides binary numbers, in which 19.99 is not a multiple of 0.01; a
+ * tolerance would accept numbers that are not multiples.
  */
 export const multipleOf = {
   keyword: "multipleOf",
@@ -32,7 +32,7 @@ interface Decimal {
   exponent: number;
 }
 
-/** The shortest decimal that is this double: what JSON says of it. */
+/** The shortest decimal number that reads as this double, as JSON writes it. */
 function asDecimal(value: number): Decimal {
   const [mantissa = "", power = "0"] = String(value).split("e");
   const [whole = "", fraction = ""] = mantissa.split(".");

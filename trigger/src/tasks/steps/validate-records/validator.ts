@@ -1,50 +1,37 @@
 import type { ErrorObject } from "ajv/dist/2020.js";
 
 import { finalError } from "../../../errors";
-import { withinTimeLimit } from "../../../pipeline/time-limit";
-import type { PipelineRecord, Verdict } from "../../../pipeline/step";
-import { compileSchema, type SchemaCheck } from "./schema";
+import { withSynchronousTimeout } from "../../../synchronous-timeout";
+import type { PipelineRecord, Verdict } from "../step";
+import { compileSchema, type SchemaCheck } from "./compile-schema";
+import type { ValidateRecordsConfig } from "./config";
 
-export interface ValidateRecordsConfig {
-  schema: Record<string, unknown>;
-  max_errors: number;
-}
-
-export type Failure = Omit<Verdict, "id">;
+type Failure = Omit<Verdict, "id">;
+/** For each record null, or why it fails. */
+type RecordValidator = (records: readonly PipelineRecord[]) => (Failure | null)[];
 
 const MAX_TEXT_LENGTH = 200;
 
-/**
- * A chunk takes some milliseconds. A schema that needs longer doubles its work with every reference or compares
- * everything with everything.
- */
+/** A chunk takes milliseconds, unless the schema's work doubles with every reference or grows with the square of the data. */
 const MAX_CHUNK_MILLISECONDS = 30_000;
 
-const validatorsByConfig = new WeakMap<
-  ValidateRecordsConfig,
-  (records: readonly PipelineRecord[]) => (Failure | null)[]
->();
+const validatorsByConfig = new WeakMap<ValidateRecordsConfig, RecordValidator>();
 
-/**
- * Compiled once per config. For each record null or why it fails; throws a final `invalid_step_config` when the
- * schema cannot be used.
- */
-export function recordValidator(
-  config: ValidateRecordsConfig,
-): (records: readonly PipelineRecord[]) => (Failure | null)[] {
+/** Compiles the schema once per config. Throws a final `invalid_step_config` when the schema cannot be used. */
+export function recordValidator(config: ValidateRecordsConfig): RecordValidator {
   let validator = validatorsByConfig.get(config);
   if (validator === undefined) {
     const check = compile(config);
     validator = (records) =>
-      withinTimeLimit(() => records.map(({ data }) => failureOf(data, check)), MAX_CHUNK_MILLISECONDS, tooSlow);
+      withSynchronousTimeout(() => records.map(({ data }) => failureOf(data, check)), MAX_CHUNK_MILLISECONDS, tooSlow);
     validatorsByConfig.set(config, validator);
   }
   return validator;
 }
 
-function compile({ schema, max_errors: mostErrors }: ValidateRecordsConfig): SchemaCheck {
+function compile({ schema, max_errors: maxErrors }: ValidateRecordsConfig): SchemaCheck {
   try {
-    return withinTimeLimit(() => compileSchema(schema, mostErrors), MAX_CHUNK_MILLISECONDS, tooSlow);
+    return withSynchronousTimeout(() => compileSchema(schema, maxErrors), MAX_CHUNK_MILLISECONDS, tooSlow);
   } catch (error) {
     throw error instanceof Error && error.name !== "StepError" ? invalidSchema(sentence(error.message)) : error;
   }
@@ -64,15 +51,13 @@ function failureOf(data: Record<string, unknown>, check: SchemaCheck): Failure |
   }
   if (found === null) return null;
   const errors = found.first.map(describe);
+  const details = { errors, error_count: found.length };
+  const [first] = errors;
+  if (first === undefined)
+    return { reason: "schema_violation", message: "The record does not fit the schema.", details };
+  const subject = first.field === "" ? "The record" : `Field "${first.field}"`;
   const more = found.length > 1 ? ` (and ${found.length - 1} more)` : "";
-  return {
-    reason: "schema_violation",
-    message:
-      errors[0] === undefined
-        ? "The record does not fit the schema."
-        : `${subject(errors[0].field)} ${errors[0].message}${more}.`,
-    details: { errors, error_count: found.length },
-  };
+  return { reason: "schema_violation", message: `${subject} ${first.message}${more}.`, details };
 }
 
 interface SchemaError {
@@ -82,10 +67,10 @@ interface SchemaError {
   message: string;
 }
 
-/** Their errors tell of a property that is missing beside another; their message names both. */
+/** Keywords whose errors are about two properties; the library's message names both. */
 const OF_TWO_FIELDS = new Set(["dependentRequired", "dependencies"]);
 
-/** Errors about a property that is missing or should not be there name that property, not the object around it. */
+/** An error about a missing or forbidden property names that property and not the object around it. */
 function describe({ instancePath, keyword, message, params }: ErrorObject): SchemaError {
   const names = params as { missingProperty?: string; additionalProperty?: string; unevaluatedProperty?: string };
   const property = names.missingProperty ?? names.additionalProperty ?? names.unevaluatedProperty;
@@ -101,10 +86,6 @@ function wording(keyword: string, property: string | undefined, message: string 
   if (keyword === "required") return "is missing";
   if (property !== undefined && !OF_TWO_FIELDS.has(keyword)) return "is not allowed";
   return message ?? `does not fit ${keyword}`;
-}
-
-function subject(field: string): string {
-  return field === "" ? "The record" : `Field "${field}"`;
 }
 
 function bounded(text: string): string {
