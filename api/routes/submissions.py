@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
@@ -25,10 +25,16 @@ from api.models.submissions import (
     UploadSubmission,
 )
 from api.offload.pool import Offload
+from api.reconciler import look_at_reconciler
 from api.routes.json_body import JsonOf, LargeJsonRoute
 from api.trigger_client import Trigger
 
-router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=LargeJsonRoute)
+router = APIRouter(
+    prefix="/v1/submissions",
+    tags=["submissions"],
+    route_class=LargeJsonRoute,
+    dependencies=[Depends(look_at_reconciler)],
+)
 
 SubmissionBody = Annotated[bytes, Body(), JsonOf(CreateSubmission)]
 

@@ -14,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from api.data_api import CHECK_PATH
 from api.main import create_app
 from api.telemetry import parse_headers
 from local.settings import ROOT
@@ -139,7 +140,7 @@ def test_health_checks_are_not_exported(data_api: Loopback, trigger: Loopback, c
     with exporting_client(data_api, trigger, collector.url) as client:
         client.get("/healthz")
         client.get("/readyz")
-    assert len(data_api.asked("/auth_context")) == 1
+    assert len(data_api.asked(CHECK_PATH)) == 1
     assert collector.spans == []
 
 
