@@ -225,3 +225,33 @@ def test_all_configs_of_a_blueprint_are_bounded_together(admin: Client) -> None:
             "values (%(id)s, 9, %(slug)s, '1.0.0', jsonb_build_object('x', repeat('x', 250000)))",
             {"id": blueprint["id"], "slug": INLINE},
         )
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"url": "https://ada:secret@example.com/hook"},
+        {"url": "https://ada@example.com"},
+        {"url": "file:///etc/passwd"},
+        {"url": "https://example.com\\@internal"},
+        {"url": "https://example.com/\r\nX-Evil: 1"},
+        {"url": 5},
+        {"url": "https://example.com", "headers": {"X-A": "1\r\nX-B: 2"}},
+        {"url": "https://example.com", "headers": {"X-A\n": "1"}},
+        {"url": "https://example.com", "headers": {"X A": "1"}},
+    ],
+    ids=str,
+)
+def test_sql_refuses_an_address_or_header_that_no_delivery_may_use(
+    admin: Client, config: dict[str, Any]
+) -> None:
+    with violates(errors.CheckViolation):
+        create_blueprint(admin, {"slug": INLINE, "config": config})
+
+
+def test_an_ordinary_delivery_passes(admin: Client) -> None:
+    config = {
+        "url": "https://example.com/a?mail=x@y.z",
+        "headers": {"X-Tenant": "acme", "User-Agent": "mine"},
+    }
+    create_blueprint(admin, {"slug": INLINE, "config": config}, {"slug": INLINE, "config": {"headers": "x"}})
