@@ -29,7 +29,8 @@ create table public.blueprint_steps (
     position int not null check (position between 1 and 50),
     step_slug text not null,
     step_version text not null,
-    config jsonb not null default '{}' check (jsonb_typeof(config) = 'object' and private.is_bounded(config, 262144)),
+    config jsonb not null default '{}' check (jsonb_typeof(config) = 'object' and private.is_bounded(config, 262144))
+        constraint blueprint_steps_config_delivery_check check (private.may_be_delivered_to(config)),
     continue_on_error boolean not null default false,
     timeout_seconds int check (timeout_seconds between 1 and 3600),
     retry jsonb constraint blueprint_steps_retry_check check (

@@ -249,3 +249,33 @@ def test_steps_are_pinned_for_those_who_may_save_a_blueprint(
 def test_the_number_of_pinned_steps_is_bounded(admin: Client, slugs: list[str], versions: list[str]) -> None:
     with refused(422, "invalid_request"):
         admin.call("pin_steps", slugs=slugs, versions=versions)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"url": "https://ada:secret@example.com/hook"},
+        {"url": "https://ada@example.com"},
+        {"url": "file:///etc/passwd"},
+        {"url": "https://example.com\\@internal"},
+        {"url": "https://example.com/\r\nX-Evil: 1"},
+        {"url": 5},
+        {"url": "https://example.com", "headers": {"X-A": "1\r\nX-B: 2"}},
+        {"url": "https://example.com", "headers": {"X-A\n": "1"}},
+        {"url": "https://example.com", "headers": {"X A": "1"}},
+    ],
+    ids=str,
+)
+def test_sql_refuses_an_address_or_header_that_no_delivery_may_use(
+    admin: Client, config: dict[str, Any]
+) -> None:
+    with violates(errors.CheckViolation):
+        create_blueprint(admin, {"slug": INLINE, "config": config})
+
+
+def test_an_ordinary_delivery_passes(admin: Client) -> None:
+    config = {
+        "url": "https://example.com/a?mail=x@y.z",
+        "headers": {"X-Tenant": "acme", "User-Agent": "mine"},
+    }
+    create_blueprint(admin, {"slug": INLINE, "config": config}, {"slug": INLINE, "config": {"headers": "x"}})

@@ -115,7 +115,8 @@ def test_the_credentials_of_a_user_do_not_share_its_keys(
     made = set()
     for company in (org.first, org.second):
         token = create_token(connection, org.admin, role="member", company_id=company.id)
-        client, key = with_token(connection, token), {"idempotency_key": "key", "request_hash": company.id}
+        client = with_token(connection, token)
+        key: dict[str, Any] = {"idempotency_key": "key", "request_hash": company.id}
         first = submit(client, company.id, blueprint_id, **key)
         assert submit(client, company.id, blueprint_id, **key)["submission"] == first["submission"]
         made.add(first["submission"]["id"])
