@@ -20,10 +20,10 @@ from api.telemetry import parse_headers
 from local.settings import ROOT
 from tests.support.loopback import Loopback
 from tests.support.loopback_server import Handler, closed_port_url, listening
+from tests.support.traceparents import PARENT, TRACE
 from tests.unit.conftest import ORG_ID, make_settings, pipeline_run, session_token
 from tests.unit.test_dispatch import create_submission, knows_submission
 
-TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 # Numbers of the protocol: https://github.com/open-telemetry/opentelemetry-proto
 SERVER, CLIENT, ERROR = 2, 3, 2
 
