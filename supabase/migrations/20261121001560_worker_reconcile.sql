@@ -10,6 +10,56 @@ create index pipeline_runs_unsettled_idx on public.pipeline_runs (finished_at)
 where trigger_cancelled_at is null and admitted_at is not null
     and (status = 'cancelled' or (status = 'failed' and error ->> 'code' = 'worker_lost'));
 
+create table private.reconciler (
+    -- One row, always.
+    id boolean primary key default true check (id),
+    last_ran_at timestamptz
+);
+comment on table private.reconciler is 'When worker.reconcile_pipeline_runs last ran. One row for all orgs. Global.';
+insert into private.reconciler default values;
+alter table private.reconciler enable row level security;
+
+-- Definer: no role but the owner reads the table.
+create function private.reconciler_late_since() returns timestamptz
+language sql stable security definer set search_path = '' as $$
+    -- The task runs each minute. A database that has just started waits for it too.
+    select due.at
+    from private.reconciler r
+    cross join lateral (
+        select coalesce(r.last_ran_at, pg_postmaster_start_time()) + interval '5 minutes' as at
+    ) due
+    where due.at < now();
+$$;
+comment on function private.reconciler_late_since is
+    'Since when the reconciler is late: five minutes after its last run. Null while it is in time.';
+grant execute on function private.reconciler_late_since to authenticated;
+
+-- Definer: as private.reconciler_late_since.
+create function private.reconciler_last_ran_at() returns timestamptz
+language sql stable security definer set search_path = '' as $$
+    select r.last_ran_at from private.reconciler r;
+$$;
+comment on function private.reconciler_last_ran_at is 'When the reconciler last ran. Null: never.';
+grant execute on function private.reconciler_last_ran_at to authenticated;
+
+create function public.reconciler_status() returns jsonb
+language plpgsql stable set search_path = '' as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_late_since timestamptz := private.reconciler_late_since();
+begin
+    return jsonb_build_object(
+        'last_ran_at', private.reconciler_last_ran_at(),
+        'is_late', v_late_since is not null,
+        'late_since', v_late_since
+    );
+end;
+$$;
+comment on function public.reconciler_status is
+    'Whether the reconciler is late, and since when. Any caller: it names no org. '
+    'Raises what private.require_caller raises.';
+grant execute on function public.reconciler_status to authenticated;
+
 create function private.note_repair(p_run public.pipeline_runs, p_repair text) returns void
 language plpgsql volatile set search_path = '' as $$
 begin
@@ -126,6 +176,7 @@ begin
         )
     ) s;
 
+    update private.reconciler set last_ran_at = now();
     return jsonb_build_object(
         'starts', v_starts, 'suspects', v_suspects, 'admitted', v_admitted, 'failed', v_failed,
         'expired_submissions', v_expired

@@ -23,6 +23,7 @@ ACCEPTED = {
     ("rls_enabled_no_policy", "private.org_limits"): "reached only through one definer function",
     ("rls_enabled_no_policy", "private.request_buckets"): "reached only through one definer function",
     ("rls_enabled_no_policy", "private.run_limits"): "reached only through one definer function",
+    ("rls_enabled_no_policy", "private.reconciler"): "reached only through definer functions",
     ("rls_enabled_no_policy", "private.run_turns"): "reached only through one definer function",
     ("rls_enabled_no_policy", "private.usage_days"): "reached only through definer functions",
 }

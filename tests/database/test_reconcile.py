@@ -400,3 +400,18 @@ def test_idempotency_keys_are_kept_for_a_day(
     postgres.change("update private.idempotency_keys set created_at = now() - interval '25 hours'")
     worker.call("worker.reconcile_pipeline_runs")
     assert admin.call("create_company", name="A", idempotency_key="key", request_hash="hash") != first
+
+
+def test_the_database_says_when_the_reconciler_is_late(
+    connection: Connection, postgres: Client, worker: Client, org: Org
+) -> None:
+    member = signed_in(connection, org.first.member)
+    postgres.change("update private.reconciler set last_ran_at = now() - interval '20 minutes'")
+    status = member.call("reconciler_status")
+    assert status["is_late"]
+    assert postgres.value("select status from ops.reconciler").startswith("late since ")
+    worker.call("worker.reconcile_pipeline_runs")
+    status = member.call("reconciler_status")
+    assert (status["is_late"], status["late_since"]) == (False, None)
+    assert status["last_ran_at"] is not None
+    assert postgres.value("select status from ops.reconciler") == "in time"

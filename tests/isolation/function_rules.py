@@ -105,6 +105,7 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         fixed={"token": "403 forbidden", "OA": "409 last_org_admin", "XO": "409 last_org_admin"},
         refusals={"uD": "ok", "uS": "409 last_org_admin"},
     ),
+    "public.reconciler_status": FunctionRules(),
     "public.get_company": FunctionRules(ids={"p_company_id": named("companies", "company_not_found")}),
     "public.list_companies": FunctionRules(may=OF_COMPANY),
     "public.create_company": FunctionRules(

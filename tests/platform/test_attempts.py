@@ -141,7 +141,7 @@ def test_a_cancelled_run_whose_attempt_fails_is_attempted_again_and_ends_otherwi
     assert (run.status, run.attempt_number) == (RunStatus.EXECUTING, 2)
     assert bench.take() == [other], "its slot went to the other when it was cancelled"
     bench.succeed(run)
-    assert run.status == RunStatus.COMPLETED_SUCCESSFULLY
+    assert bench.platform.state.runs[run.id].status == RunStatus.COMPLETED_SUCCESSFULLY
 
 
 def test_a_platform_can_be_told_to_revive_what_its_worker_calls_cancelled() -> None:
