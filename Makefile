@@ -15,11 +15,11 @@ help: ## List the targets
 
 .PHONY: demo
 demo: install ## Send a messy company export through the whole system and show what came of it
-	$(VENV)/python -m local demo
+	$(VENV)/python -m local demo $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 .PHONY: up
-up: install ## Run the local stack in the foreground, one prefixed log (Ctrl-C stops it)
-	$(VENV)/python -m local up
+up: install ## Run the local stack in the foreground (Ctrl-C stops it); PORT_BASE=N for other ports
+	$(VENV)/python -m local up $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 .PHONY: down
 down: $(PY_STAMP) ## Stop a local stack that runs elsewhere or was left behind
@@ -71,6 +71,14 @@ mutants: install ## Take each fence between tenants down in turn, and show what 
 .PHONY: chaos
 chaos: install ## Kill every part, again and again, in the middle of 200 runs; show that nothing is lost or doubled
 	$(VENV)/python -m tests.chaos
+
+.PHONY: fuzz
+fuzz: install ## Send 12,000 generated requests to every endpoint as every kind of caller (some minutes)
+	$(VENV)/python -m tests.fuzz
+
+.PHONY: siege
+siege: install ## Let one tenant attack while another one works, and measure what it costs the other (20 minutes)
+	$(VENV)/python -m tests.siege
 
 .PHONY: bench-http
 bench-http: install ## What a small call costs with each HTTP client that the API could use

@@ -54,6 +54,7 @@ class ErrorCode(StrEnum):
     UNREADABLE_FILE = "unreadable_file", 422
     SUBMISSION_EMPTY = "submission_empty", 422
     TOO_MANY_REQUESTS = "too_many_requests", 429
+    QUOTA_EXCEEDED = "quota_exceeded", 429
     INTERNAL_ERROR = "internal_error", 500
     DATA_API_UNAVAILABLE = "data_api_unavailable", 503
     AUTH_UNAVAILABLE = "auth_unavailable", 503

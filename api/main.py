@@ -18,6 +18,7 @@ from api.auth.jwks import TIMEOUT_SECONDS as JWKS_TIMEOUT_SECONDS
 from api.auth.jwks import JwksKeys
 from api.auth.jwt import JwtRules, SessionJwtVerifier
 from api.authentication import Authentication
+from api.background import Background
 from api.bodies import blueprint, submission
 from api.errors import install_error_handler
 from api.http_client import HttpClient
@@ -26,6 +27,7 @@ from api.json_text import JsonBounds
 from api.logs import configure_logs
 from api.middleware import RequestContext
 from api.offload.pool import OffloadPool
+from api.reconciler import ReconcilerWatch
 from api.request_body import BodyBounds, BodyPace, RequestBody
 from api.request_limits import RequestLimits
 from api.routes import (
@@ -35,6 +37,7 @@ from api.routes import (
     auth,
     blueprints,
     companies,
+    docs,
     health,
     invitations,
     pipeline_runs,
@@ -52,6 +55,15 @@ from api.trace import Tracing
 SMALL_BODY = BodyBounds(64 * 1024, JsonBounds(elements=2_000))
 # The size of a multipart form without its file: the other fields and the boundaries.
 FORM_OVERHEAD_BYTES = 64 * 1024
+
+# Headers of answers that a page of another origin may read.
+EXPOSED_HEADERS = (
+    "X-Request-Id",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Content-Disposition",
+)
 
 ROUTERS = (
     auth,
@@ -87,7 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             HttpClient(settings.supabase_url, data_api.TIMEOUT_SECONDS, tracing) as supabase_http,
-            HttpClient(settings.trigger_api_url, trigger_client.TIMEOUT_SECONDS, tracing) as trigger_http,
+            HttpClient(settings.trigger_api_url, trigger_client.START_SECONDS, tracing) as trigger_http,
             HttpClient(settings.supabase_jwks_url or "", JWKS_TIMEOUT_SECONDS, tracing) as jwks_http,
         ):
             publishable_key = settings.supabase_publishable_key.get_secret_value()
@@ -95,13 +107,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.invitation_mail = InvitationMail(
                 supabase_http, publishable_key, settings.invitation_redirect_url
             )
+            background = Background()
             app.state.trigger = trigger_client.TriggerClient(
-                trigger_http, settings.trigger_secret_key.get_secret_value()
+                trigger_http, settings.trigger_secret_key.get_secret_value(), background
             )
+            app.state.reconciler_watch = ReconcilerWatch(app.state.trigger, background)
             jwks = JwksKeys(jwks_http) if settings.supabase_jwks_url else None
+            app.state.context_jwts = ContextJwtMinter(
+                _signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience
+            )
             app.state.credential_verifier = CredentialVerifier(
-                SessionJwtVerifier(_jwt_rules(settings), jwks),
-                ContextJwtMinter(_signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience),
+                SessionJwtVerifier(_jwt_rules(settings), jwks), app.state.context_jwts
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
             app.state.request_limits = RequestLimits(app.state.data_api)
@@ -110,6 +126,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.export_places = Shares("exports of the org", at_once=4, waiting=0, wait_seconds=0)
             yield
             app.state.offload.close()
+            await background.close()
         await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
@@ -117,6 +134,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         version="1.0.0",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # Our own spans replace those of the framework: they begin before the log line of the request, cover
@@ -134,13 +152,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     "X-Request-Id",
                     "traceparent",
                 ],
-                expose_headers=[
-                    "X-Request-Id",
-                    "Retry-After",
-                    "RateLimit",
-                    "RateLimit-Policy",
-                    "Content-Disposition",
-                ],
+                expose_headers=EXPOSED_HEADERS,
             ),
             Middleware(RequestContext, tracing=tracing),
             Middleware(Authentication, addresses=AddressLimit()),
@@ -160,6 +172,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.max_upload_bytes = settings.max_upload_bytes
     install_error_handler(app)
     app.include_router(health.router)
+    app.include_router(docs.router)
+    app.mount(docs.ASSETS_PATH, docs.ASSETS)
     for module in ROUTERS:
         app.include_router(module.router, responses=ERROR_RESPONSES)
     return app

@@ -29,11 +29,14 @@ from api.models.pipeline_runs import (
 )
 from api.models.submissions import SubmissionAccepted, SubmissionCreated
 from api.offload.pool import Offload
+from api.reconciler import look_at_reconciler
 from api.routes.large_json import answer
 from api.shares import Shares
 from api.trigger_client import Trigger
 
-router = APIRouter(prefix="/v1/pipeline-runs", tags=["pipeline runs"])
+router = APIRouter(
+    prefix="/v1/pipeline-runs", tags=["pipeline runs"], dependencies=[Depends(look_at_reconciler)]
+)
 
 
 @router.post("/create", status_code=202, summary="Create another run of a received submission")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Request
+from fastapi import APIRouter, Body, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from pydantic import ValidationError
@@ -27,10 +27,16 @@ from api.models.submissions import (
     UploadSubmission,
 )
 from api.offload.pool import Offload
+from api.reconciler import look_at_reconciler
 from api.routes.large_json import JsonOf, LargeJsonRoute, answer
 from api.trigger_client import Trigger
 
-router = APIRouter(prefix="/v1/submissions", tags=["submissions"], route_class=LargeJsonRoute)
+router = APIRouter(
+    prefix="/v1/submissions",
+    tags=["submissions"],
+    route_class=LargeJsonRoute,
+    dependencies=[Depends(look_at_reconciler)],
+)
 
 SubmissionBody = Annotated[bytes, Body(), JsonOf(CreateSubmission)]
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local.demo.demo_org import OUTSIDER
 from local.demo.findings import Example, Findings
 from local.demo.models import Verdict
 from local.demo.walkthrough import Demo
+from local.demo_people import OUTSIDER
 
 # Header in the sample file → field that the pipeline writes.
 _FIELDS = {
@@ -156,7 +156,7 @@ def _endings(findings: Findings) -> Table:
     table.show_header = False
     table.add_row("CSV export", f"{findings.exported_rows} rows in {_short(findings.export)}")
     got = findings.deliveries
-    signatures = "all signatures valid" if not got.bad_signatures else f"{got.bad_signatures} bad signatures"
+    signatures = "all signatures valid" if not got.refused else f"{got.refused} refused"
     table.add_row("Webhook", f"{got.records} records in {got.batches} batches, {signatures}")
     seen = findings.isolation
     table.add_row(

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
+from local.demo.deliveries import Deliveries
 from local.demo.findings import Findings, Isolation
 from local.demo.models import PipelineRun, StepResult, Submission
-from local.demo.webhook_receiver import Deliveries
 
 
 def step(position: int, came: int, out: int, *, rejected: int = 0, dropped: int = 0) -> StepResult:
@@ -45,7 +45,7 @@ def findings() -> Findings:
         outputs={id: {"country": countries[id], "name": id} for id in ("1", "2")},
         export=Path("companies.clean.csv"),
         exported_rows=2,
-        deliveries=Deliveries(batches=1, records=2, bad_signatures=0, unreadable=0),
+        deliveries=Deliveries(batches=1, records=2, refused=0),
         isolation=Isolation(
             runs_listed=0, run="404 pipeline_run_not_found", records="404 pipeline_run_not_found"
         ),
@@ -64,12 +64,12 @@ def test_a_ledger_that_does_not_balance_is_named() -> None:
 
 
 def test_a_record_that_the_webhook_did_not_get_is_a_complaint() -> None:
-    short = Deliveries(batches=1, records=1, bad_signatures=0, unreadable=0)
+    short = Deliveries(batches=1, records=1, refused=0)
     assert "webhook" in " ".join(replace(findings(), deliveries=short).complaints())
 
 
 def test_a_delivery_with_a_bad_signature_is_a_complaint() -> None:
-    forged = Deliveries(batches=1, records=2, bad_signatures=1, unreadable=0)
+    forged = Deliveries(batches=1, records=2, refused=1)
     assert "not signed" in " ".join(replace(findings(), deliveries=forged).complaints())
 
 

@@ -25,6 +25,8 @@ AUTH_CONTEXT = {
     "auth_method": "supabase_jwt",
 }
 
+RECONCILER_IN_TIME = {"last_ran_at": "2026-01-01T00:00:00+00:00", "is_late": False, "late_since": None}
+
 
 def grant_request_tokens(request: Request) -> Answer:
     count = request.body["p_count"]
@@ -39,6 +41,7 @@ def data_api() -> Iterator[Loopback]:
         server.rpc("auth_context", Answer(200, AUTH_CONTEXT))
         server.rpc("take_request_tokens", grant_request_tokens)
         server.unrecorded.add("/rest/v1/rpc/take_request_tokens")
+        server.rpc("reconciler_status", Answer(200, RECONCILER_IN_TIME))
         yield server
 
 

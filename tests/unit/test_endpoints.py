@@ -160,6 +160,13 @@ def test_every_operation_documents_itself(document: dict[str, Any]) -> None:
     assert set(document["components"]["securitySchemes"]) == {"supabase_jwt", "api_token"}
 
 
+def test_readiness_documents_its_refusal(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/readyz"]["get"]["responses"]
+    assert responses["503"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/ErrorBody"
+    }
+
+
 def test_lists_answer_with_data_and_next_cursor(client: TestClient, data_api: Loopback) -> None:
     def page(request: object) -> Answer:
         return Answer(200, {"items": [], "next_cursor": "bmV4dA=="})
