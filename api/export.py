@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.auth.caller import Caller
-from api.bodies.record_pages import RENDER_EXPORT, RENDER_WIDE_EXPORT, WIDE_COLUMNS, csv_lines
+from api.bodies.answers import RENDER_EXPORT, RENDER_WIDE_EXPORT, WIDE_COLUMNS, csv_lines
 from api.errors import ApiError, ErrorCode
 from api.models.pipeline_runs import ExportFormat, RunFields
 from api.offload.pool import OffloadPool

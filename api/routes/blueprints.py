@@ -3,8 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
+from fastapi.responses import Response
 
 from api.auth.caller import Caller, CurrentCaller
+from api.bodies.answers import Answer
 from api.bodies.blueprint import CHECK_BLUEPRINT, LIST_STEPS
 from api.idempotency import Idempotency
 from api.models.blueprints import (
@@ -18,20 +20,20 @@ from api.models.blueprints import (
 from api.models.envelope import Data, Page
 from api.models.steps import PinnedSteps
 from api.offload.pool import Offload, OffloadPool
-from api.routes.json_body import JsonOf, LargeJsonRoute
+from api.routes.large_json import JsonOf, LargeJsonRoute, answer
 
 router = APIRouter(prefix="/v1/blueprints", tags=["blueprints"], route_class=LargeJsonRoute)
 
 
-@router.post("/create", summary="Create a blueprint")
+@router.post("/create", summary="Create a blueprint", response_model=Data[Blueprint])
 async def create_blueprint(
     body: Annotated[bytes, Body(), JsonOf(CreateBlueprint)],
     caller: CurrentCaller,
     idempotency: Idempotency,
     offload: Offload,
-) -> Data[Blueprint]:
+) -> Response:
     arguments = await _checked(caller, offload, body, {"creates": True, **idempotency.options()})
-    return Data(data=await caller.call("create_blueprint", arguments, Blueprint))
+    return await answer(caller, offload, Answer.BLUEPRINT, "create_blueprint", arguments)
 
 
 @router.post("/list", summary="List blueprints, without their steps")
@@ -41,17 +43,19 @@ async def list_blueprints(
     return await caller.call("list_blueprints", body, Page[BlueprintSummary])
 
 
-@router.post("/get", summary="Get a blueprint with its steps")
-async def get_blueprint(body: GetBlueprint, caller: CurrentCaller) -> Data[Blueprint]:
-    return Data(data=await caller.call("get_blueprint", body, Blueprint))
+@router.post("/get", summary="Get a blueprint with its steps", response_model=Data[Blueprint])
+async def get_blueprint(body: GetBlueprint, caller: CurrentCaller, offload: Offload) -> Response:
+    return await answer(caller, offload, Answer.BLUEPRINT, "get_blueprint", body)
 
 
-@router.post("/update", summary="Change a blueprint; its version goes up by one")
+@router.post(
+    "/update", summary="Change a blueprint; its version goes up by one", response_model=Data[Blueprint]
+)
 async def update_blueprint(
     body: Annotated[bytes, Body(), JsonOf(UpdateBlueprint)], caller: CurrentCaller, offload: Offload
-) -> Data[Blueprint]:
+) -> Response:
     arguments = await _checked(caller, offload, body, {"creates": False})
-    return Data(data=await caller.call("update_blueprint", arguments, Blueprint))
+    return await answer(caller, offload, Answer.BLUEPRINT, "update_blueprint", arguments)
 
 
 async def _checked(caller: Caller, offload: OffloadPool, body: bytes, options: dict[str, Any]) -> bytes:

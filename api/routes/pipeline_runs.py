@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
 from api.auth.caller import CurrentCaller
-from api.bodies.record_pages import RENDER_LIST
+from api.bodies.answers import Answer
 from api.dispatch import cancel_trigger_run, dispatch_run, dispatch_submission
 from api.export import MEDIA_TYPES, open_export
 from api.idempotency import Idempotency
@@ -30,7 +30,7 @@ from api.models.pipeline_runs import (
 from api.models.submissions import SubmissionAccepted, SubmissionCreated
 from api.offload.pool import Offload
 from api.reconciler import look_at_reconciler
-from api.routes.json_body import JsonText
+from api.routes.large_json import answer
 from api.shares import Shares
 from api.trigger_client import Trigger
 
@@ -55,9 +55,13 @@ async def list_pipeline_runs(
     return await caller.call("list_pipeline_runs", body, Page[PipelineRun])
 
 
-@router.post("/get", summary="Get a pipeline run with its steps and its blueprint snapshot")
-async def get_pipeline_run(body: GetPipelineRun, caller: CurrentCaller) -> Data[PipelineRunDetail]:
-    return Data(data=await caller.call("get_pipeline_run", body, PipelineRunDetail))
+@router.post(
+    "/get",
+    summary="Get a pipeline run with its steps and its blueprint snapshot",
+    response_model=Data[PipelineRunDetail],
+)
+async def get_pipeline_run(body: GetPipelineRun, caller: CurrentCaller, offload: Offload) -> Response:
+    return await answer(caller, offload, Answer.PIPELINE_RUN, "get_pipeline_run", body)
 
 
 @router.post("/cancel", summary="Cancel a pipeline run; cancelling twice is fine, a finished run is 409")
@@ -99,8 +103,7 @@ async def retry_rejected_records(
 async def list_pipeline_run_records(
     body: ListPipelineRunRecords, caller: CurrentCaller, offload: Offload
 ) -> Response:
-    page = await caller.call_raw("list_pipeline_run_records", body)
-    return JsonText(await offload.run(RENDER_LIST, caller.org_id, page))
+    return await answer(caller, offload, Answer.RECORDS, "list_pipeline_run_records", body)
 
 
 async def take_export_place(request: Request, caller: CurrentCaller) -> AsyncIterator[None]:

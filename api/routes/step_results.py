@@ -4,12 +4,12 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from api.auth.caller import CurrentCaller
-from api.bodies.record_pages import RENDER_LIST
+from api.bodies.answers import Answer
 from api.models.envelope import Data, Page
 from api.models.pipeline_runs import RunRecord
 from api.models.step_results import GetStepResult, ListStepResultRecords, ListStepResults, StepResult
 from api.offload.pool import Offload
-from api.routes.json_body import JsonText
+from api.routes.large_json import answer
 
 router = APIRouter(prefix="/v1/step-results", tags=["step results"])
 
@@ -32,5 +32,4 @@ async def get_step_result(body: GetStepResult, caller: CurrentCaller) -> Data[St
 async def list_step_result_records(
     body: ListStepResultRecords, caller: CurrentCaller, offload: Offload
 ) -> Response:
-    page = await caller.call_raw("list_step_result_records", body)
-    return JsonText(await offload.run(RENDER_LIST, caller.org_id, page))
+    return await answer(caller, offload, Answer.RECORDS, "list_step_result_records", body)

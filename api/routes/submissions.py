@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from api.auth.caller import CurrentCaller
+from api.bodies.answers import Answer
 from api.bodies.submission import ENCODE_SUBMISSION
 from api.dispatch import dispatch_submission
 from api.errors import ApiError, ErrorCode
@@ -26,7 +28,7 @@ from api.models.submissions import (
 )
 from api.offload.pool import Offload
 from api.reconciler import look_at_reconciler
-from api.routes.json_body import JsonOf, LargeJsonRoute
+from api.routes.large_json import JsonOf, LargeJsonRoute, answer
 from api.trigger_client import Trigger
 
 router = APIRouter(
@@ -107,9 +109,11 @@ def _read_form(form: FormData) -> tuple[UploadSubmission, UploadFile]:
     return fields, file
 
 
-@router.post("/list", summary="List submissions, newest first")
-async def list_submissions(caller: CurrentCaller, body: ListSubmissions | None = None) -> Page[Submission]:
-    return await caller.call("list_submissions", body, Page[Submission])
+@router.post("/list", summary="List submissions, newest first", response_model=Page[Submission])
+async def list_submissions(
+    caller: CurrentCaller, offload: Offload, body: ListSubmissions | None = None
+) -> Response:
+    return await answer(caller, offload, Answer.SUBMISSIONS, "list_submissions", body)
 
 
 @router.post("/get", summary="Get a submission")

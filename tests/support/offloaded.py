@@ -38,6 +38,10 @@ def devour(payload: bytes, options: Options) -> bytes:
     return bytes(len(bytearray(4 * 1024**3)))
 
 
+def use_memory(payload: bytes, options: Options) -> bytes:
+    return str(len(bytearray(b"x") * (250 * 1024 * 1024))).encode()
+
+
 def environment(payload: bytes, options: Options) -> bytes:
     return " ".join(sorted(os.environ)).encode()
 
@@ -50,4 +54,5 @@ CRASH: Final = Job(crash, inline_bytes=0)
 REFUSE: Final = Job(refuse, inline_bytes=0)
 FAIL: Final = Job(fail, inline_bytes=0)
 DEVOUR: Final = Job(devour, inline_bytes=0)
+USE_MEMORY: Final = Job(use_memory, inline_bytes=0)
 ENVIRONMENT: Final = Job(environment, inline_bytes=0)

@@ -22,6 +22,7 @@ from tests.support.offloaded import (
     REFUSE,
     REVERSE,
     REVERSE_HERE,
+    USE_MEMORY,
 )
 
 ORG, OTHER = "org", "other org"
@@ -45,6 +46,15 @@ async def test_a_job_gets_bytes_and_options_and_gives_bytes(pool: OffloadPool) -
     assert await pool.run(REVERSE, ORG, large, {"suffix": "!"}) == large[::-1] + b"!"
     assert await pool.run(REVERSE_HERE, ORG, b"ab") == b"ba"
     assert await pool.run(PROCESS_ID, ORG, b"x") == await pool.run(PROCESS_ID, OTHER, b"x")
+
+
+async def test_a_process_that_needed_much_memory_is_replaced(pool: OffloadPool) -> None:
+    before = bytearray(os.urandom(1024)) * 300_000  # The memory of the parent does not count.
+    first = await pool.run(PROCESS_ID, ORG, b"x")
+    assert await pool.run(PROCESS_ID, ORG, b"x") == first
+    await pool.run(USE_MEMORY, ORG, b"x")
+    assert await pool.run(PROCESS_ID, ORG, b"x") != first
+    del before
 
 
 async def test_the_process_does_not_have_our_environment(pool: OffloadPool) -> None:

@@ -9,6 +9,11 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from api.auth.caller import Caller
+from api.bodies.answers import RENDER_ANSWER, Answer
+from api.data_api import Arguments
+from api.offload.pool import OffloadPool
+
 
 @dataclass(frozen=True, slots=True)
 class JsonOf:
@@ -24,10 +29,13 @@ class JsonOf:
         )
 
 
-class JsonText(Response):
-    """An answer that is JSON already."""
-
-    media_type = "application/json"
+async def answer(
+    caller: Caller, offload: OffloadPool, kind: Answer, rpc: str, arguments: Arguments
+) -> Response:
+    """Calls the RPC, and answers with its result in the form of the API."""
+    result = await caller.call_raw(rpc, arguments)
+    text = await offload.run(RENDER_ANSWER, caller.org_id, result, {"answer": kind})
+    return Response(text, media_type="application/json")
 
 
 class _UnparsedRequest(Request):

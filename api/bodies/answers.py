@@ -1,13 +1,16 @@
-"""A page of records, as SQL answers it → the bytes that a caller gets. A page may have megabytes."""
+"""An answer of SQL → the bytes that a caller gets."""
 
 import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any, Final
 
-from api.models.envelope import Page
-from api.models.pipeline_runs import ExportFormat, RunRecord
+from api.models.blueprints import Blueprint
+from api.models.envelope import Data, Page
+from api.models.pipeline_runs import ExportFormat, PipelineRunDetail, RunRecord
+from api.models.submissions import Submission
 from api.offload.job import Job, Options
 
 Record = dict[str, Any]
@@ -15,8 +18,28 @@ Record = dict[str, Any]
 PIECE_CHARACTERS: Final = 64 * 1024
 
 
-def render_list(page: bytes, options: Options) -> bytes:
-    return Page[RunRecord].model_validate_json(page).model_dump_json(exclude_unset=True).encode()
+class Answer(StrEnum):
+    """The answers that may be large, or slow to parse for their size."""
+
+    RECORDS = "records"
+    SUBMISSIONS = "submissions"
+    BLUEPRINT = "blueprint"
+    PIPELINE_RUN = "pipeline_run"
+
+
+def render_answer(answer: bytes, options: Options) -> bytes:
+    """`options["answer"]` is one of Answer."""
+    match options["answer"]:
+        case Answer.RECORDS:
+            return Page[RunRecord].model_validate_json(answer).model_dump_json(exclude_unset=True).encode()
+        case Answer.SUBMISSIONS:
+            return Page[Submission].model_validate_json(answer).model_dump_json().encode()
+        case Answer.BLUEPRINT:
+            blueprint = Blueprint.model_validate_json(answer)
+            return Data[Blueprint](data=blueprint).model_dump_json().encode()
+        case _:
+            run = PipelineRunDetail.model_validate_json(answer)
+            return Data[PipelineRunDetail](data=run).model_dump_json().encode()
 
 
 def render_export(page: bytes, options: Options) -> bytes:
@@ -66,7 +89,7 @@ def _compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-RENDER_LIST: Final = Job(render_list, inline_bytes=256 * 1024)
+RENDER_ANSWER: Final = Job(render_answer, inline_bytes=64 * 1024)
 RENDER_EXPORT: Final = Job(render_export, inline_bytes=16 * 1024)
 # A page of a few kilobytes can become 1,000 lines of 2,000 empty cells each.
 RENDER_WIDE_EXPORT: Final = Job(render_export, inline_bytes=0)
