@@ -8,7 +8,7 @@ import type { Claim, ClaimedStep } from "./claim";
 import type { Condition, ConditionInput } from "./condition";
 import { logOfStep } from "./log";
 import { putInPlace } from "./place";
-import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext } from "./step";
+import type { AnyStepDefinition, ChunkOutcome, PipelineRecord, StepContext, Warn } from "./step";
 import { withinTimeout } from "./timeout";
 import type { StepTimings } from "./timings";
 
@@ -162,6 +162,10 @@ function tellOfFailure(work: StepWork, chunkIndex: number, error: unknown): void
   if (!work.signal.aborted) logOfStep(work).about({ chunk_index: chunkIndex }).warn("A chunk failed", { error });
 }
 
+function warnInLog(work: StepWork): Warn {
+  return (code) => logOfStep(work).warn("A step warns of what people should check", { code });
+}
+
 /** What the step makes of the records that its condition chooses; the others keep their place. */
 async function outcomeOf(
   work: StepWork,
@@ -172,6 +176,9 @@ async function outcomeOf(
   const context: Omit<StepContext<unknown, unknown>, "signal"> = {
     config,
     state,
+    columns: [],
+    warn: warnInLog(work),
+    reportColumns: () => undefined,
     pipelineRun: claim.pipeline_run,
     deliveryKey: step.delivery_key,
     chunkIndex,
@@ -209,6 +216,7 @@ export async function prepareState(
   const batch = {
     config,
     signal,
+    warn: warnInLog(work),
     async *readInput(chunkIndexes: readonly number[] = chunkIndexesOf(chunk_count)) {
       const room = new ChunkRoom(chunksAhead + 1, mostBytes);
       const chunks = readChunks(work, chunkIndexes, room, arrived);

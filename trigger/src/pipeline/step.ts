@@ -40,9 +40,36 @@ export interface PipelineRun {
   created_at: string;
 }
 
+/** How a column of the submission is filled, counted as the file was read. */
+export interface ColumnProfile {
+  name: string;
+  /** Not blank after trimming. */
+  filled: number;
+  /** Has letters with case, all of them capitals. */
+  capitals: number;
+  /** Has letters with case, none of them a capital. */
+  lower_case: number;
+  /** Reads as a number. */
+  numeric: number;
+}
+
+/** What a step made of a column: one of its own fields, or none. */
+export interface ColumnUse {
+  name: string;
+  field: string | null;
+}
+
+/** Tells people of what they should check although nothing failed. The same code and message count once. */
+export type Warn = (code: string, message: string, details?: Record<string, unknown>) => void;
+
 export interface StepContext<Config, State> {
   config: Config;
   state: State;
+  /** The submission's columns in the order of the source, the same in each retry; empty when nobody counted them. */
+  columns: readonly ColumnProfile[];
+  warn: Warn;
+  /** Says which column became which field. Each chunk may say it; the newest counts. */
+  reportColumns(uses: readonly ColumnUse[]): void;
   /** Aborts when the run is cancelled or another attempt took it over; pass it to every outside call. */
   signal: AbortSignal;
   pipelineRun: PipelineRun;
@@ -63,6 +90,7 @@ export interface BatchChunk {
 export interface BatchContext<Config> {
   config: Config;
   signal: AbortSignal;
+  warn: Warn;
   /** The step's whole input, or these chunks of it, in order and a chunk at a time; also while chunks are processed. */
   readInput(chunkIndexes?: readonly number[]): AsyncIterable<BatchChunk>;
 }
