@@ -1,9 +1,10 @@
 import { z } from "zod";
 
 import { defineStep, type ChunkOutcome, type PipelineRecord } from "../../pipeline/step";
-import { companyNormalizer, type NormalizeCompanyConfig } from "./normalize-company/normalizer";
-import { CANONICAL_FIELDS, DEFAULT_SOURCE_FIELDS, type CanonicalField } from "./normalize-company/source-fields";
-import { DEFAULT_BLANK_VALUES } from "./normalize-company/text";
+import { DEFAULT_BLANK_VALUES } from "./normalize-company/blank-values";
+import { tellOfColumns } from "./normalize-company/column-use";
+import { CompanyNormalizer, type NormalizeCompanyConfig } from "./normalize-company/normalizer";
+import { CANONICAL_FIELDS, type CanonicalField } from "./normalize-company/source-fields/source-system";
 
 const DESCRIPTIONS: Readonly<Record<CanonicalField, string>> = {
   name: "Company name.",
@@ -23,9 +24,9 @@ function sourceField(field: CanonicalField) {
   return z
     .array(z.string().min(1).max(200))
     .max(50)
-    .default([...DEFAULT_SOURCE_FIELDS[field]])
+    .optional()
     .describe(
-      `${DESCRIPTIONS[field]} Source headers in the order in which they are tried; an empty list switches the field off.`,
+      `${DESCRIPTIONS[field]} Source headers in the order in which they are tried, instead of those that the step knows; an empty list switches the field off.`,
     );
 }
 
@@ -48,7 +49,7 @@ const configSchema: z.ZodType<NormalizeCompanyConfig> = z.strictObject({
   fields: fieldsSchema
     .prefault({})
     .describe(
-      "Where each canonical field comes from. Headers match without regard to case, accents, spaces and punctuation.",
+      "Where each canonical field comes from. Without it, from the headers of usual CRMs in several languages. Headers match without regard to case, accents, spaces and punctuation.",
     ),
   other_fields: z
     .enum(["clean", "keep", "drop"])
@@ -64,8 +65,13 @@ const configSchema: z.ZodType<NormalizeCompanyConfig> = z.strictObject({
     ),
   blank_values: wordList
     .default(DEFAULT_BLANK_VALUES)
-    .describe("Words that stand for no value, in any case. The empty string always does."),
-  fix_case: z.boolean().default(true).describe("Title case for names and towns that are ALL CAPS or all lower case."),
+    .describe("Words that stand for no value, in any case. The empty string and a spreadsheet's errors always do."),
+  fix_case: z
+    .union([z.boolean(), z.literal("always")])
+    .default(true)
+    .describe(
+      "Title case for towns that are ALL CAPS or all lower case, and for names where nine of ten cells of the column are. With always, for each such name.",
+    ),
   normalize_legal_form: z
     .boolean()
     .default(true)
@@ -96,10 +102,10 @@ const nullableText = z.string().nullable();
 /** Normalises company rows of any usual CRM export into one set of fields. */
 export const normalizeCompany = defineStep({
   slug: "normalize-company",
-  version: "1.0.0",
+  version: "2.0.0",
   title: "Normalise companies",
   description:
-    "Maps the headers of usual CRM exports to canonical fields and puts names, domains, countries, phone numbers and head counts into one form. What cannot be read becomes null and is kept in _unparsed.",
+    "Maps the headers of usual CRM exports to canonical fields and puts names, domains, countries, phone numbers and head counts into one form. What cannot be read becomes null and is kept in _unparsed; names that were respelled keep their original in _original.",
   executionMode: "inline",
   configSchema,
   inputSchema: z.record(z.string(), z.unknown()),
@@ -115,14 +121,17 @@ export const normalizeCompany = defineStep({
       city: nullableText,
       employees: z.number().int().nullable(),
       industry: nullableText,
+      _original: z.record(z.string(), z.unknown()).optional(),
       _unparsed: z.record(z.string(), z.unknown()).optional(),
     })
     .partial(),
-  processChunk(records, { config }) {
-    const normalize = companyNormalizer(config);
+  processChunk(records, context) {
+    const { config, columns } = context;
+    const normalizer = new CompanyNormalizer(config, columns);
+    tellOfColumns(records, normalizer, context);
     const outcome: ChunkOutcome = { records: [], rejected: [], dropped: [] };
     for (const record of records) {
-      const data = normalize(record.data);
+      const data = normalizer.normalize(record.data);
       if (isIdentifiable(data, config.require_any_of)) outcome.records.push({ id: record.id, data });
       else outcome.rejected.push(unidentifiable(record, data, config.require_any_of));
     }

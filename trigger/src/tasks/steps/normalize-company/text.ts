@@ -30,8 +30,11 @@ export function cleanText(text: string): string {
   return withoutBlanks(clean);
 }
 
-function withoutBlanks(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
+const UNTIDY = /^\s|\s$|\s\s|[^\S ]/;
+
+/** Trimmed, with one space for white space. */
+export function withoutBlanks(text: string): string {
+  return UNTIDY.test(text) ? text.replace(/\s+/g, " ").trim() : text;
 }
 
 /**
@@ -57,22 +60,6 @@ export function foldLetters(text: string): string {
     .replace(/æ/g, "ae")
     .replace(/œ/g, "oe")
     .replace(/đ/g, "d")
+    .replace(/ı/g, "i")
     .normalize("NFC");
-}
-
-/** What people and exports write for "nothing". `unknown` and `tbd` are there; a bare `0` is a value. */
-// prettier-ignore
-export const DEFAULT_BLANK_VALUES = [
-  "-", "--", "---", "–", "—", ".", "?", "~", "n/a", "#n/a", "n.a.", "na", "k.a.", "null", "(null)", "<null>", "none",
-  "nil", "nan", "undefined", "unknown", "tbd",
-];
-
-/** The words of `values` in the form in which `isBlank` looks them up. */
-export function blankWords(values: readonly string[]): ReadonlySet<string> {
-  return new Set(values.map((value) => cleanText(value).toLowerCase()));
-}
-
-/** True for nothing at all: null, white space, or one of the words that stand for nothing. `text` must be cleaned. */
-export function isBlank(text: string, words: ReadonlySet<string>): boolean {
-  return text === "" || (text.length <= 40 && words.has(text.toLowerCase()));
 }
