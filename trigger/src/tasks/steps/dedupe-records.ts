@@ -4,15 +4,16 @@ import { defineStep, type ChunkOutcome } from "../../pipeline/step";
 import { fillRecord, findDuplicates, type DedupeRecordsConfig, type Duplicates } from "./dedupe-records/duplicates";
 
 const fieldName = z.string().min(1).max(200);
+const fieldList = z.array(fieldName).min(1).max(10);
 
 const configSchema: z.ZodType<DedupeRecordsConfig> = z.strictObject({
   match_on: z
-    .array(z.array(fieldName).min(1).max(10))
+    .array(z.union([fieldList, z.strictObject({ equal: fieldList, agree: fieldList })]))
     .min(1)
     .max(10)
-    .default([["domain"], ["name", "country"]])
+    .default([{ equal: ["domain"], agree: ["name", "country"] }, ["name", "country"]])
     .describe(
-      "Lists of fields. Two records are the same when all fields of any one list are equal; an empty field never matches. Matches chain: if A is B and B is C, all three are one.",
+      "Rules. Two records are the same when all fields of any one list are equal; an empty field never matches. With agree, these fields must not contradict as well: where both records have one, it is the same, as company_name unless compare_as says otherwise. Matches chain: if A is B and B is C, all three are one.",
     ),
   compare_as: z
     .record(fieldName, z.enum(["text", "company_name", "exact"]))
@@ -32,12 +33,20 @@ const configSchema: z.ZodType<DedupeRecordsConfig> = z.strictObject({
     .describe(
       "fill_missing gives the kept record the values it lacks from its duplicates, the most complete first, and lists their rows in _filled_from. Rows whose values would make the chunk larger than 4 MB are listed in _left_in instead.",
     ),
+  max_group: z
+    .int()
+    .min(2)
+    .max(1_000_000)
+    .default(10)
+    .describe(
+      "A value that more records share is no key: they stay apart, and a warning lists it. A mail provider's domain and a placeholder are such values.",
+    ),
 });
 
 /** Keeps one of each group of equal records of the whole batch and drops the others. */
 export const dedupeRecords = defineStep<DedupeRecordsConfig, Duplicates>({
   slug: "dedupe-records",
-  version: "1.0.0",
+  version: "2.0.0",
   title: "Remove duplicates",
   description:
     "Finds records of the batch that stand for the same thing, keeps one of them and drops the others, naming the one they duplicate.",
@@ -59,7 +68,13 @@ export const dedupeRecords = defineStep<DedupeRecordsConfig, Duplicates>({
         id: record.id,
         reason: "duplicate",
         message: `The record is the same as record ${duplicate.duplicateOf}.`,
-        details: { duplicate_of: duplicate.duplicateOf, matched_on: duplicate.matchedOn, direct: duplicate.direct },
+        details: {
+          duplicate_of: duplicate.duplicateOf,
+          matched_on: duplicate.matchedOn,
+          direct: duplicate.direct,
+          group_size: duplicate.groupSize,
+          differs_in: duplicate.differsIn,
+        },
       });
     }
     return outcome;

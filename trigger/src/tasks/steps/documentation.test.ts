@@ -31,5 +31,5 @@ describe("docs/steps.md", () => {
 });
 
 function written(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value).replaceAll(",", ", ");
+  return typeof value === "string" ? value : JSON.stringify(value).replaceAll(",", ", ").replaceAll('":', '": ');
 }

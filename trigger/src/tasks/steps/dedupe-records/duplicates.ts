@@ -1,16 +1,20 @@
 import type { BatchContext, PipelineRecord } from "../../../pipeline/step";
 import { DisjointSets } from "./disjoint-sets";
-import { KeyIndex } from "./key-index";
+import { KeyIndex, type LargeGroup } from "./key-index";
+import { warnOfLargeGroups } from "./large-groups";
 import { chunkBytes, ChunkPlaces, LendingPlan, type Loan, Loans } from "./loans";
 import type { Comparison } from "./match-key";
+import { equalFields, type MatchRule } from "./match-rule";
 import { isFilled, PresenceIndex } from "./presence";
 import { orderOfIds } from "./record-order";
+import { ValueHashes } from "./value-hashes";
 
 export interface DedupeRecordsConfig {
-  match_on: string[][];
+  match_on: MatchRule[];
   compare_as: Record<string, Comparison>;
   keep: "most_complete" | "first" | "last";
   merge: "none" | "fill_missing";
+  max_group: number;
 }
 
 export interface DuplicateVerdict {
@@ -18,6 +22,10 @@ export interface DuplicateVerdict {
   /** The lists of `match_on` by which the record equals the kept one, or, in a chain, its link in the chain. */
   matchedOn: string[][];
   direct: boolean;
+  /** The kept record and all that duplicate it. */
+  groupSize: number;
+  /** Fields that both records have and that are not the same. */
+  differsIn: string[];
 }
 
 /** What the first look at the batch leaves behind: a verdict per duplicate and, when merging, who lends to whom. */
@@ -25,6 +33,9 @@ export interface Duplicates {
   verdicts: ReadonlyMap<string, DuplicateVerdict>;
   loans: Loans | undefined;
 }
+
+/** In the details of a dropped record. */
+const mostDifferingFields = 20;
 
 /** The rows of the batch, without their data. */
 interface Rows {
@@ -34,6 +45,7 @@ interface Rows {
   /** One per list of `match_on`. */
   keys: KeyIndex[];
   presence: PresenceIndex;
+  hashes: ValueHashes;
   chunks: ChunkPlaces;
 }
 
@@ -45,14 +57,15 @@ export async function findDuplicates(
   context: BatchContext<DedupeRecordsConfig>,
   mostHeldBytes = 8_000_000,
 ): Promise<Duplicates> {
-  const { rows, sets } = await readRows(context);
+  const rows = await readRows(context);
+  const sets = matchRows(rows, context);
   const verdicts = new Map<string, DuplicateVerdict>();
+  const toVerdict = verdictsOf(rows, context.config.match_on);
   const plan = context.config.merge === "fill_missing" ? new LendingPlan(rows.ids.length, rows.chunks) : undefined;
   for (const members of sets.groups()) {
     const ranked = rank(members, rows, context.config.keep);
     const winner = ranked[0] ?? 0;
-    for (const row of ranked.slice(1))
-      verdicts.set(idOf(rows, row), verdictOf(row, winner, rows, context.config.match_on));
+    for (const row of ranked.slice(1)) verdicts.set(idOf(rows, row), toVerdict(row, winner, ranked.length));
     if (plan !== undefined) planLending(ranked, rows, plan);
   }
   const loans = plan && new Loans(plan, rows.ids, context, mostHeldBytes);
@@ -60,29 +73,40 @@ export async function findDuplicates(
   return { verdicts, loans };
 }
 
-async function readRows(context: BatchContext<DedupeRecordsConfig>): Promise<{ rows: Rows; sets: DisjointSets }> {
+async function readRows(context: BatchContext<DedupeRecordsConfig>): Promise<Rows> {
   const { match_on: matchOn, compare_as: compareAs, merge } = context.config;
   const comparisons = new Map(Object.entries(compareAs));
-  const keys = matchOn.map(
-    (fields) => new KeyIndex(fields.map((name) => ({ name, comparison: comparisons.get(name) ?? "text" }))),
-  );
-  const rows: Rows = { ids: [], order: [], keys, presence: new PresenceIndex(), chunks: new ChunkPlaces() };
-  const sets = new DisjointSets();
+  const rows: Rows = {
+    ids: [],
+    order: [],
+    keys: matchOn.map((rule) => new KeyIndex(rule, comparisons)),
+    presence: new PresenceIndex(),
+    hashes: new ValueHashes(),
+    chunks: new ChunkPlaces(),
+  };
   for await (const { records, passing } of context.readInput()) {
     context.signal.throwIfAborted();
     if (merge === "fill_missing") rows.chunks.add(rows.ids.length, chunkBytes(records, passing));
     for (const { id, data } of records) {
-      const row = sets.add();
+      rows.hashes.add(data, rows.presence.add(data));
       rows.ids.push(id);
-      rows.presence.add(data);
-      for (const index of keys) {
-        const equal = index.add(data);
-        if (equal !== undefined) sets.join(equal, row);
-      }
+      for (const index of rows.keys) index.add(data);
     }
   }
   rows.order = orderOfIds(rows.ids);
-  return { rows, sets };
+  return rows;
+}
+
+/** The rows that match, in sets, values that too many share left out. */
+function matchRows(rows: Rows, { config, warn }: BatchContext<DedupeRecordsConfig>): DisjointSets {
+  const sets = new DisjointSets(rows.ids.length);
+  const large: LargeGroup[] = [];
+  for (const index of rows.keys) {
+    large.push(...index.settle(config.max_group));
+    for (const [first, row] of index.matches()) sets.join(first, row);
+  }
+  if (large.length > 0) warnOfLargeGroups(large, rows.ids, config.max_group, warn);
+  return sets;
 }
 
 /** The record that stays first, then the others, best source of missing values first. */
@@ -96,13 +120,30 @@ function rank(members: readonly number[], rows: Rows, keep: DedupeRecordsConfig[
   return [winner, ...ranked.filter((row) => row !== winner)];
 }
 
-function verdictOf(row: number, winner: number, { ids, keys }: Rows, matchOn: string[][]): DuplicateVerdict {
-  const listsWhere = (holds: (index: KeyIndex) => boolean) =>
-    matchOn.filter((_, list) => holds(keys[list] as KeyIndex));
-  const duplicateOf = ids[winner] ?? "";
-  const direct = listsWhere((index) => index.areEqual(row, winner));
-  if (direct.length > 0) return { duplicateOf, matchedOn: direct, direct: true };
-  return { duplicateOf, matchedOn: listsWhere((index) => index.isShared(row)), direct: false };
+/** Many duplicates have the same to say: equal lists are one list, so that a large batch needs little for them. */
+function verdictsOf(
+  { ids, keys, presence, hashes }: Rows,
+  matchOn: readonly MatchRule[],
+): (row: number, winner: number, groupSize: number) => DuplicateVerdict {
+  const lists = new Map<string, unknown>();
+  const shared = <List>(list: List): List => {
+    const key = JSON.stringify(list);
+    if (!lists.has(key)) lists.set(key, list);
+    return lists.get(key) as List;
+  };
+  const rulesWhere = (holds: (index: KeyIndex) => boolean) =>
+    shared(matchOn.filter((_, rule) => holds(keys[rule] as KeyIndex)).map(equalFields));
+  return (row, winner, groupSize) => {
+    const direct = rulesWhere((index) => index.areEqual(row, winner));
+    const differing = hashes.differing(row, presence.fields(row), winner, presence.fields(winner));
+    return {
+      duplicateOf: ids[winner] ?? "",
+      matchedOn: direct.length > 0 ? direct : rulesWhere((index) => index.isShared(row)),
+      direct: direct.length > 0,
+      groupSize,
+      differsIn: shared(differing.slice(0, mostDifferingFields)),
+    };
+  };
 }
 
 function planLending(ranked: readonly number[], rows: Rows, plan: LendingPlan): void {
