@@ -287,7 +287,7 @@ describe("normalize-company", () => {
       expect(warnings).toMatchObject([{ code: "no_column_recognised" }]);
       expect(uses.every(({ field }) => field === null)).toBe(true);
     }
-    const wide = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`${index}${"x".repeat(250)}`, 1]));
+    const wide = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`${index}${"😀".repeat(120)}`, 1]));
     const { warnings, columns } = await runStep(normalizeCompany, {}, inChunks(asRecords([wide])));
     expect(JSON.stringify(warnings[0]?.details).length).toBeLessThan(4_000);
     expect(columns.length).toBe(2_000);

@@ -3,7 +3,9 @@ import type { HeaderPlan } from "./header-plan";
 import type { CompanyNormalizer } from "./normalizer";
 
 const MOST_COLUMNS = 2_000;
-const MOST_NAMED = 20;
+/** A warning has 4 kB for its details. */
+const MOST_NAMED = 10;
+const MOST_CHARACTERS = 60;
 
 /**
  * Says which column became which field, and warns when none did. Without counted columns the first chunk speaks for the
@@ -22,14 +24,17 @@ export function tellOfColumns(
   if (columns.length === 0 && chunkIndex > 0) return;
   const uses = columns.length > 0 ? usesOfColumns(columns, normalizer) : usesOfRecords(records, normalizer);
   reportColumns(uses);
-  const isAnyRead = (plan: HeaderPlan) => plan.size > 0;
+  const isAnyRead = (plan: HeaderPlan) => plan.sources.size > 0;
   if (uses.some(({ field }) => field !== null) || records.some(({ data }) => isAnyRead(normalizer.planOf(data))))
     return;
   if (records.length === 0) return;
   warn(
     "no_column_recognised",
     "No column is one that the step knows, so nothing was normalised: name the columns in the step's fields.",
-    { columns: uses.slice(0, MOST_NAMED).map(({ name }) => name.slice(0, 100)), column_count: uses.length },
+    {
+      columns: uses.slice(0, MOST_NAMED).map(({ name }) => [...name].slice(0, MOST_CHARACTERS).join("")),
+      column_count: uses.length,
+    },
   );
 }
 
@@ -51,6 +56,6 @@ function usesOfRecords(records: readonly PipelineRecord[], normalizer: CompanyNo
 function usesOf(names: readonly string[], plans: Iterable<HeaderPlan>): ColumnUse[] {
   const fields = new Map<string, string>();
   for (const plan of plans)
-    for (const [field, headers] of plan) for (const header of headers) fields.set(header, field);
+    for (const [field, headers] of plan.sources) for (const header of headers) fields.set(header, field);
   return names.map((name) => ({ name, field: fields.get(name) ?? null }));
 }

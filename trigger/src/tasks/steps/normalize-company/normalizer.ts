@@ -132,7 +132,7 @@ class CompanyRecord {
       case "always":
         return "any";
       case true:
-        return caseOfColumn(this.columns.get(header));
+        return this.plan.isOwnOutput ? null : caseOfColumn(this.columns.get(header));
       case false:
         return null;
     }
@@ -146,7 +146,7 @@ class CompanyRecord {
     field: CanonicalField,
     parse: (value: string | number, header: string) => Reading<Value> | null,
   ): Value | null {
-    for (const header of this.plan.get(field) ?? []) {
+    for (const header of this.plan.sources.get(field) ?? []) {
       this.used.add(header);
       const value = this.valueOf(header, field);
       if (value === null) continue;
@@ -198,7 +198,7 @@ class CompanyRecord {
     const parse = ofText((text) => parseCompanyDomain(text, rules));
     if (this.read("domain", parse) !== null || this.isOff("domain")) return;
     for (const field of ["website", "email"] as const) {
-      for (const header of this.plan.get(field) ?? []) {
+      for (const header of this.plan.sources.get(field) ?? []) {
         const value = this.valueOf(header, field);
         const reading = typeof value === "string" ? parse(value) : null;
         if (reading !== null) {
