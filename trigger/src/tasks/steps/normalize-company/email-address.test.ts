@@ -12,6 +12,8 @@ const whole: [text: string, address: string][] = [
   ["jane+sales!x@acme.com", "jane+sales!x@acme.com"],
   ["o'brien@acme.com", "o'brien@acme.com"],
   ["mike@oneal.email", "mike@oneal.email"],
+  ["test@acme.com", "test@acme.com"],
+  ["jane@gmail.com", "jane@gmail.com"],
   ["mailto:info@acme.com", "info@acme.com"],
   ["MAILTO:mike.o%27neal@acme.com?subject=Hi", "mike.o'neal@acme.com"],
   ["<info@acme.com>", "info@acme.com"],
@@ -73,6 +75,8 @@ const placeholders = [
   "pasdemail@orange.fr",
   "keinemail@keinemail.de",
   "naotem@naotem.com.br",
+  "test@gmail.com",
+  "mail@mail.com",
 ];
 
 describe("an e-mail address", () => {

@@ -1,5 +1,6 @@
 import { splitHost, type Host } from "./company-host";
-import { isPlaceholderLocalPart, isPlaceholderMailDomain } from "./placeholders";
+import { isFreemail } from "./freemail-domains";
+import { isPlaceholderAtProvider, isPlaceholderLocalPart, isPlaceholderMailDomain } from "./placeholders";
 import type { DomainRules } from "./web-address";
 import type { Reading } from "./text";
 
@@ -36,6 +37,7 @@ export function parseEmail(text: string, rules: DomainRules): Reading<string> | 
 function isMeant({ address, host }: EmailAddress, rules: DomainRules): boolean {
   if (rules.company.has(host.domain)) return true;
   const local = address.slice(0, address.lastIndexOf("@"));
+  if (isFreemail(host.domain, host.label) && isPlaceholderAtProvider(local, host.label)) return false;
   return !isPlaceholderLocalPart(local) && !isPlaceholderMailDomain(host.domain, host.label);
 }
 

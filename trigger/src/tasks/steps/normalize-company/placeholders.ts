@@ -45,6 +45,9 @@ const LOCAL_PARTS: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
+/** Nobody's mailbox at a provider, and a real one at a company. */
+const AT_PROVIDERS: ReadonlySet<string> = new Set("abc asdf email mail na no noreply test testing user xx".split(" "));
+
 /** `label`: the part of the registrable `domain` before its public suffix. */
 export function isPlaceholderDomain(domain: string, label: string): boolean {
   return PLACEHOLDER_DOMAINS.has(domain) || EXAMPLES.has(label);
@@ -57,4 +60,9 @@ export function isPlaceholderMailDomain(domain: string, label: string): boolean 
 
 export function isPlaceholderLocalPart(local: string): boolean {
   return LOCAL_PARTS.has(local.replace(/[._-]/g, ""));
+}
+
+/** `test@gmail.com`, `mail@mail.com`. */
+export function isPlaceholderAtProvider(local: string, label: string): boolean {
+  return local === label || AT_PROVIDERS.has(local);
 }
