@@ -7,7 +7,11 @@ import type { DedupeRecordsConfig } from "./config";
 import { type Duplicates, findDuplicates } from "./duplicates";
 import { storedBytes } from "./stored-size";
 
-const config = dedupeRecords.configSchema.parse({ match_on: [["domain"]], merge: "fill_missing" });
+const config = dedupeRecords.configSchema.parse({
+  match_on: [["domain"]],
+  merge: "fill_missing",
+  max_group: 1_000_000,
+});
 
 /** A batch in memory that counts how often each of its chunks is read. */
 function batchOf(chunks: readonly PipelineRecord[][], passing: readonly PipelineRecord[] = []) {
