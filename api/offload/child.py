@@ -60,7 +60,7 @@ def _place(error: Exception) -> str:
 
 
 def _peak_bytes() -> int:
-    """The most memory that this process had; 0 where only Linux knows. `getrusage` counts its parent's, too."""
+    """The most memory that this process had; 0 if unknown. `getrusage` counts that of its parent, too."""
     try:
         found = PEAK.search(Path("/proc/self/status").read_text())
     except OSError:
