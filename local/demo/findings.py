@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,27 @@ class Isolation:
     @property
     def holds(self) -> bool:
         return self.runs_listed == 0 and self.run == self.records == "404 pipeline_run_not_found"
+
+
+@dataclass(frozen=True)
+class DuplicateGroups:
+    """The groups of equal records: how many, how large, and what differed within them."""
+
+    count: int
+    largest: int
+    largest_kept: str | None
+    """The record that was kept of the largest group."""
+    differing: Mapping[str, int]
+    """Field → dropped records that differed from the kept one there, the most frequent first."""
+
+    @classmethod
+    def of(cls, dropped: Sequence[Verdict]) -> DuplicateGroups:
+        sizes = Counter(str((verdict.details or {}).get("duplicate_of")) for verdict in dropped)
+        kept, duplicates = max(sizes.items(), key=lambda group: group[1], default=(None, -1))
+        fields = Counter(
+            field for verdict in dropped for field in (verdict.details or {}).get("differs_in", [])
+        )
+        return cls(len(sizes), duplicates + 1, kept, dict(fields.most_common()))
 
 
 @dataclass(frozen=True)

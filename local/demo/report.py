@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local.demo.findings import Example, Findings
+from local.demo.findings import DuplicateGroups, Example, Findings
 from local.demo.models import Verdict
 from local.demo.walkthrough import Demo
 from local.demo_people import OUTSIDER
@@ -29,6 +29,7 @@ _FIELDS = {
     "Employees": "employees",
 }
 _EXAMPLES = 5
+_DIFFERING_FIELDS = 5
 
 
 def print_report(console: Console, findings: Findings) -> None:
@@ -104,6 +105,7 @@ def _duplicates(findings: Findings) -> Table:
         *("record", "as it came in", "same as", "as it came in", "by"),
         right=("record", "same as"),
     )
+    table.caption, table.caption_justify = _groups(findings), "left"
     for verdict in _telling_duplicates(findings):
         details = verdict.details or {}
         fields = " or ".join(" and ".join(fields) for fields in details.get("matched_on", []))
@@ -112,6 +114,19 @@ def _duplicates(findings: Findings) -> Table:
             verdict.id, _cell(_name(findings, verdict.id)), original, _cell(_name(findings, original)), fields
         )
     return table
+
+
+def _groups(findings: Findings) -> str | None:
+    """How many groups there are, which is the largest, and what differed within them."""
+    groups = DuplicateGroups.of(findings.dropped)
+    if groups.largest_kept is None:
+        return None
+    differing = [f"{field} ({count})" for field, count in groups.differing.items()][:_DIFFERING_FIELDS]
+    return (
+        f"{groups.count} groups; the largest has {groups.largest} records"
+        f" ({_name(findings, groups.largest_kept).strip()}). "
+        f"They differ in {', '.join(differing) or 'nothing'}."
+    )
 
 
 def _telling_duplicates(findings: Findings) -> list[Verdict]:

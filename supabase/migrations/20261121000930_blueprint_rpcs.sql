@@ -121,7 +121,8 @@ begin
         from jsonb_array_elements(p_steps) with ordinality e
     );
     -- An edit that changes no step is a new version too.
-    update public.blueprints set name = name where id = p_blueprint_id;
+    -- Not a column of a key: submissions would wait.
+    update public.blueprints set description = description where id = p_blueprint_id;
     -- Only what changes, and in one statement each, so that the audit log tells that.
     delete from public.blueprint_steps bs
     where bs.blueprint_id = p_blueprint_id

@@ -14,8 +14,10 @@ begin
         perform private.raise_error(404, 'blueprint_not_found', 'No such blueprint.');
     end if;
     v_caller := private.require_org_wide('Only an org_admin saves blueprints.');
-    if coalesce(cardinality(p_slugs), 0) not between 1 and 50 or cardinality(p_versions) is distinct from cardinality(p_slugs) then
-        perform private.raise_error(422, 'invalid_request', 'Between 1 and 50 steps can be pinned, each with its version or null.');
+    if coalesce(cardinality(p_slugs), 0) not between 1 and 50
+        or cardinality(p_versions) is distinct from cardinality(p_slugs) then
+        perform private.raise_error(422, 'invalid_request',
+            'Between 1 and 50 steps can be pinned, each with its version or null.');
     end if;
     return jsonb_build_object('steps', (
         select jsonb_agg(

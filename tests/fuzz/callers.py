@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 
 from tests.fuzz.world import Belongings, World
 from tests.support.stack import StackEnvironment
-from tests.support.tenants import User, create_token, session_jwt
+from tests.support.tenants import User, create_token, create_user, session_jwt
 
 _SESSION_SECONDS = 6 * 3600
+_GIVE_UP_ACCESS = {"/v1/users/leave"}
 _LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 # A valid credential has weight 1.
 _WEIGHT_OF_DEAD = 0.25
@@ -30,6 +31,8 @@ class Caller:
     strangers: Belongings
     company_id: str | None = None
     dead: bool = False
+    # Nothing else depends on it, so it may give up its own access.
+    spare: bool = False
 
 
 def create_callers(world: World, environment: StackEnvironment) -> list[Caller]:
@@ -45,6 +48,7 @@ def create_callers(world: World, environment: StackEnvironment) -> list[Caller]:
     narrowed = create_token(connection, org.admin, role="company_admin", company_id=first.id)
     expired = create_token(connection, org.admin, expires_at=_LONG_AGO)
     revoked = create_token(connection, org.admin, revoked_at=_LONG_AGO)
+    leaver = create_user(connection, org.id, "member", first.id)
     return [
         caller("org_admin", session(org.admin)),
         caller("company_admin", session(first.company_admin), company_id=first.id),
@@ -52,6 +56,7 @@ def create_callers(world: World, environment: StackEnvironment) -> list[Caller]:
         caller("token of the org", create_token(connection, org.admin).secret),
         caller("narrowed token", narrowed.secret, company_id=first.id),
         Caller("org_admin of the other org", session(world.other.org.admin), world.other, world.own),
+        Caller("leaving member", session(leaver), world.own, world.other, first.id, spare=True),
         caller("expired session", session(org.admin, exp=int(time.time()) - 60), dead=True),
         caller("expired token", expired.secret, dead=True),
         caller("revoked token", revoked.secret, dead=True),
@@ -59,5 +64,6 @@ def create_callers(world: World, environment: StackEnvironment) -> list[Caller]:
     ]
 
 
-def pick_caller(callers: list[Caller], luck: random.Random) -> Caller:
-    return luck.choices(callers, [_WEIGHT_OF_DEAD if caller.dead else 1 for caller in callers])[0]
+def pick_caller(callers: list[Caller], path: str, luck: random.Random) -> Caller:
+    able = [caller for caller in callers if caller.dead or caller.spare == (path in _GIVE_UP_ACCESS)]
+    return luck.choices(able, [_WEIGHT_OF_DEAD if caller.dead else 1 for caller in able])[0]

@@ -153,7 +153,7 @@ class _Campaign:
         return self.results
 
     def _send(self, case: Case, raised: _Raised) -> None:
-        caller = pick_caller(self._callers, self._luck)
+        caller = pick_caller(self._callers, case.path, self._luck)
         dressed = self._dresser.dress(case, caller)
         try:
             response = dressed.call(base_url=self._url, session=self._session, timeout=_TIMEOUT_SECONDS)

@@ -136,7 +136,7 @@ def test_a_cancelled_run_whose_attempt_fails_is_attempted_again_and_ends_otherwi
     bench.platform.engine.cancel(run)
     other = bench.trigger("narrow")
     assert bench.fail(run, delay_ms=500) == "RETRY_IMMEDIATELY"
-    assert run.status == RunStatus.CANCELED
+    assert (run.status, run.attempt_number) == (RunStatus.CANCELED, 1)
     bench.start(run)
     assert (run.status, run.attempt_number) == (RunStatus.EXECUTING, 2)
     assert bench.take() == [other], "its slot went to the other when it was cancelled"
