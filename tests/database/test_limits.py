@@ -44,8 +44,8 @@ TABLES = {
     "ListAuditLog": "public.audit_log",
 }
 OTHER_TABLES = {("BlueprintStepInput", "run_if"): "public.blueprint_steps"}
-# Stored nowhere: SQL refuses a cursor by what is in it.
-NOT_A_COLUMN = {"cursor"}
+# Stored nowhere: SQL refuses a cursor by what is in it, and the others say how to read a file.
+NOT_A_COLUMN = {"cursor", "encoding", "delimiter", "sheet"}
 
 
 @dataclass(frozen=True)
