@@ -4,6 +4,7 @@
 PostgREST error and pass through `data_api.py` unchanged, so they are not repeated here.
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from enum import StrEnum
@@ -40,8 +41,10 @@ class ErrorCode(StrEnum):
     INVALID_RUN_IF = "invalid_run_if"
     UNKNOWN_STEP = "unknown_step"
     UNREADABLE_FILE = "unreadable_file"
+    UNDECODABLE_FILE = "undecodable_file"
     SUBMISSION_EMPTY = "submission_empty"
     TOO_MANY_REQUESTS = "too_many_requests"
+    TOO_MANY_UPLOADS = "too_many_uploads"
     INTERNAL_ERROR = "internal_error"
     DATA_API_UNAVAILABLE = "data_api_unavailable"
     AUTH_UNAVAILABLE = "auth_unavailable"
@@ -64,8 +67,10 @@ STATUS: Final[Mapping[ErrorCode, int]] = {
     ErrorCode.INVALID_RUN_IF: 422,
     ErrorCode.UNKNOWN_STEP: 422,
     ErrorCode.UNREADABLE_FILE: 422,
+    ErrorCode.UNDECODABLE_FILE: 422,
     ErrorCode.SUBMISSION_EMPTY: 422,
     ErrorCode.TOO_MANY_REQUESTS: 429,
+    ErrorCode.TOO_MANY_UPLOADS: 429,
     ErrorCode.INTERNAL_ERROR: 500,
     ErrorCode.DATA_API_UNAVAILABLE: 503,
     ErrorCode.AUTH_UNAVAILABLE: 503,
@@ -124,7 +129,16 @@ def error_response(error: ApiError) -> JSONResponse:
         "details": error.details,
         "request_id": current_request_id(),
     }
-    return JSONResponse({"error": body}, status_code=error.status_code, headers=headers)
+    return _ErrorBody({"error": body}, status_code=error.status_code, headers=headers)
+
+
+class _ErrorBody(JSONResponse):
+    """What was sent may come back in the path of an error, with half a surrogate pair in it, which no
+    encoding has.
+    """
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def as_api_error(request: Request, error: Exception) -> ApiError:
