@@ -12,8 +12,11 @@ from api.ingest.rows import MAX_FIELDS, MAX_NAME_CHARACTERS
 SAMPLE_ROWS = 100
 # A table of so many columns may have two cells of title above it, as in `Report;Accounts`.
 WIDE_TABLE = 6
-# Cells that are data: an e-mail, an address of the web, a phone number.
-DATA = re.compile(r"[\w.+'-]+@[\w-]+\.\w|https?://|www\.|\+?(?:[\s()./-]*\d){9,}", re.IGNORECASE)
+# Cells that are data: an e-mail, an address of the web, a phone number, a number that is no year.
+DATA = re.compile(
+    r"[\w.+'-]+@[\w-]+\.\w|https?://|www\.|\+?(?:[\s()./-]*\d){9,}|(?!(?:19|20)\d\d$)[+-]?\d[\d.,]*$",
+    re.IGNORECASE,
+)
 # A first row of one cell with such a word is the header of one column rather than a title.
 USUAL_NAME = re.compile(
     "account|adresse|ciudad|city|company|companyname|country|domain|e-?mail|emailaddress|empresa|firma|firmenname|id"
@@ -46,7 +49,8 @@ def _is_title(row: Cells, typical: int) -> bool:
     cells = [cell.strip() for cell in row if cell.strip()]
     if len(cells) <= 1:
         return not cells or not is_usual_name(cells[0])
-    return len(cells) == 2 < typical and (cells[0].endswith(":") or typical >= WIDE_TABLE)
+    is_short = len(row) < typical or typical >= WIDE_TABLE
+    return len(cells) == 2 < typical and (cells[0].endswith(":") or is_short)
 
 
 def is_usual_name(cell: str) -> bool:

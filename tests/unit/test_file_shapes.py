@@ -99,6 +99,7 @@ def test_a_line_with_another_delimiter_is_split_when_it_has_as_many_fields() -> 
         ("\n\nAccount report\n\n", 4),
         ('"Report, made by Ada"\n', 1),
         ("Report:,Accounts\nDate:,2024-03-01\n\n", 3),
+        ("Report,Accounts\nCreated,2024-03-01\n\n", 3),
         ("\n\n", 2),
         (",,,\n", 1),
     ],
@@ -120,6 +121,8 @@ def test_a_title_above_the_header_is_skipped(above: str, skipped: int) -> None:
         [["Kontakte"], ["ada@x.com", "+49 228 123456"], ["bob@x.com", "+49 228 123457"]],
         [["A", "B", "C"], ["x"], ["y"], ["1", "2", "3"]],
         [["only"], ["one"], ["column"]],
+        [["a", "b"], ["1", "2", "3", "4"], ["5", "6", "7", "8"]],
+        [["Company", "", "City", ""], ["Acme", "US", "Bonn", "x"], ["Beta", "DE", "Ulm", "y"]],
         [["Title"], ["A", "B", "C"]],
     ],
 )
