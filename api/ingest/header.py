@@ -47,6 +47,8 @@ def find_header(rows: Sequence[Cells]) -> int:
 
 def _is_title(row: Cells, typical: int) -> bool:
     cells = [cell.strip() for cell in row if cell.strip()]
+    if any(REPLACEMENT in cell for cell in cells):
+        return False
     if len(cells) <= 1:
         return not cells or not is_usual_name(cells[0])
     is_short = len(row) < typical or typical >= WIDE_TABLE
