@@ -4,6 +4,7 @@
 they are not listed here.
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from enum import StrEnum
@@ -49,8 +50,10 @@ class ErrorCode(StrEnum):
     INVALID_RUN_IF = "invalid_run_if", 422
     UNKNOWN_STEP = "unknown_step", 422
     UNREADABLE_FILE = "unreadable_file", 422
+    UNDECODABLE_FILE = "undecodable_file", 422
     SUBMISSION_EMPTY = "submission_empty", 422
     TOO_MANY_REQUESTS = "too_many_requests", 429
+    TOO_MANY_UPLOADS = "too_many_uploads", 429
     INTERNAL_ERROR = "internal_error", 500
     DATA_API_UNAVAILABLE = "data_api_unavailable", 503
     AUTH_UNAVAILABLE = "auth_unavailable", 503
@@ -108,7 +111,16 @@ def error_response(error: ApiError) -> JSONResponse:
         "details": error.details,
         "request_id": current_request_id(),
     }
-    return JSONResponse({"error": body}, status_code=error.status_code, headers=headers)
+    return _ErrorBody({"error": body}, status_code=error.status_code, headers=headers)
+
+
+class _ErrorBody(JSONResponse):
+    """What was sent may come back in the path of an error, with half a surrogate pair in it, which no
+    encoding has.
+    """
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def as_api_error(request: Request, error: Exception) -> ApiError:

@@ -18,6 +18,7 @@ from api.auth.jwks import JwksKeys
 from api.auth.jwt import JwtRules, SessionJwtVerifier
 from api.errors import install_error_handler
 from api.http_client import HttpClient
+from api.ingest.pool import UploadPool
 from api.invitation_mail import InvitationMail
 from api.logs import configure_logs
 from api.middleware import BodyLimit, RequestContext
@@ -101,7 +102,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 ContextJwtMinter(_signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience),
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
+            app.state.upload_pool = UploadPool(settings.upload_limits)
             yield
+            await app.state.upload_pool.close()
         await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
@@ -139,7 +142,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
         ],
     )
-    app.state.max_upload_bytes = settings.max_upload_bytes
     install_error_handler(app)
     app.include_router(health.router)
     for module in ROUTERS:

@@ -1,172 +1,161 @@
-"""Uploaded file → received submission: scan, open, append chunk by chunk, finalize.
+"""From an uploaded file to a received submission: read, open, append chunk by chunk, finalize.
 
-After a failure in the middle the submission stays `receiving`, has no run, and expires by itself.
+When something fails in the middle the submission stays `receiving`, has no run, and expires by itself.
 """
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import PurePath
-from typing import IO
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import IO, Any
 
 from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect, Request
 
 from api.auth.caller import Caller
 from api.errors import ApiError, ErrorCode
 from api.idempotency import IdempotencyScope
-from api.ingest.chunks import Chunk, chunked
-from api.ingest.csv_rows import CsvRows
-from api.ingest.ndjson_rows import NdjsonRows
-from api.ingest.rows import RejectedRow
-from api.ingest.scan import open_text, scan, unreadable
-from api.models.submissions import (
-    ChunkAppended,
-    SubmissionCreated,
-    SubmissionOpened,
-    UploadFormat,
-    UploadSubmission,
-)
+from api.ingest.chunks import rpc_body
+from api.ingest.frames import Frame, FrameKind
+from api.ingest.pool import UploadPool
+from api.ingest.process import ProcessEndedError, ReadingProcess, ReadingTimeoutError
+from api.ingest.upload_form import default_name, read_job, upload_format
+from api.models.submissions import ChunkAppended, SubmissionCreated, SubmissionOpened, UploadSubmission
 
-MAX_REPORTED_REJECTS = 10
-# A file with more bad rows than this is probably in another format.
-MAX_REJECTED_ROWS = 10_000
-# The stored records may be larger than the file, since each CSV row repeats the field names.
+logger = logging.getLogger(__name__)
+
+# What is stored may be larger than the file (each CSV row repeats the field names), but not without bounds.
 MAX_EXPANSION = 8
-# Up to this many chunks without a record are read before a submission is opened.
+# So many chunks without a single record are read before a submission is opened at all.
 MAX_LEADING_CHUNKS = 10
 
-FORMAT_BY_SUFFIX = {
-    ".csv": UploadFormat.CSV,
-    ".tsv": UploadFormat.CSV,
-    ".txt": UploadFormat.CSV,
-    ".ndjson": UploadFormat.NDJSON,
-    ".jsonl": UploadFormat.NDJSON,
-}
-FORMAT_BY_CONTENT_TYPE = {
-    "text/csv": UploadFormat.CSV,
-    "text/tab-separated-values": UploadFormat.CSV,
-    "application/vnd.ms-excel": UploadFormat.CSV,  # sent by browsers on Windows for a .csv
-    "application/x-ndjson": UploadFormat.NDJSON,
-    "application/ndjson": UploadFormat.NDJSON,
-    "application/jsonl": UploadFormat.NDJSON,
-    "application/x-jsonlines": UploadFormat.NDJSON,
-}
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    form: UploadSubmission
+    file: UploadFile
+    idempotency: IdempotencyScope
 
 
-def upload_format(form: UploadSubmission, file: UploadFile) -> UploadFormat:
-    """The format from the form, else from the file's name without `.gz`, else from its content type."""
-    if form.format:
-        return form.format
-    name = (file.filename or "").lower().removesuffix(".gz")
-    content_type = (file.content_type or "").partition(";")[0].strip().lower()
-    found = FORMAT_BY_SUFFIX.get(PurePath(name).suffix) or FORMAT_BY_CONTENT_TYPE.get(content_type)
-    if found is None:
-        raise ApiError(
-            ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-            "The format does not follow from the file's name or content type. Send `format`: csv or ndjson.",
-            details={"content_type": content_type[:100]},
-        )
-    return found
+async def ingest(caller: Caller, upload: Upload, pool: UploadPool, request: Request) -> SubmissionCreated:
+    """Raises ApiError; unreadable_file and submission_empty when not one record can be had from the file.
 
-
-async def ingest(
-    caller: Caller, form: UploadSubmission, file: UploadFile, idempotency: IdempotencyScope, max_bytes: int
-) -> SubmissionCreated:
-    """Raises ApiError; unreadable_file or submission_empty if the file yields no record."""
-    source = upload_format(form, file)
-    content: IO[bytes] = file.file
-    # Reading and parsing run in threads, so that they do not block other requests.
-    scanned = await asyncio.to_thread(scan, content, max_bytes)
-    with open_text(content, scanned) as text:
-        rows: CsvRows | NdjsonRows
-        if source is UploadFormat.CSV:
-            rows = await asyncio.to_thread(CsvRows, text, scanned)
-        else:
-            rows = NdjsonRows(text, scanned)
-        chunks = _Chunks(chunked(rows))
-        leading = await chunks.leading()
-        known_fields = {"p_fields": rows.fields} if isinstance(rows, CsvRows) else {}
-        hashed = form.model_dump(mode="json") | {"format": source, "file_sha256": scanned.sha256}
-        opened = await caller.call(
-            "open_submission",
-            {
-                "p_company_id": str(form.company_id),
-                "p_blueprint_id": str(form.blueprint_id),
-                "p_name": form.name,
-                "p_source": source,
-                **known_fields,
-                **idempotency.arguments(hashed),
-            },
-            SubmissionOpened,
-        )
+    Raises ClientDisconnect when the caller has left: nobody would learn of the submission.
+    """
+    job = read_job(upload.form, upload_format(upload.form, upload.file), pool.limits.read)
+    content: IO[bytes] = upload.file.file
+    # A small file is still in memory, and gets a descriptor by being written down.
+    descriptor = await asyncio.to_thread(content.fileno)
+    async with pool.process(str(caller.context.org_id)) as process, _Reading.of(process, request) as reading:
+        process.begin(descriptor, job, pool.limits.read_seconds)
+        found = await reading.next()
+        leading = await reading.leading()
+        opened = await caller.call("open_submission", _open_arguments(upload, found), SubmissionOpened)
         if opened.replayed and opened.pipeline_run:
             return SubmissionCreated(submission=opened.submission, pipeline_run=opened.pipeline_run)
         submission_id = str(opened.submission.id)
         chunk_index = stored_bytes = 0
-        while chunk := leading.pop(0) if leading else await chunks.next():
-            body = await asyncio.to_thread(chunk.rpc_body, submission_id, chunk_index)
-            stored_bytes += len(body)
-            if stored_bytes > MAX_EXPANSION * max_bytes:
+        frame = leading.pop(0)
+        while frame.kind is FrameKind.CHUNK:
+            stored_bytes += len(frame.body)
+            if stored_bytes > MAX_EXPANSION * pool.limits.read.max_bytes:
                 raise ApiError(
                     ErrorCode.PAYLOAD_TOO_LARGE,
-                    "The records are too large, because each repeats the field names. "
-                    "Split the file or shorten the header.",
+                    "The file's rows take too much room once each carries its field names. "
+                    "Split the file, or shorten the header.",
                 )
-            await caller.call("append_submission_chunk", body, ChunkAppended, repeatable=True)
+            await caller.call(
+                "append_submission_chunk",
+                _chunk_arguments(submission_id, chunk_index, frame),
+                ChunkAppended,
+                repeatable=True,
+            )
             chunk_index += 1
-        chunks.require_a_record()
+            frame = leading.pop(0) if leading else await reading.next()
         return await caller.call(
             "finalize_submission",
-            {"p_submission_id": submission_id, "p_fields": rows.fields},
+            {
+                "p_submission_id": submission_id,
+                "p_fields": frame.values["fields"],
+                "p_columns": frame.values["columns"],
+                "p_read_as": frame.values["read_as"],
+                "p_warn_rejected_share": upload.form.warn_rejected_share,
+            },
             SubmissionCreated,
         )
 
 
-class _Chunks:
-    """Reads chunks one by one in threads, and counts their records and rejected rows."""
+def _open_arguments(upload: Upload, found: Frame) -> dict[str, Any]:
+    form = upload.form
+    arguments: dict[str, Any] = {
+        "p_company_id": str(form.company_id),
+        "p_blueprint_id": str(form.blueprint_id),
+        "p_name": form.name or default_name(upload.file.filename),
+        "p_source": found.values["format"],
+    }
+    hashed = form.model_dump(mode="json", exclude_none=True) | {
+        "format": found.values["format"],
+        "file_sha256": found.values["sha256"],
+    }
+    return arguments | upload.idempotency.arguments(hashed)
 
-    def __init__(self, chunks: Iterator[Chunk]) -> None:
-        self._chunks = chunks
-        self._record_count = 0
-        self._rejected_count = 0
-        self._first_rejected: list[RejectedRow] = []
 
-    async def next(self) -> Chunk | None:
-        chunk = await asyncio.to_thread(next, self._chunks, None)
-        if chunk:
-            self._record_count += len(chunk.records)
-            self._rejected_count += len(chunk.rejected)
-            wanted = MAX_REPORTED_REJECTS - len(self._first_rejected)
-            self._first_rejected += chunk.rejected[:wanted]
-            if self._rejected_count > MAX_REJECTED_ROWS:
-                raise self._unreadable(f"More than {MAX_REJECTED_ROWS:,} rows of the file could not be read.")
-        return chunk
+def _chunk_arguments(submission_id: str, chunk_index: int, frame: Frame) -> bytes:
+    rejected_at = frame.values["rejected_at"]
+    return rpc_body(submission_id, chunk_index, frame.body[:rejected_at], frame.body[rejected_at:])
 
-    async def leading(self) -> list[Chunk]:
-        """The chunks up to the first that holds a record; raises ApiError if the file has no record."""
-        leading: list[Chunk] = []
-        while len(leading) < MAX_LEADING_CHUNKS:
-            chunk = await self.next()
-            if chunk is None:
-                self.require_a_record()
-                break
-            leading.append(chunk)
-            if chunk.records:
-                break
-        return leading
 
-    def require_a_record(self) -> None:
-        if self._record_count:
-            return
-        if not self._rejected_count:
-            raise ApiError(ErrorCode.SUBMISSION_EMPTY, "The file has no data row.")
-        raise self._unreadable("No row of the file could be read.")
+class _Reading:
+    """The frames of one file, for as long as the caller waits for them."""
 
-    def _unreadable(self, message: str) -> ApiError:
-        return unreadable(
-            message,
-            rejected_count=self._rejected_count,
-            first_rejected=[
-                {"line": row.line, "reason": row.reason, "message": row.message}
-                for row in self._first_rejected
-            ],
-        )
+    def __init__(self, process: ReadingProcess) -> None:
+        self._process = process
+        self._has_left = False
+
+    @classmethod
+    @asynccontextmanager
+    async def of(cls, process: ReadingProcess, request: Request) -> AsyncIterator["_Reading"]:
+        reading = cls(process)
+        watch = asyncio.create_task(reading._end_when_caller_leaves(request))
+        try:
+            yield reading
+        finally:
+            watch.cancel()
+
+    async def _end_when_caller_leaves(self, request: Request) -> None:
+        # The body has arrived, so that the next message can only be that the connection is closed.
+        while (await request.receive())["type"] != "http.disconnect":
+            continue
+        self._has_left = True
+        self._process.kill()
+
+    async def next(self) -> Frame:
+        """The next FOUND, CHUNK or END. Raises ApiError for a file that is refused."""
+        try:
+            frame = await self._process.next_frame()
+        except ReadingTimeoutError as error:
+            raise ApiError(
+                ErrorCode.PAYLOAD_TOO_LARGE, "The file takes too long to read. Split it, or save it as CSV."
+            ) from error
+        except ProcessEndedError as error:
+            if self._has_left:
+                raise ClientDisconnect from error
+            logger.error("a reading process ended in the middle of a file")
+            raise ApiError(
+                ErrorCode.UNREADABLE_FILE, "The file could not be read. It may be broken."
+            ) from error
+        if frame.kind is FrameKind.REFUSED:
+            raise ApiError(frame.values["code"], frame.values["message"], details=frame.values["details"])
+        if frame.kind is FrameKind.FAILED:
+            raise ApiError(ErrorCode.INTERNAL_ERROR, "Something went wrong on our side.")
+        return frame
+
+    async def leading(self) -> list[Frame]:
+        """The chunks up to the first that holds a record, at most ten: a file without any opens no
+        submission.
+        """
+        frames = [await self.next()]
+        while len(frames) < MAX_LEADING_CHUNKS and not frames[-1].values.get("records"):
+            frames.append(await self.next())
+        return frames

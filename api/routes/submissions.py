@@ -14,12 +14,14 @@ from api.data_api import encode_json
 from api.dispatch import dispatch_submission
 from api.errors import ApiError, ErrorCode
 from api.idempotency import Idempotency, IdempotencyScope
+from api.ingest.depth import MAX_DEPTH, is_too_deep
 from api.ingest.numbers import changing_field
-from api.ingest.rows import MAX_FIELDS
-from api.ingest.upload import ingest
+from api.ingest.pool import UploadPool
+from api.ingest.profile import RecordProfile
+from api.ingest.rows import MAX_FIELDS, MAX_NAME_CHARACTERS
+from api.ingest.upload import Upload, ingest
 from api.models.envelope import Data, Page
 from api.models.submissions import (
-    FORMAT_DESCRIPTION,
     CreateSubmission,
     GetSubmission,
     ListSubmissions,
@@ -27,8 +29,12 @@ from api.models.submissions import (
     SubmissionAccepted,
     SubmissionCreated,
     UploadSubmission,
+    upload_schema,
 )
 from api.trigger_client import Trigger
+
+MAX_FORM_FIELDS = 20
+UPLOAD_SCHEMA = upload_schema()
 
 router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
 
@@ -44,10 +50,25 @@ async def create_submission(
 
 
 def _encode_submission(body: CreateSubmission, idempotency: IdempotencyScope) -> bytes:
+    _refuse_depth(body.records)
     _refuse_changing_numbers(body.records)
     fields = list(dict.fromkeys(field for record in body.records for field in record))
-    arguments = body.rpc_arguments() | {"p_fields": fields[:MAX_FIELDS]}
-    return encode_json(arguments | idempotency.arguments(body))
+    profile = RecordProfile(MAX_FIELDS, MAX_NAME_CHARACTERS)
+    profile.add(body.records)
+    found = {"p_fields": fields[:MAX_FIELDS], "p_columns": profile.as_json()}
+    try:
+        sent = body.rpc_arguments() | idempotency.arguments(body)
+    except UnicodeEncodeError as error:
+        message = "A record holds half a surrogate pair, which is not text."
+        raise ApiError(ErrorCode.INVALID_RECORDS, message) from error
+    return encode_json(sent | found)
+
+
+def _refuse_depth(records: list[dict[str, Any]]) -> None:
+    for row, record in enumerate(records, start=1):
+        if is_too_deep(record):
+            message = f"Record {row} is nested more than {MAX_DEPTH} levels deep."
+            raise ApiError(ErrorCode.INVALID_RECORDS, message, details={"row": row})
 
 
 def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
@@ -65,29 +86,11 @@ def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
 @router.post(
     "/upload",
     status_code=202,
-    summary="Submit records as a CSV or NDJSON file, plain or gzip, and start their first run",
+    summary="Submit records as a file (CSV, NDJSON, .xlsx) and start their first run",
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file", "company_id", "blueprint_id"],
-                        "properties": {
-                            "file": {"type": "string", "format": "binary"},
-                            "company_id": {"type": "string", "format": "uuid"},
-                            "blueprint_id": {"type": "string", "format": "uuid"},
-                            "name": {"type": "string", "maxLength": 200},
-                            "format": {
-                                "type": "string",
-                                "enum": ["csv", "ndjson"],
-                                "description": FORMAT_DESCRIPTION,
-                            },
-                        },
-                    }
-                }
-            },
+            "content": {"multipart/form-data": {"schema": UPLOAD_SCHEMA}},
         }
     },
 )
@@ -97,11 +100,24 @@ async def upload_submission(
     """Refuses a caller without a credential before the file arrives."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the file as multipart/form-data.")
-    async with request.form(max_files=1, max_fields=10) as form:
-        fields, file = _read_form(form)
-        max_bytes: int = request.app.state.max_upload_bytes
-        created = await ingest(caller, fields, file, idempotency, max_bytes)
+    pool: UploadPool = request.app.state.upload_pool
+    with pool.admit(str(caller.context.org_id)):
+        form = await _receive(request, pool.limits.receive_seconds)
+        try:
+            fields, file = _read_form(form)
+            created = await ingest(caller, Upload(fields, file, idempotency), pool, request)
+        finally:
+            await form.close()
     return Data(data=await dispatch_submission(caller, trigger, created))
+
+
+async def _receive(request: Request, seconds: float) -> FormData:
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.form(max_files=1, max_fields=MAX_FORM_FIELDS)
+    except TimeoutError as error:
+        message = f"The file took longer than {seconds:g} seconds to arrive."
+        raise ApiError(ErrorCode.INVALID_REQUEST, message) from error
 
 
 def _read_form(form: FormData) -> tuple[UploadSubmission, UploadFile]:
