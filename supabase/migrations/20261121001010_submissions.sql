@@ -248,24 +248,6 @@ comment on function private.lock_receiving_submission is
     'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving.';
 grant execute on function private.lock_receiving_submission to authenticated;
 
-create function public.get_submission(p_submission_id uuid) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_submission public.submissions;
-begin
-    select s.* into v_submission from public.submissions s where s.id = p_submission_id;
-    if not found then
-        perform private.raise_error(404, 'submission_not_found', 'No such submission.');
-    end if;
-    return to_jsonb(v_submission);
-end;
-$$;
-comment on function public.get_submission is
-    'One submission. Any caller who can see its company. '
-    'Raises 404 submission_not_found.';
-grant execute on function public.get_submission to authenticated;
-
 create function public.list_submissions(
     p_company_id uuid default null,
     p_limit int default 50,

@@ -161,7 +161,7 @@ execute function private.audit_change(
 -- Leases change with every heartbeat and write of the worker, the rest while a run waits for admission and its start.
 create trigger pipeline_runs_audit after insert or delete on public.pipeline_runs
 for each row execute function private.audit_change(
-    '{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,'
+    '{blueprint_snapshot,warnings,claim_id,lease_expires_at,lost_start_count,'
     'admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}'
 );
 create trigger pipeline_runs_audit_update after update on public.pipeline_runs
@@ -170,6 +170,6 @@ for each row when (
     is distinct from (new.status, new.error, new.trigger_run_id, new.restart_count)
 )
 execute function private.audit_change(
-    '{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,'
+    '{blueprint_snapshot,warnings,claim_id,lease_expires_at,lost_start_count,'
     'admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}'
 );

@@ -59,7 +59,7 @@ def test_a_finished_upload_tells_how_it_was_read(member: Client, upload: str) ->
     found = finalize(
         member, upload, columns=Jsonb([PROFILE]), read_as=Jsonb(READ_AS), warn_rejected_share=Decimal("0.5")
     )
-    assert (found["columns"], found["read_as"]) == ([PROFILE], READ_AS)
+    assert (found["columns"], found["read_as"]) == ([PROFILE | {"field": None}], READ_AS)
     assert (found["source"], float(found["warn_rejected_share"])) == ("xlsx", 0.5)
     assert member.call("get_submission", submission_id=upload) == found
 
@@ -79,7 +79,7 @@ def test_records_sent_as_json_have_a_profile_as_well(
         records=Jsonb([{"Firma": "ACME"}]),
         columns=Jsonb([PROFILE]),
     )
-    assert created["submission"]["columns"] == [PROFILE]
+    assert created["submission"]["columns"] == [PROFILE | {"field": None}]
     assert created["submission"]["read_as"] is None
 
 

@@ -15,6 +15,7 @@ function batchOf(chunks: readonly PipelineRecord[][], passing: readonly Pipeline
   const context: BatchContext<DedupeRecordsConfig> = {
     config,
     signal: new AbortController().signal,
+    warn: () => undefined,
     async *readInput(chunkIndexes = [...chunks.keys()]): AsyncIterable<BatchChunk> {
       for (const chunkIndex of chunkIndexes) {
         reads.push(chunkIndex);

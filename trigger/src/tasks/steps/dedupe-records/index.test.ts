@@ -207,7 +207,12 @@ describe("dedupe-records", () => {
       yield await Promise.resolve({ chunkIndex: 0, records: asRecords([{}]), passing: [] });
     };
     await expect(
-      dedupeRecords.prepareBatch?.({ config: dedupeRecords.configSchema.parse({}), signal: aborted, readInput }),
+      dedupeRecords.prepareBatch?.({
+        config: dedupeRecords.configSchema.parse({}),
+        signal: aborted,
+        warn: () => undefined,
+        readInput,
+      }),
     ).rejects.toThrow("cancelled");
   });
 
