@@ -172,6 +172,10 @@ class ColumnProfile(ResultModel):
     capitals: int
     lower_case: int
     numeric: int
+    field: Annotated[
+        str | None,
+        Field(description="The field that it became in the run `columns_reported_by`; null: none."),
+    ] = None
 
 
 class ReadAs(ResultModel):
@@ -209,6 +213,10 @@ class Submission(ResultModel):
     fields: list[str] | None
     columns: Annotated[
         list[ColumnProfile] | None, Field(description="In the order of the source; null in lists.")
+    ] = None
+    columns_reported_by: Annotated[
+        UUID | None,
+        Field(description="The newest run with a step that said what became of the columns; null: none yet."),
     ] = None
     read_as: Annotated[ReadAs | None, Field(description="How the file was read; null for JSON.")] = None
     warn_rejected_share: float = 0.2

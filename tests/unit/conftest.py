@@ -101,6 +101,7 @@ def pipeline_run(**values: object) -> dict[str, Any]:
         "status": "queued",
         "error": None,
         "failed_steps": [],
+        "warnings": [],
         "retry_of": None,
         "record_count": 2,
         "admitted": True,
