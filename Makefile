@@ -84,6 +84,10 @@ siege: install ## Let one tenant attack while another one works, and measure wha
 bench-http: install ## What a small call costs with each HTTP client that the API could use
 	$(VENV)/python -m tests.benchmarks.http_clients
 
+.PHONY: bench-ingest
+bench-ingest: install ## What reading files costs beside the csv module, and how long the event loop waits meanwhile
+	$(VENV)/python -m tests.benchmarks.ingest
+
 .PHONY: bench-rls
 bench-rls: install ## What row-level security costs at 10,000 and 1,000,000 pipeline runs (some minutes)
 	$(VENV)/python -m tests.benchmarks.rls

@@ -52,9 +52,11 @@ class ErrorCode(StrEnum):
     INVALID_RUN_IF = "invalid_run_if", 422
     UNKNOWN_STEP = "unknown_step", 422
     UNREADABLE_FILE = "unreadable_file", 422
+    UNDECODABLE_FILE = "undecodable_file", 422
     SUBMISSION_EMPTY = "submission_empty", 422
     TOO_MANY_REQUESTS = "too_many_requests", 429
     QUOTA_EXCEEDED = "quota_exceeded", 429
+    TOO_MANY_UPLOADS = "too_many_uploads", 429
     INTERNAL_ERROR = "internal_error", 500
     DATA_API_UNAVAILABLE = "data_api_unavailable", 503
     AUTH_UNAVAILABLE = "auth_unavailable", 503

@@ -22,6 +22,7 @@ from api.background import Background
 from api.bodies import blueprint, submission
 from api.errors import install_error_handler
 from api.http_client import HttpClient
+from api.ingest.pool import UploadPool
 from api.invitation_mail import InvitationMail
 from api.json_text import JsonBounds
 from api.logs import configure_logs
@@ -124,7 +125,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.data_api_shares = Shares("calls of the org", at_once=20, waiting=200, wait_seconds=10)
             app.state.offload = OffloadPool()
             app.state.export_places = Shares("exports of the org", at_once=4, waiting=0, wait_seconds=0)
+            app.state.upload_pool = UploadPool(settings.upload_limits)
             yield
+            await app.state.upload_pool.close()
             app.state.offload.close()
             await background.close()
         await asyncio.to_thread(tracing.close)
@@ -169,7 +172,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             ),
         ],
     )
-    app.state.max_upload_bytes = settings.max_upload_bytes
     install_error_handler(app)
     app.include_router(health.router)
     app.include_router(docs.router)

@@ -17,6 +17,9 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.ingest.job import ReadLimits
+from api.ingest.pool import UploadLimits
+
 MIN_JWT_SECRET_LENGTH = 32
 MIN_KEY_LENGTH = 20
 ASYMMETRIC_ALGORITHMS = frozenset({"ES256", "RS256"})
@@ -66,6 +69,15 @@ class Settings(BaseSettings):
     otel_exporter_otlp_headers: SecretStr | None = None
     otel_service_name: str = Field("data-engine-x-api", min_length=1)
     max_upload_bytes: int = Field(100 * 1024 * 1024, ge=1024, le=2 * 1024**3)
+    max_upload_rows: int = Field(1_000_000, ge=1, le=100_000_000)
+    max_upload_blank_lines: int = Field(1_000_000, ge=1)
+    max_upload_ratio: int = Field(200, ge=1)
+    max_open_uploads: int = Field(16, ge=1)
+    max_open_uploads_per_org: int = Field(4, ge=1)
+    upload_processes: int = Field(2, ge=1, le=64)
+    upload_receive_seconds: float = Field(600, gt=0)
+    upload_read_seconds: float = Field(120, gt=0)
+    upload_wait_seconds: float = Field(60, gt=0)
 
     @field_validator("supabase_jwt_algorithms", "cors_allowed_origins", mode="before")
     @classmethod
@@ -166,6 +178,23 @@ class Settings(BaseSettings):
     @cached_property
     def jwt_issuer(self) -> str:
         return self.supabase_jwt_issuer or f"{self.supabase_url}/auth/v1"
+
+    @cached_property
+    def upload_limits(self) -> UploadLimits:
+        return UploadLimits(
+            read=ReadLimits(
+                max_bytes=self.max_upload_bytes,
+                max_rows=self.max_upload_rows,
+                max_blank_lines=self.max_upload_blank_lines,
+                max_ratio=self.max_upload_ratio,
+            ),
+            max_open=self.max_open_uploads,
+            max_open_per_org=self.max_open_uploads_per_org,
+            processes=self.upload_processes,
+            receive_seconds=self.upload_receive_seconds,
+            read_seconds=self.upload_read_seconds,
+            wait_seconds=self.upload_wait_seconds,
+        )
 
     @classmethod
     def read(cls) -> Self:

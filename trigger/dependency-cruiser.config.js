@@ -22,7 +22,7 @@ export default {
     room("foundation", foundation),
     room("worker-api", "^src/worker-api/", foundation),
     room("platform", "^src/platform/", foundation, "^src/worker-api/"),
-    room("step-contract", stepContract, "^src/worker-api/(claim|records)\\.ts$"),
+    room("step-contract", stepContract, "^src/worker-api/(claim|records|remarks)\\.ts$"),
     {
       name: "steps",
       severity: "error",

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from api.bodies.read import read_body
 from api.ingest.numbers import changing_field
-from api.ingest.rows import MAX_FIELDS
+from api.ingest.profile import RecordProfile
+from api.ingest.rows import MAX_FIELDS, MAX_NAME_CHARACTERS
 from api.json_text import JsonBounds, encode_json
 from api.models.submissions import CreateSubmission
 from api.offload.job import Job, JobRefusedError, Options
@@ -21,9 +22,11 @@ def encode_submission(body: bytes, options: Options) -> bytes:
     submission = read_body(CreateSubmission, body, BOUNDS)
     _refuse_changing_numbers(submission.records)
     fields = list(dict.fromkeys(field for record in submission.records for field in record))
+    profile = RecordProfile(MAX_FIELDS, MAX_NAME_CHARACTERS)
+    profile.add(submission.records)
     return encode_json(
         submission.rpc_arguments()
-        | {"p_fields": fields[:MAX_FIELDS]}
+        | {"p_fields": fields[:MAX_FIELDS], "p_columns": profile.as_json()}
         | idempotency_arguments(
             options["idempotency_key"], options["route"], submission.model_dump(mode="json")
         )

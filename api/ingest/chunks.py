@@ -12,7 +12,7 @@ TARGET_BYTES = 1_000_000
 
 @dataclass(slots=True)
 class Chunk:
-    """Rows in order; the database gets records and rejected rows in one call."""
+    """Rows in order; records and rejected ones go to the database together."""
 
     records: list[EncodedRecord] = field(default_factory=list)
     rejected: list[RejectedRow] = field(default_factory=list)
@@ -22,27 +22,27 @@ class Chunk:
     def row_count(self) -> int:
         return len(self.records) + len(self.rejected)
 
-    def add(self, row: Row) -> None:
-        self.size += len(row.encoded)
-        if isinstance(row, EncodedRecord):
-            self.records.append(row)
-        else:
-            self.rejected.append(row)
-
-    def rpc_body(self, submission_id: str, chunk_index: int) -> bytes:
-        """The arguments of append_submission_chunk as JSON text, joined from the encoded rows."""
-        head = json.dumps({"p_submission_id": submission_id, "p_chunk_index": chunk_index})
-        records = b",".join(row.encoded for row in self.records)
-        rejected = b",".join(row.encoded for row in self.rejected)
-        return b'%b,"p_records":[%b],"p_rejected":[%b]}' % (head[:-1].encode(), records, rejected)
-
 
 def chunked(rows: Iterable[Row]) -> Iterator[Chunk]:
     chunk = Chunk()
+    records, rejected = chunk.records, chunk.rejected
     for row in rows:
-        if chunk.row_count and (chunk.row_count == MAX_ROWS or chunk.size + len(row.encoded) > TARGET_BYTES):
+        encoded = row if isinstance(row, bytes) else row.encoded
+        size = len(encoded)
+        if chunk.size and (len(records) + len(rejected) == MAX_ROWS or chunk.size + size > TARGET_BYTES):
             yield chunk
             chunk = Chunk()
-        chunk.add(row)
+            records, rejected = chunk.records, chunk.rejected
+        chunk.size += size
+        if isinstance(row, bytes):
+            records.append(row)
+        else:
+            rejected.append(row)
     if chunk.row_count:
         yield chunk
+
+
+def rpc_body(submission_id: str, chunk_index: int, records: bytes, rejected: bytes) -> bytes:
+    """The arguments of append_submission_chunk, from encoded rows with commas between them."""
+    head = json.dumps({"p_submission_id": submission_id, "p_chunk_index": chunk_index})
+    return b'%b,"p_records":[%b],"p_rejected":[%b]}' % (head[:-1].encode(), records, rejected)

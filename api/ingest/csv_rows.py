@@ -1,197 +1,168 @@
-"""CSV → rows, after RFC 4180, with comma, semicolon or tab between the fields.
+"""CSV → rows, for files as people have them: RFC 4180, and what programs and people make of it.
 
 Rules:
-- The first line that is not blank is the header. Names are trimmed. An empty name becomes `column_<n>` (its
-  1-based position), a repeated name gets `_2`, `_3`, …
-- A first line `sep=;` (Excel) names the delimiter. Otherwise it is the one that splits the header into most
-  fields.
-- Values stay text, unchanged. An empty field is "", never null.
-- A row must have as many fields as the header, since a short row may have been cut off.
-- A stray quote inside an unquoted field is text. Text after a closing quote, or a quote that is never closed,
-  rejects the line where the record began. Reading resumes at the next line.
+- `dialect.py` finds the delimiter and the header, `quoting.py` mends quotes; the caller's options come first.
+- Names are trimmed; an empty one becomes `column_<n>` (its 1-based position), a repeated one gets `_2`,
+  `_3`, …
+- Values stay text, exactly as given; an empty field is "", never null. The guard `="…"` is taken off.
+- A short row is padded, blank fields beyond the header are cut; a row with more fields than that is rejected.
+- A stray quote inside an unquoted field is text. A quoted field that goes on after its closing quote, or
+  is never closed, costs the line it began on, and reading resumes at the next line.
 """
 
-import csv
-import io
-import itertools
-import json
-import re
-from collections import deque
 from collections.abc import Iterator
-from typing import IO
+from typing import Any
 
-from api.ingest.rows import MAX_FIELDS, MAX_RECORD_BYTES, UNDECODABLE, Line, LineReader, Row, accept, reject
-from api.ingest.scan import Scan, unreadable
+from api.ingest.dialect import DELIMITERS, find_dialect, is_blank, read_sample
+from api.ingest.job import ReadJob
+from api.ingest.lines import Lines
+from api.ingest.notes import Notes
+from api.ingest.quoting import repair, unguard, unwrap
+from api.ingest.records import Malformed, Records
+from api.ingest.refusal import too_large, unreadable
+from api.ingest.rows import Row, reject, reject_too_large
+from api.ingest.table import MIN_FOOTED_WIDTH, LoneCell, Table
 
-DELIMITERS = ",;\t"
-MAX_NAME_CHARACTERS = 255
-# Text after an unclosed quote is read again. A malicious file could have every line read a megabyte ahead in
-# vain, so the total is limited; an honest file needs less.
-MAX_REREAD_CHARACTERS = 64_000_000
-SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)
-
-# The limit of the csv module holds for the whole process; MAX_RECORD_BYTES limits a record.
-csv.field_size_limit(MAX_RECORD_BYTES + 1)
-
-
-class _RecordTooLongError(Exception):
-    """The lines of one record exceed MAX_RECORD_BYTES."""
-
-
-class _RecordLines:
-    """Feeds the csv module and keeps the physical lines of the current record."""
-
-    def __init__(self, reader: LineReader) -> None:
-        self._reader = reader
-        self._returned: deque[Line] = deque()
-        self.taken: list[Line] = []
-        self._size = 0
-        self._reread = 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else self._reader.next()
-        if line is None:
-            raise StopIteration
-        self.taken.append(line)
-        self._size += len(line.text)
-        if line.too_long or self._size > MAX_RECORD_BYTES:
-            raise _RecordTooLongError
-        return line.text
-
-    def begin_record(self) -> None:
-        self.taken = []
-        self._size = 0
-
-    def give_back_all_but_first(self) -> Line:
-        self._reread += self._size
-        if self._reread > MAX_REREAD_CHARACTERS:
-            raise unreadable("The file has too many unclosed quotes.")
-        self._returned.extendleft(reversed(self.taken[1:]))
-        return self.taken[0]
-
-    def peek(self) -> Line | None:
-        if not self._returned and (line := self._reader.next()):
-            self._returned.append(line)
-        return self._returned[0] if self._returned else None
-
-    def skip(self) -> None:
-        self._returned.popleft()
+# A row with another delimiter than the file must fall into so many fields to be taken for one.
+MIN_OTHER_DELIMITER_FIELDS = 3
 
 
 class CsvRows:
-    """Iterates over the data rows. `fields` is complete from the start."""
+    """Iterates the data rows. `fields` is known from the start."""
 
-    def __init__(self, text: IO[str], scan: Scan) -> None:
-        """Raises ApiError unreadable_file if there is no usable header."""
-        self._may_be_undecodable = scan.errors != "strict"
-        self._lines = _RecordLines(LineReader(text))
-        self._csv = csv.reader(self._lines, delimiter=self._find_delimiter(), strict=True)
-        self.fields = self._read_header()
+    def __init__(self, lines: Iterator[Lines], job: ReadJob) -> None:
+        """Raises FileRefusedError unreadable_file when there is no usable header."""
+        self._job = job
+        self._notes = Notes()
+        self._blank_lines = 0
+        self._records = Records(lines)
+        skipped = self._skip_blank_beginning()
+        first_lines = self._records.peek()
+        options = job.options
+        self._dialect = find_dialect(first_lines, options, skipped)
+        first = self._dialect.first_line
+        self._skipped_lines = skipped + first
+        self._count_blank(sum(map(is_blank, first_lines[:first])))
+        self._delimiter = self._dialect.delimiter
+        self._rows = self._records.read(
+            first, self._delimiter, skips_initial_space=self._dialect.skips_initial_space
+        )
+        sample = read_sample(first_lines[first:], self._dialect)
+        header = list(options.header) if options.header else self._read_header()
+        below = sample if options.header else sample[1:]
+        self._table = Table(header, [row.cells for row in below], options.on_ragged_row, self._notes)
+
+    @property
+    def fields(self) -> list[str]:
+        return self._table.fields
+
+    @property
+    def undecodable_rows(self) -> int:
+        return self._notes.undecodable_rows
+
+    def columns(self) -> list[dict[str, Any]]:
+        return self._table.columns()
+
+    def read_as(self) -> dict[str, Any]:
+        self._notes.add("nul_characters", self._records.nul_count)
+        return {
+            "format": "csv",
+            "delimiter": self._dialect.shown_delimiter,
+            "skipped_lines": self._skipped_lines,
+            "header": "option" if self._job.options.header else "file",
+            "sheet": None,
+            "notes": self._notes.counts(),
+            "noted_cells": self._notes.cells(),
+        }
 
     def __iter__(self) -> Iterator[Row]:
-        row_number = itertools.count(1)
-        while True:
-            self._lines.begin_record()
-            try:
-                values = next(self._csv)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield self._reject_first_line(next(row_number), str(error))
-                continue
-            except _RecordTooLongError:
-                yield self._reject_too_long(next(row_number))
-                continue
-            if not self._is_blank():
-                yield self._row(next(row_number), values)
+        return self._table.settle(self._read())
 
-    def _row(self, number: int, values: list[str]) -> Row:
-        line = self._lines.taken[0].number
-        raw = "".join(taken.text for taken in self._lines.taken)
-        if "\x00" in raw:
-            return reject(number, line, "malformed_row", "The row contains a NUL character.", raw)
-        if self._may_be_undecodable and UNDECODABLE.search(raw):
-            message = "The row contains bytes that are invalid in the encoding of the file."
-            return reject(number, line, "undecodable_text", message, raw)
-        if len(values) != len(self.fields):
-            many = len(values) > len(self.fields)
-            counts = {"expected_fields": len(self.fields), "found_fields": len(values)}
-            message = f"The row has {len(values)} fields; the header has {len(self.fields)}."
-            return reject(
-                number, line, "too_many_fields" if many else "too_few_fields", message, raw, **counts
-            )
-        data = json.dumps(
-            dict(zip(self.fields, values, strict=True)), ensure_ascii=False, separators=(",", ":")
-        )
-        record = accept(number, data)
-        if len(record.encoded) > MAX_RECORD_BYTES:
-            return _too_large(number, line, raw)
-        return record
+    def _read(self) -> Iterator[Row | LoneCell]:
+        records, table = self._records, self._table
+        number, max_rows = 0, self._job.limits.max_rows
+        for fields in self._rows:
+            if isinstance(fields, list):
+                if len(fields) < 2 and self._is_blank(fields):
+                    self._count_blank(1)
+                    continue
+                number += 1
+                if len(fields) == table.width and not records.needs_care:
+                    yield table.add(number, records.line, fields) or self._too_large(number)
+                else:
+                    yield self._read_with_care(number, fields)
+            else:
+                number += 1
+                yield self._read_malformed(number, fields)
+            if number > max_rows:
+                raise too_large(f"The file has more than {max_rows:,} rows. Split it.", limit_rows=max_rows)
 
-    def _reject_first_line(self, number: int, problem: str) -> Row:
-        first = self._lines.give_back_all_but_first()
-        message = f"The row is not well-formed CSV: {problem}."
-        return reject(number, first.number, "malformed_row", message, first.text)
+    def _is_blank(self, fields: list[str]) -> bool:
+        return not fields or (not fields[0].strip(" ") and is_blank(self._records.raw))
 
-    def _reject_too_long(self, number: int) -> Row:
-        if len(self._lines.taken) == 1:
-            first = self._lines.taken[0]
-            return _too_large(number, first.number, first.text)
-        return self._reject_first_line(number, "a quoted field is not closed within the size of a record")
+    def _count_blank(self, count: int) -> None:
+        self._blank_lines += count
+        limit = self._job.limits.max_blank_lines
+        if self._blank_lines > limit:
+            raise unreadable(f"The file has more than {limit:,} blank lines.", limit_blank_lines=limit)
 
-    def _is_blank(self) -> bool:
-        return len(self._lines.taken) == 1 and not self._lines.taken[0].text.strip(" \r\n")
+    def _read_with_care(self, number: int, fields: list[str]) -> Row | LoneCell:
+        raw = self._records.raw
+        if len(fields) != self._table.width:
+            fields = self._split_otherwise(fields, raw)
+        if len(fields) == 1 and self._table.width >= MIN_FOOTED_WIDTH:
+            return LoneCell(number, self._records.line, fields, raw)
+        unguarded = list(map(unguard, fields))
+        if unguarded != fields:
+            self._notes.add("unguarded_cells", sum(map(str.__ne__, fields, unguarded)))
+        return self._table.add_any(number, self._records.line, unguarded, raw)
 
-    def _find_delimiter(self) -> str:
-        while (line := self._lines.peek()) and not line.text.strip(" \r\n"):
-            self._lines.skip()
-        if line is None:
-            raise unreadable("The file has no header.")
-        if named := SEPARATOR_LINE.fullmatch(line.text):
-            self._lines.skip()
-            return named.group(1)
-        return max(DELIMITERS, key=lambda delimiter: _count_fields(line.text, delimiter))
+    def _split_otherwise(self, fields: list[str], raw: str) -> list[str]:
+        """A line that was quoted whole, or one that somebody wrote with another delimiter."""
+        inner = unwrap(fields, raw, self._delimiter)
+        if inner is not None:
+            self._notes.add("unwrapped_lines")
+            return inner
+        width = self._table.width
+        if len(fields) == 1 and width >= MIN_OTHER_DELIMITER_FIELDS:
+            for delimiter in DELIMITERS:
+                if fields[0].count(delimiter) == width - 1:
+                    self._notes.add("other_delimiter_rows")
+                    return fields[0].split(delimiter)
+        return fields
+
+    def _read_malformed(self, number: int, malformed: Malformed) -> Row:
+        line = malformed.line
+        if malformed.is_too_long:
+            return self._too_large(number)
+        fields = repair(line, self._delimiter, self._table.width)
+        if fields is None:
+            message = f"The row is not well-formed CSV: {malformed.problem}."
+            return reject(number, self._records.line, "malformed_row", message, line)
+        self._notes.add("repaired_rows")
+        return self._table.add_any(number, self._records.line, list(map(unguard, fields)), line)
+
+    def _too_large(self, number: int) -> Row:
+        return reject_too_large(number, self._records.line, self._records.raw)
+
+    def _skip_blank_beginning(self) -> int:
+        """Whole blocks of blank lines, so that the header is among the lines that are looked at."""
+        skipped = 0
+        while (lines := self._records.peek()) and all(map(is_blank, lines)):
+            skipped += self._records.skip_peeked()
+            self._count_blank(len(lines))
+        return skipped
 
     def _read_header(self) -> list[str]:
-        self._lines.begin_record()
-        try:
-            names = next(self._csv)
-        except (StopIteration, csv.Error, _RecordTooLongError) as error:
-            raise unreadable("The header of the file is not well-formed CSV.") from error
-        header = "".join(names)
-        if "\x00" in header or UNDECODABLE.search(header):
-            raise unreadable("The header of the file contains a NUL character or invalid bytes.")
-        if len(names) > MAX_FIELDS or any(len(name) > MAX_NAME_CHARACTERS for name in names):
-            raise unreadable(
-                f"The header has over {MAX_FIELDS} fields or a name of over {MAX_NAME_CHARACTERS} characters."
-            )
-        return field_names(names)
-
-
-def field_names(header: list[str]) -> list[str]:
-    """Makes each name of a header non-empty and unique. Names that are both already stay unchanged."""
-    trimmed = [
-        name.strip().lstrip("\ufeff") or f"column_{position}" for position, name in enumerate(header, 1)
-    ]
-    names: dict[str, None] = {}
-    for name in trimmed:
-        unique, copy = name, 1
-        while unique in names or (copy > 1 and unique in trimmed):
-            copy += 1
-            unique = f"{name}_{copy}"
-        names[unique] = None
-    return list(names)
-
-
-def _count_fields(header: str, delimiter: str) -> int:
-    # Not strict, because a quoted name may span several lines and this is only the first.
-    return len(next(csv.reader(io.StringIO(header, newline=""), delimiter=delimiter), []))
-
-
-def _too_large(number: int, line: int, raw: str) -> Row:
-    return reject(
-        number, line, "record_too_large", f"The record is larger than {MAX_RECORD_BYTES:,} bytes.", raw
-    )
+        names = next(self._rows, None)
+        while names == []:
+            names = next(self._rows, None)
+        if names is None:
+            raise unreadable("The file has no header.")
+        if isinstance(names, Malformed):
+            raise unreadable("The header of the file is not well-formed CSV.")
+        raw = self._records.raw
+        inner = unwrap(names, raw, self._delimiter)
+        if inner is not None:
+            self._notes.add("unwrapped_lines")
+        return list(map(unguard, inner or names))

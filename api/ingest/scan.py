@@ -1,18 +1,15 @@
-"""The first pass over an uploaded file: whether it is readable, its encoding and its hash."""
+"""The first pass over an uploaded file: its kind, its hash, and the evidence for how it is encoded."""
 
 import codecs
-import gzip
 import hashlib
-import io
 import re
-import zlib
 from dataclasses import dataclass
-from typing import IO, Final, cast
+from typing import IO, Final
 
-from api.errors import ApiError, ErrorCode
-
-BLOCK_BYTES = 256 * 1024
-GZIP_MAGIC = b"\x1f\x8b"
+from api.ingest.compression import blocks
+from api.ingest.foreign import refuse_foreign_format
+from api.ingest.job import ReadLimits
+from api.ingest.refusal import unreadable
 
 # Longest first: the UTF-32 mark begins with the UTF-16 one.
 BYTE_ORDER_MARKS: Final = (
@@ -22,93 +19,100 @@ BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-FOREIGN_FORMATS: Final = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file"),
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-)
+START_BYTES = 64 * 1024
+# Lines with a byte beyond ASCII, from anywhere in the file: the first such byte may come late.
+SAMPLE_BYTES = 128 * 1024
+SAMPLE_BYTES_OF_A_BLOCK = 16 * 1024
+NON_ASCII_LINE = re.compile(rb"[^\r\n]{0,200}[\x80-\xff][^\r\n]{0,1000}")
 ESCAPED_BYTES = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """`sha256` and `size` describe the decompressed content.
-
-    With `errors` "surrogateescape", invalid bytes become lone surrogates, so that only their rows are
-    rejected.
+    """`sha256` and `size` are of the decompressed content; `valid` and `invalid` count what UTF-8 makes of
+    it.
     """
 
-    compressed: bool
-    encoding: str
-    errors: str
     sha256: str
     size: int
+    line_count: int
+    mark: str | None
+    start: bytes
+    sample: bytes
+    valid: int
+    invalid: int
+    has_escapes: bool
+
+    @property
+    def sampled_share(self) -> float:
+        """The share of lines with something beyond ASCII, as the sample shows it: 1 when it is full."""
+        if len(self.sample) >= SAMPLE_BYTES:
+            return 1.0
+        return self.sample.count(b"\n") / max(self.line_count, 1)
 
 
-def scan(file: IO[bytes], max_bytes: int) -> Scan:
+def scan(file: IO[bytes], limits: ReadLimits) -> Scan:
     """Reads the file once, block by block.
 
-    Raises ApiError payload_too_large (more than `max_bytes` of content), unsupported_media_type (a known
-    foreign format) or unreadable_file (an empty file, broken compression, broken UTF-16).
+    Raises FileRefusedError payload_too_large, or unreadable_file (empty, broken compression, a known other
+    format).
     """
-    file.seek(0)
-    compressed = file.read(2) == GZIP_MAGIC
-    content = _content(file, compressed)
     digest = hashlib.sha256()
-    size = 0
-    evidence: _Utf8Evidence | None = None
-    marked: codecs.IncrementalDecoder | None = None
-    encoding = "utf-8"
-    try:
-        while block := content.read(BLOCK_BYTES):
-            if size == 0:
-                _refuse_foreign_format(block)
-                encoding = _marked_encoding(block) or encoding
-                if encoding in ("utf-16", "utf-32"):
-                    marked = codecs.getincrementaldecoder(encoding)()
-                else:
-                    evidence = _Utf8Evidence()
-            size += len(block)
-            if size > max_bytes:
-                raise _too_large(max_bytes, compressed)
-            digest.update(block)
-            if marked:
-                marked.decode(block)
-            elif evidence:
-                evidence.add(block)
-        if marked:
-            marked.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise unreadable(f"The file begins like {encoding.upper()} but is not valid.") from error
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise unreadable("The gzip compression of the file is broken or incomplete.") from error
+    evidence = _Utf8Evidence()
+    size, start, sample, has_escapes = 0, b"", bytearray(), False
+    line_feeds = returns = 0
+    for block in blocks(file, limits):
+        if size == 0:
+            refuse_foreign_format(block)
+        size += len(block)
+        digest.update(block)
+        if len(start) < START_BYTES:
+            start += block[: START_BYTES - len(start)]
+        evidence.add(block)
+        line_feeds += block.count(b"\n")
+        returns += block.count(b"\r")
+        if not block.isascii():
+            _add_lines(sample, block)
+        has_escapes = has_escapes or b"\x1b$" in block
+    evidence.add(b"", final=True)
     if size == 0:
         raise unreadable("The file is empty.")
-    errors = "strict"
-    if evidence and evidence.finish().invalid:
-        errors = "surrogateescape"
-        if not evidence.is_mostly_utf8() and encoding == "utf-8":
-            encoding = "cp1252"
-    return Scan(compressed, encoding, errors, digest.hexdigest(), size)
+    mark = next((encoding for mark, encoding in BYTE_ORDER_MARKS if start.startswith(mark)), None)
+    return Scan(
+        digest.hexdigest(),
+        size,
+        max(line_feeds, returns),
+        mark,
+        start,
+        bytes(sample),
+        evidence.valid,
+        evidence.invalid,
+        has_escapes,
+    )
 
 
-def open_text(file: IO[bytes], scan: Scan) -> io.TextIOWrapper:
-    """The content as text. Line ends stay unchanged, because quoted CSV fields may hold them."""
-    content = _content(file, scan.compressed)
-    return io.TextIOWrapper(content, encoding=scan.encoding, errors=scan.errors, newline="")
+def hash_file(file: IO[bytes]) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def unreadable(message: str, **details: object) -> ApiError:
-    return ApiError(ErrorCode.UNREADABLE_FILE, message, details=details)
+def _add_lines(sample: bytearray, block: bytes) -> None:
+    wanted = min(SAMPLE_BYTES_OF_A_BLOCK, SAMPLE_BYTES - len(sample))
+    if wanted <= 0:
+        return
+    taken = 0
+    for line in NON_ASCII_LINE.finditer(block):
+        sample += line[0] + b"\n"
+        taken += len(line[0]) + 1
+        if taken >= wanted:
+            return
 
 
 class _Utf8Evidence:
-    """Counts the valid and the invalid UTF-8 sequences.
+    """Counts what speaks for UTF-8 and against it, over the whole file.
 
-    A UTF-8 file with one broken byte must not be read as Windows-1252, which would garble every umlaut. Text
-    in Windows-1252 hardly ever holds a valid UTF-8 sequence.
+    One broken byte in a UTF-8 file must not turn every umlaut of the other rows into gibberish; and text in
+    another encoding hardly ever holds a valid UTF-8 sequence.
     """
 
     def __init__(self) -> None:
@@ -123,40 +127,3 @@ class _Utf8Evidence:
         invalid = len(ESCAPED_BYTES.findall(text))
         self.invalid += invalid
         self.valid += len(text) - len(text.encode("ascii", "ignore")) - invalid
-
-    def finish(self) -> "_Utf8Evidence":
-        self.add(b"", final=True)
-        return self
-
-    def is_mostly_utf8(self) -> bool:
-        return self.valid > self.invalid
-
-
-def _content(file: IO[bytes], compressed: bool) -> IO[bytes]:
-    file.seek(0)
-    return cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")) if compressed else file
-
-
-def _marked_encoding(start: bytes) -> str | None:
-    for mark, encoding in BYTE_ORDER_MARKS:
-        if start.startswith(mark):
-            return encoding
-    return None
-
-
-def _refuse_foreign_format(start: bytes) -> None:
-    for magic, description in FOREIGN_FORMATS:
-        if start.startswith(magic):
-            raise ApiError(
-                ErrorCode.UNSUPPORTED_MEDIA_TYPE,
-                f"The file is {description}. Send CSV or NDJSON, plain or gzip.",
-            )
-
-
-def _too_large(max_bytes: int, compressed: bool) -> ApiError:
-    what = "decompressed content of the file" if compressed else "file"
-    return ApiError(
-        ErrorCode.PAYLOAD_TOO_LARGE,
-        f"The {what} is larger than {max_bytes:,} bytes. Split it.",
-        details={"limit_bytes": max_bytes},
-    )

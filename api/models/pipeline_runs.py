@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.models.envelope import ResultModel
 from api.models.requests import Name, PageRequest, RequestModel
-from api.models.step_results import RecordsRequest, StepResult
+from api.models.step_results import RecordsRequest, StepResult, StepWarning
 
 Dispatched = Annotated[
     bool,
@@ -78,6 +78,11 @@ class FailedStep(ResultModel):
     message: str | None
 
 
+class RunWarning(StepWarning):
+    position: Annotated[int | None, Field(description="Of its step; null: about the run as a whole.")] = None
+    slug: str | None = None
+
+
 class PipelineRun(ResultModel):
     id: UUID
     org_id: UUID
@@ -94,6 +99,10 @@ class PipelineRun(ResultModel):
     failed_steps: Annotated[
         list[FailedStep],
         Field(description="The steps that failed. A run goes on after a step with `continue_on_error`."),
+    ]
+    warnings: Annotated[
+        list[RunWarning],
+        Field(description="What people should check although nothing failed. Complete when the run ends."),
     ]
     retry_of: Annotated[UUID | None, Field(description="The run that this one retries.")]
     record_count: int

@@ -51,6 +51,19 @@ class ListStepResultRecords(RecordsRequest):
     step_result_id: UUID
 
 
+class StepWarning(ResultModel):
+    """What people should check although nothing failed. docs/errors.md lists the codes."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class ColumnUse(ResultModel):
+    name: str
+    field: Annotated[str | None, Field(description="The field that the column became; null: none.")]
+
+
 class StepResult(ResultModel):
     """Of a succeeded step: records_in + records_added = records_out + records_rejected + records_dropped."""
 
@@ -82,6 +95,11 @@ class StepResult(ResultModel):
     records_rejected: int
     records_dropped: int
     error: dict[str, Any] | None
+    warnings: Annotated[list[StepWarning], Field(description="What people should check.")]
+    columns: Annotated[
+        list[ColumnUse] | None,
+        Field(description="Which column became which field, if the step says so. Not in pipeline runs."),
+    ] = None
     progress: Annotated[float, Field(ge=0, le=1, description="The share of its chunks that are written.")]
     duration_ms: Annotated[
         int | None, Field(description="From start to end, or to now while the step runs; includes waits.")

@@ -1,5 +1,6 @@
 """Submissions: batches of records, as JSON or as a file."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Request
@@ -14,10 +15,9 @@ from api.bodies.submission import ENCODE_SUBMISSION
 from api.dispatch import dispatch_submission
 from api.errors import ApiError, ErrorCode
 from api.idempotency import Idempotency
-from api.ingest.upload import ingest
+from api.ingest.pool import UploadPool
 from api.models.envelope import Data, Page
 from api.models.submissions import (
-    FORMAT_DESCRIPTION,
     CreateSubmission,
     GetSubmission,
     ListSubmissions,
@@ -25,11 +25,16 @@ from api.models.submissions import (
     SubmissionAccepted,
     SubmissionCreated,
     UploadSubmission,
+    upload_schema,
 )
 from api.offload.pool import Offload
 from api.reconciler import look_at_reconciler
 from api.routes.large_json import JsonOf, LargeJsonRoute, answer
 from api.trigger_client import Trigger
+from api.upload import Upload, ingest
+
+MAX_FORM_FIELDS = 20
+UPLOAD_SCHEMA = upload_schema()
 
 router = APIRouter(
     prefix="/v1/submissions",
@@ -53,29 +58,11 @@ async def create_submission(
 @router.post(
     "/upload",
     status_code=202,
-    summary="Submit records as a CSV or NDJSON file, plain or gzip, and start their first run",
+    summary="Submit records as a file (CSV, NDJSON, .xlsx) and start their first run",
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file", "company_id", "blueprint_id"],
-                        "properties": {
-                            "file": {"type": "string", "format": "binary"},
-                            "company_id": {"type": "string", "format": "uuid"},
-                            "blueprint_id": {"type": "string", "format": "uuid"},
-                            "name": {"type": "string", "maxLength": 200},
-                            "format": {
-                                "type": "string",
-                                "enum": ["csv", "ndjson"],
-                                "description": FORMAT_DESCRIPTION,
-                            },
-                        },
-                    }
-                }
-            },
+            "content": {"multipart/form-data": {"schema": UPLOAD_SCHEMA}},
         }
     },
 )
@@ -85,11 +72,24 @@ async def upload_submission(
     """Refuses a caller without a credential before the file arrives."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Send the file as multipart/form-data.")
-    async with request.form(max_files=1, max_fields=10) as form:
-        fields, file = _read_form(form)
-        max_bytes: int = request.app.state.max_upload_bytes
-        created = await ingest(caller, fields, file, idempotency, max_bytes)
+    pool: UploadPool = request.app.state.upload_pool
+    with pool.admit(str(caller.context.org_id)):
+        form = await _receive(request, pool.limits.receive_seconds)
+        try:
+            fields, file = _read_form(form)
+            created = await ingest(caller, Upload(fields, file, idempotency), pool, request)
+        finally:
+            await form.close()
     return Data(data=await dispatch_submission(caller, trigger, created))
+
+
+async def _receive(request: Request, seconds: float) -> FormData:
+    try:
+        async with asyncio.timeout(seconds):
+            return await request.form(max_files=1, max_fields=MAX_FORM_FIELDS)
+    except TimeoutError as error:
+        message = f"The file took longer than {seconds:g} seconds to arrive."
+        raise ApiError(ErrorCode.INVALID_REQUEST, message) from error
 
 
 def _read_form(form: FormData) -> tuple[UploadSubmission, UploadFile]:

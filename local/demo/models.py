@@ -50,12 +50,21 @@ class StepResult(BaseModel):
         return self.records_in + self.records_added == accounted_for
 
 
+class RunWarning(BaseModel):
+    """What people should check. Without a step it is about the run as a whole."""
+
+    code: str
+    message: str
+    slug: str | None = None
+
+
 class PipelineRun(BaseModel):
     id: str
     run_number: int
     status: str
     error: dict[str, Any] | None
     failed_steps: list[dict[str, Any]] = []
+    warnings: list[RunWarning] = []
     record_count: int
     steps: list[StepResult] = []
 

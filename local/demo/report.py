@@ -36,6 +36,7 @@ def print_report(console: Console, findings: Findings) -> None:
     """Prints all tables."""
     for table in (
         _ledger(findings),
+        *((_warnings(findings),) if findings.run.warnings else ()),
         _rejections(findings),
         _duplicates(findings),
         _examples(findings.examples(_EXAMPLES)),
@@ -81,6 +82,13 @@ def _add_row(table: Table, step: str, came: int, added: int, out: int, rejected:
     balanced = came + added == out + rejected + dropped
     numbers = [str(number) if number else "·" for number in (came, added, out, rejected, dropped)]
     table.add_row(step, *numbers, "[green]✓[/]" if balanced else "[red]✗[/]")
+
+
+def _warnings(findings: Findings) -> Table:
+    table = _table("Warnings", "step", "code", "message", right=())
+    for warning in findings.run.warnings:
+        table.add_row(warning.slug or "run", warning.code, _cell(warning.message))
+    return table
 
 
 def _rejections(findings: Findings) -> Table:

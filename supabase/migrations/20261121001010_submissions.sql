@@ -2,8 +2,11 @@
 --
 -- A submission is `receiving` while chunks come in and `received` afterwards; its chunks never change. The guards bind
 -- every writer: RPCs, clients of the Data API, the tasks, Studio.
+--
+-- A client may write `columns` and `read_as` until the submission is received, so their shape is checked here. The
+-- checks are cheap: they turn nothing into text before they know its size.
 
-create type public.submission_source as enum ('json', 'csv', 'ndjson');
+create type public.submission_source as enum ('json', 'csv', 'ndjson', 'xlsx');
 comment on type public.submission_source is 'How the records came in.';
 
 create type public.submission_status as enum ('receiving', 'received', 'expired');
@@ -35,6 +38,96 @@ comment on function private.first_fields is
     'keep all of their fields.';
 grant execute on function private.first_fields to authenticated;
 
+create function private.is_count(p_value jsonb) returns boolean
+language sql immutable set search_path = '' as $$
+    select case
+        when jsonb_typeof(p_value) is distinct from 'number' then false
+        when p_value::numeric not between 0 and 2147483647 then false
+        else p_value::numeric % 1 = 0
+    end;
+$$;
+comment on function private.is_count is
+    'Whether a value is a whole number from 0 to 2^31 - 1.';
+grant execute on function private.is_count to authenticated;
+
+create function private.is_column_profiles(p_columns jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
+declare
+    v_column jsonb;
+begin
+    if jsonb_typeof(p_columns) is distinct from 'array' or jsonb_array_length(p_columns) > 2000 then
+        return false;
+    end if;
+    for v_column in select c.value from jsonb_array_elements(p_columns) c loop
+        if jsonb_typeof(v_column) <> 'object' or v_column - '{name,filled,capitals,lower_case,numeric}'::text[] <> '{}'
+            or jsonb_typeof(v_column -> 'name') is distinct from 'string'
+            or length(v_column ->> 'name') not between 1 and 255
+            or not private.is_count(v_column -> 'filled') or not private.is_count(v_column -> 'capitals')
+            or not private.is_count(v_column -> 'lower_case') or not private.is_count(v_column -> 'numeric')
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end;
+$$;
+comment on function private.is_column_profiles is
+    'Whether a value is a list of at most 2,000 column profiles: '
+    '{"name", "filled", "capitals", "lower_case", "numeric"}.';
+grant execute on function private.is_column_profiles to authenticated;
+
+create function private.is_read_as(p_read_as jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
+declare
+    v_field record;
+    v_cell jsonb;
+begin
+    if jsonb_typeof(p_read_as) is distinct from 'object' then
+        return false;
+    end if;
+    for v_field in select f.key, f.value, jsonb_typeof(f.value) as type from jsonb_each(p_read_as) f loop
+        if v_field.key not in ('notes', 'noted_cells', 'skipped_lines', 'encoding_confidence')
+            and (v_field.key not in ('format', 'encoding', 'encoding_source', 'delimiter', 'header', 'sheet')
+                or v_field.type not in ('string', 'null') or length(v_field.value #>> '{}') > 200)
+        then
+            return false;
+        end if;
+        if v_field.key = 'skipped_lines' and not private.is_count(v_field.value) then
+            return false;
+        end if;
+        if v_field.key = 'encoding_confidence' and v_field.type <> 'null'
+            and (v_field.type <> 'number' or v_field.value::numeric not between 0 and 1 or scale(v_field.value::numeric) > 4)
+        then
+            return false;
+        end if;
+        if v_field.key = 'notes' and (v_field.type <> 'object' or exists (
+            select from jsonb_each(v_field.value) n
+            where n.key !~ '^[a-z][a-z_]*$' or length(n.key) > 40 or not private.is_count(n.value)
+        )) then
+            return false;
+        end if;
+        if v_field.key = 'noted_cells' then
+            if v_field.type <> 'array' or jsonb_array_length(v_field.value) > 20 then
+                return false;
+            end if;
+            for v_cell in select c.value from jsonb_array_elements(v_field.value) c loop
+                if jsonb_typeof(v_cell) <> 'object' or v_cell - '{row,line,column}'::text[] <> '{}'
+                    or not private.is_count(v_cell -> 'row') or not private.is_count(v_cell -> 'line')
+                    or jsonb_typeof(v_cell -> 'column') is distinct from 'string' or length(v_cell ->> 'column') > 255
+                then
+                    return false;
+                end if;
+            end loop;
+        end if;
+    end loop;
+    return (select count(*) <= 40 from jsonb_object_keys(coalesce(p_read_as -> 'notes', '{}')));
+end;
+$$;
+comment on function private.is_read_as is
+    'Whether a value says how a file was read: format, encoding, encoding_confidence, encoding_source, delimiter, '
+    'skipped_lines, header, sheet, notes (counts by name), noted_cells (at most 20 of {"row", "line", "column"}).';
+grant execute on function private.is_read_as to authenticated;
+
 create table public.submissions (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
@@ -48,6 +141,9 @@ create table public.submissions (
     chunk_count int not null default 0,
     -- One dimension without nulls: clients could not read anything else.
     fields text[] not null default '{}' check (private.are_fields(fields)),
+    columns jsonb not null default '[]' check (private.is_bounded(columns, 1048576)) check (private.is_column_profiles(columns)),
+    read_as jsonb check (private.is_bounded(read_as, 65536)) check (read_as is null or private.is_read_as(read_as)),
+    warn_rejected_share numeric(4, 3) not null default 0.2 check (warn_rejected_share between 0 and 1),
     -- …_pipeline_runs.sql adds the foreign key: the two tables refer to each other.
     retry_of_run_id uuid,
     created_by uuid not null default private.caller_user_id(),
@@ -66,6 +162,13 @@ comment on column public.submissions.retry_of_run_id is
     'The run whose rejected records are submitted again here; null for records from outside, or when that run was '
     'purged.';
 comment on column public.submissions.fields is 'Field names in the order of the source, since jsonb keeps none.';
+comment on column public.submissions.columns is
+    'The profile of each column, in the order of the source: how many values are filled, in capitals, in lower case, '
+    'numbers. Empty if nobody counted.';
+comment on column public.submissions.read_as is
+    'How the file was read (encoding, delimiter, repairs); null if there was no file.';
+comment on column public.submissions.warn_rejected_share is
+    'The run warns if ingestion rejected more than this share of the rows.';
 
 create index submissions_org_id_created_at_idx on public.submissions (org_id, created_at desc, id desc);
 create index submissions_org_id_company_id_created_at_idx
@@ -105,19 +208,23 @@ with check (
 );
 
 -- No delete grant: submissions are history.
-grant select, insert (company_id, blueprint_id, name, source, fields, retry_of_run_id), update (status, fields)
+grant select,
+    insert (company_id, blueprint_id, name, source, fields, columns, read_as, warn_rejected_share, retry_of_run_id),
+    update (status, fields, columns, read_as, warn_rejected_share)
 on public.submissions to authenticated;
 
 create function private.guard_submission() returns trigger
 language plpgsql set search_path = '' as $$
+declare
+    v_of_ingestion constant text[] :=
+        '{status,fields,columns,read_as,warn_rejected_share,record_count,rejected_count,chunk_count,received_at}';
 begin
     -- The foreign key clears retry_of_run_id when that run is deleted.
     if new.retry_of_run_id is null and old.retry_of_run_id is not null
         and to_jsonb(new) - 'retry_of_run_id' = to_jsonb(old) - 'retry_of_run_id' then
         return new;
     end if;
-    if (to_jsonb(new) - '{status,fields,record_count,rejected_count,chunk_count,received_at}'::text[])
-        is distinct from (to_jsonb(old) - '{status,fields,record_count,rejected_count,chunk_count,received_at}'::text[])
+    if to_jsonb(new) - v_of_ingestion is distinct from to_jsonb(old) - v_of_ingestion
         or old.status is distinct from 'receiving' then
         perform private.raise_error(409, 'immutable', 'A received submission is history and cannot be changed.');
     end if;
@@ -165,24 +272,6 @@ comment on function private.lock_receiving_submission is
     'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving.';
 grant execute on function private.lock_receiving_submission to authenticated;
 
-create function public.get_submission(p_submission_id uuid) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-    v_caller private.caller := private.require_caller();
-    v_submission public.submissions;
-begin
-    select s.* into v_submission from public.submissions s where s.id = p_submission_id;
-    if not found then
-        perform private.raise_error(404, 'submission_not_found', 'No such submission.');
-    end if;
-    return to_jsonb(v_submission);
-end;
-$$;
-comment on function public.get_submission is
-    'One submission. Any caller who can see its company. '
-    'Raises 404 submission_not_found.';
-grant execute on function public.get_submission to authenticated;
-
 create function public.list_submissions(
     p_company_id uuid default null,
     p_limit int default 50,
@@ -200,7 +289,8 @@ declare
 begin
     return private.page(
         array(
-            select jsonb_build_object('key', jsonb_build_array(s.created_at, s.id), 'item', to_jsonb(s))
+            -- Without the profiles: a page with 2,000 columns an item would be as large as the files.
+            select jsonb_build_object('key', jsonb_build_array(s.created_at, s.id), 'item', to_jsonb(s) - 'columns')
             from public.submissions s
             -- The policy says this too, but the planner could not choose the index by it.
             where s.org_id = v_caller.org_id
@@ -214,6 +304,6 @@ begin
 end;
 $$;
 comment on function public.list_submissions is
-    'Submissions that the caller can see, newest first. Any caller. '
+    'Submissions that the caller can see, newest first, without their columns. Any caller. '
     'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_submissions to authenticated;

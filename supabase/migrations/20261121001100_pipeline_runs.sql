@@ -19,6 +19,7 @@ create table public.pipeline_runs (
     blueprint_snapshot jsonb not null,
     status public.pipeline_run_status not null default 'queued',
     error jsonb,
+    warnings jsonb not null default '[]' check (jsonb_typeof(warnings) = 'array'),
     record_count int not null,
     chunk_count int not null,
     trigger_run_id text check (length(trigger_run_id) between 1 and 200),
@@ -57,6 +58,9 @@ create table public.pipeline_runs (
     )
 );
 comment on table public.pipeline_runs is 'One execution attempt of a submission, on its own snapshot of the blueprint.';
+comment on column public.pipeline_runs.warnings is
+    'What people should check although nothing failed: [{code, message, details, position?, slug?}]. Filled by trigger '
+    '(…_run_warnings.sql), final with the run.';
 comment on column public.pipeline_runs.trigger_run_id is 'The Trigger.dev run that executes it; null if not known.';
 comment on column public.pipeline_runs.claim_id is
     'Fencing token of the worker that owns the run: writes with an older one are refused.';
@@ -143,8 +147,8 @@ with check (
 -- No delete grant: runs are history. claim_id is for workers alone.
 grant select (
     id, org_id, company_id, submission_id, run_number, blueprint_id, blueprint_version, blueprint_snapshot, status,
-    error, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, trace_id, request_id,
-    created_by, created_at, admitted_at, dispatched_at, started_at, finished_at
+    error, warnings, record_count, chunk_count, trigger_run_id, lease_expires_at, restart_count, retry_of, trace_id,
+    request_id, created_by, created_at, admitted_at, dispatched_at, started_at, finished_at
 ), insert (submission_id, retry_of), update (status, trigger_run_id)
 on public.pipeline_runs to authenticated;
 
@@ -235,7 +239,7 @@ create function private.guard_pipeline_run() returns trigger
 language plpgsql set search_path = '' as $$
 declare
     v_mutable constant text[] :=
-        '{status,error,trigger_run_id,claim_id,lease_expires_at,restart_count,lost_start_count,admitted_at,'
+        '{status,error,warnings,trigger_run_id,claim_id,lease_expires_at,restart_count,lost_start_count,admitted_at,'
         'start_taken_at,dispatched_at,started_at,finished_at,trigger_cancelled_at}';
     v_old public.pipeline_runs := old;
     v_new public.pipeline_runs := new;

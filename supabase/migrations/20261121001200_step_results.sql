@@ -8,6 +8,67 @@ comment on type public.step_result_status is 'pending → running → succeeded 
 create type public.skip_reason as enum ('condition', 'run_failed', 'run_cancelled');
 comment on type public.skip_reason is 'Why a step did not run: its run_if was false, or the run ended before its turn.';
 
+create function private.is_warnings(p_warnings jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
+declare
+    v_warning jsonb;
+begin
+    if jsonb_typeof(p_warnings) is distinct from 'array' or jsonb_array_length(p_warnings) > 20 then
+        return false;
+    end if;
+    for v_warning in select w.value from jsonb_array_elements(p_warnings) w loop
+        if jsonb_typeof(v_warning) <> 'object' or v_warning - '{code,message,details}'::text[] <> '{}'
+            or jsonb_typeof(v_warning -> 'code') is distinct from 'string'
+            or v_warning ->> 'code' !~ '^[a-z][a-z0-9_]{0,62}$'
+            or jsonb_typeof(v_warning -> 'message') is distinct from 'string'
+            or length(v_warning ->> 'message') not between 1 and 500
+            or jsonb_typeof(v_warning -> 'details') is distinct from 'object'
+            -- In this order: a few bytes of jsonb can be a number of 131,000 digits as text.
+            or pg_column_size(v_warning -> 'details') > 32768
+        then
+            return false;
+        end if;
+        if exists (
+            select from jsonb_path_query(v_warning -> 'details', 'strict $.** ? (@.type() == "number")') n
+            where not private.is_double(n::numeric)
+        ) then
+            return false;
+        end if;
+        if octet_length((v_warning -> 'details')::text) > 4096 then
+            return false;
+        end if;
+    end loop;
+    return true;
+end;
+$$;
+comment on function private.is_warnings is
+    'Whether a value is a list of at most 20 warnings: {"code": snake_case, "message": at most 500 characters, '
+    '"details": an object of at most 4 kB}.';
+
+create function private.is_column_uses(p_columns jsonb) returns boolean
+language plpgsql immutable set search_path = '' as $$
+declare
+    v_column jsonb;
+begin
+    if jsonb_typeof(p_columns) is distinct from 'array' or jsonb_array_length(p_columns) > 2000 then
+        return false;
+    end if;
+    for v_column in select c.value from jsonb_array_elements(p_columns) c loop
+        if jsonb_typeof(v_column) <> 'object' or v_column - '{name,field}'::text[] <> '{}'
+            or jsonb_typeof(v_column -> 'name') is distinct from 'string'
+            or length(v_column ->> 'name') not between 1 and 255
+            or coalesce(jsonb_typeof(v_column -> 'field'), '') not in ('string', 'null')
+            or length(v_column ->> 'field') not between 1 and 255
+        then
+            return false;
+        end if;
+    end loop;
+    return true;
+end;
+$$;
+comment on function private.is_column_uses is
+    'Whether a value is a list of at most 2,000 columns and the fields that took them: {"name", "field": text or null}.';
+
 create table public.step_results (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null,
@@ -33,6 +94,8 @@ create table public.step_results (
     records_rejected int not null default 0,
     records_dropped int not null default 0,
     error jsonb,
+    warnings jsonb not null default '[]' check (private.is_warnings(warnings)),
+    columns jsonb check (columns is null or private.is_column_uses(columns)),
     reading_ms int check (reading_ms >= 0),
     processing_ms int check (processing_ms >= 0),
     writing_ms int check (writing_ms >= 0),
@@ -67,6 +130,11 @@ comment on column public.step_results.resumed_from is
     'chunks.';
 comment on column public.step_results.delivery_key is
     'Identifies the deliveries of the step. Retries of the run keep it.';
+comment on column public.step_results.warnings is
+    'What people should check although the step succeeded: [{code, message, details}].';
+comment on column public.step_results.columns is
+    'Which input column became which field of the step: [{name, field}], field null for none. Null if the step does '
+    'not report it.';
 comment on column public.step_results.reading_ms is
     'Time spent waiting for chunks, measured by the worker that ended the step; null if none did.';
 comment on column public.step_results.processing_ms is 'Time spent in the step itself, measured likewise.';

@@ -6,7 +6,7 @@ language sql volatile set search_path = '' as $$
         org_id, company_id, pipeline_run_id, position, slug, version, execution_mode, chunk_count, continue_on_error,
         delivery_key, status, skip_reason, input_step_result_id, reused_from, resumed_from,
         chunks_written, records_in, records_added, records_out, records_rejected, records_dropped,
-        reading_ms, processing_ms, writing_ms, started_at, finished_at
+        warnings, columns, reading_ms, processing_ms, writing_ms, started_at, finished_at
     )
     select sr.org_id, sr.company_id, p_to_run_id, sr.position, sr.slug, sr.version, sr.execution_mode, sr.chunk_count,
         sr.continue_on_error, sr.delivery_key,
@@ -21,13 +21,16 @@ language sql volatile set search_path = '' as $$
         case when not kept.is_done then case when sr.attempt > 0 then sr.id else sr.resumed_from end end,
         sr.chunks_written * kept.share, sr.records_in * kept.share, sr.records_added * kept.share,
         sr.records_out * kept.share, sr.records_rejected * kept.share, sr.records_dropped * kept.share,
+        sr.warnings, sr.columns,
         case when kept.is_done then sr.reading_ms end, case when kept.is_done then sr.processing_ms end,
         case when kept.is_done then sr.writing_ms end,
         case when kept.is_done then sr.started_at end,
         case when kept.is_done or sr.skip_reason = 'condition' then sr.finished_at end
     from public.step_results sr
     cross join lateral (select sr.status = 'succeeded' as is_done, (sr.status = 'succeeded')::int as share) kept
-    where sr.pipeline_run_id = p_from_run_id;
+    where sr.pipeline_run_id = p_from_run_id
+    -- Their warnings are added to the run in this order.
+    order by sr.position;
 $$;
 comment on function private.copy_step_results is
     'Creates the step results of a retry: those that succeeded are reused by reference, those that their condition '
@@ -116,7 +119,7 @@ language plpgsql set search_path = '' as $$
 declare
     v_mutable constant text[] :=
         '{status,skip_reason,input_step_result_id,attempt,chunks_written,records_in,records_added,records_out,'
-        'records_rejected,records_dropped,error,reading_ms,processing_ms,writing_ms,started_at,finished_at}';
+        'records_rejected,records_dropped,error,warnings,columns,reading_ms,processing_ms,writing_ms,started_at,finished_at}';
     v_written record;
 begin
     if (to_jsonb(new) - v_mutable) is distinct from (to_jsonb(old) - v_mutable) or old.finished_at is not null then

@@ -164,17 +164,21 @@ create trigger blueprint_steps_audit_delete after delete on public.blueprint_ste
 referencing old table as old_rows
 for each statement execute function private.audit_blueprint_steps();
 
--- Counts change with every chunk; the names of the fields came with the records.
+-- Counts change with every chunk. The names of the fields, and how the file was read, came with the records.
 create trigger submissions_audit after insert or delete on public.submissions
-for each row execute function private.audit_change('{fields,record_count,rejected_count,chunk_count}');
+for each row execute function private.audit_change(
+    '{fields,columns,read_as,warn_rejected_share,record_count,rejected_count,chunk_count}'
+);
 create trigger submissions_audit_update after update on public.submissions
 for each row when ((old.status, old.name) is distinct from (new.status, new.name))
-execute function private.audit_change('{fields,record_count,rejected_count,chunk_count}');
+execute function private.audit_change(
+    '{fields,columns,read_as,warn_rejected_share,record_count,rejected_count,chunk_count}'
+);
 
 -- Leases change with every heartbeat and write of the worker, the rest while a run waits for admission and its start.
 create trigger pipeline_runs_audit after insert or delete on public.pipeline_runs
 for each row execute function private.audit_change(
-    '{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,'
+    '{blueprint_snapshot,warnings,claim_id,lease_expires_at,lost_start_count,'
     'admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}'
 );
 create trigger pipeline_runs_audit_update after update on public.pipeline_runs
@@ -183,6 +187,6 @@ for each row when (
     is distinct from (new.status, new.error, new.trigger_run_id, new.restart_count)
 )
 execute function private.audit_change(
-    '{blueprint_snapshot,claim_id,lease_expires_at,lost_start_count,'
+    '{blueprint_snapshot,warnings,claim_id,lease_expires_at,lost_start_count,'
     'admitted_at,start_taken_at,dispatched_at,trigger_cancelled_at}'
 );

@@ -23,7 +23,7 @@ select
             where sr.pipeline_run_id = r.id and sr.status = 'failed'
         )
     end as failed_steps,
-    r.retry_of, r.record_count, r.chunk_count, r.admitted_at is not null as admitted,
+    r.warnings, r.retry_of, r.record_count, r.chunk_count, r.admitted_at is not null as admitted,
     r.dispatched_at is not null as dispatched, r.trigger_run_id, r.trace_id, r.request_id, r.created_by, r.created_at,
     r.admitted_at, r.dispatched_at, r.started_at, r.finished_at, r.blueprint_snapshot
 from public.pipeline_runs r;
@@ -35,7 +35,7 @@ grant select on private.pipeline_runs_with_snapshot to authenticated;
 create view private.pipeline_runs_readable with (security_invoker = true) as
 select
     r.id, r.org_id, r.company_id, r.submission_id, r.run_number, r.blueprint_id, r.blueprint_version, r.status, r.error,
-    r.retry_of, r.record_count, r.chunk_count, r.admitted, r.dispatched, r.trigger_run_id, r.trace_id, r.request_id,
+    r.warnings, r.retry_of, r.record_count, r.chunk_count, r.admitted, r.dispatched, r.trigger_run_id, r.trace_id, r.request_id,
     r.created_by, r.created_at, r.admitted_at, r.dispatched_at, r.started_at, r.finished_at
 from private.pipeline_runs_with_snapshot r;
 comment on view private.pipeline_runs_readable is

@@ -56,7 +56,8 @@ begin
     from private.pipeline_runs_with_snapshot r
     cross join lateral (
         select avg(private.share_done(sr)) as progress,
-            jsonb_agg(private.step_result_json(sr) order by sr.position) as steps
+            -- The columns are in the step results: a client polls its run.
+            jsonb_agg(private.step_result_json(sr) - 'columns' order by sr.position) as steps
         from public.step_results sr
         where sr.pipeline_run_id = r.id
     ) done

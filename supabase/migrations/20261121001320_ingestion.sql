@@ -2,14 +2,24 @@
 --
 -- Small batches arrive whole (create_submission), uploads chunk by chunk (open, append …, finalize).
 
-create function private.receive_submission(p_submission_id uuid, p_fields text[]) returns jsonb
+create function private.receive_submission(
+    p_submission_id uuid,
+    p_fields text[],
+    p_columns jsonb default null,
+    p_read_as jsonb default null,
+    p_warn_rejected_share numeric default null
+) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
     v_submission public.submissions := private.lock_receiving_submission(p_submission_id);
     v_run_id uuid;
 begin
     update public.submissions
-    set status = 'received', fields = coalesce(private.first_fields(p_fields), fields)
+    set status = 'received',
+        fields = coalesce(private.first_fields(p_fields), fields),
+        columns = coalesce(p_columns, columns),
+        read_as = coalesce(p_read_as, read_as),
+        warn_rejected_share = coalesce(p_warn_rejected_share, warn_rejected_share)
     where id = v_submission.id;
     insert into public.pipeline_runs (submission_id) values (v_submission.id) returning id into v_run_id;
     set constraints public.pipeline_runs_admit immediate;
@@ -18,7 +28,8 @@ end;
 $$;
 comment on function private.receive_submission is
     'Closes a submission and creates its first run. '
-    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
+    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty, '
+    'invalid_request.';
 grant execute on function private.receive_submission to authenticated;
 
 create function private.received_submission_json(p_ids jsonb) returns jsonb
@@ -101,7 +112,8 @@ create function public.create_submission(
     p_name text default null,
     p_fields text[] default null,
     p_idempotency_key text default null,
-    p_request_hash text default null
+    p_request_hash text default null,
+    p_columns jsonb default null
 ) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -131,7 +143,8 @@ begin
         end if;
         v_id := private.insert_submission(p_company_id, p_blueprint_id, p_name, 'json', p_fields);
         perform private.insert_submission_chunks(v_id, p_records);
-        v_ids := private.remember_result('create_submission', p_idempotency_key, private.receive_submission(v_id, p_fields));
+        v_ids := private.remember_result('create_submission', p_idempotency_key,
+            private.receive_submission(v_id, p_fields, p_columns));
     end if;
     return private.received_submission_json(v_ids);
 end;
@@ -241,17 +254,24 @@ comment on function public.append_submission_chunk is
     'chunk_too_large, 422 invalid_records. Repeating the same chunk changes nothing.';
 grant execute on function public.append_submission_chunk to authenticated;
 
-create function public.finalize_submission(p_submission_id uuid, p_fields text[] default null) returns jsonb
+create function public.finalize_submission(
+    p_submission_id uuid,
+    p_fields text[] default null,
+    p_columns jsonb default null,
+    p_read_as jsonb default null,
+    p_warn_rejected_share numeric default null
+) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     -- Assigned first: a stable function does not see what its own statement writes.
-    v_ids jsonb := private.receive_submission(p_submission_id, p_fields);
+    v_ids jsonb := private.receive_submission(p_submission_id, p_fields, p_columns, p_read_as, p_warn_rejected_share);
 begin
     return private.received_submission_json(v_ids);
 end;
 $$;
 comment on function public.finalize_submission is
     'Ends an upload and creates the first run. The submission''s creator and admins. '
-    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty.';
+    'Raises 403 forbidden, 404 submission_not_found, 409 submission_not_receiving, 422 submission_empty, '
+    'invalid_request.';
 grant execute on function public.finalize_submission to authenticated;

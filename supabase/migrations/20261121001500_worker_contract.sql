@@ -4,7 +4,7 @@
 -- it was built for (workerContract in trigger/) when it claims a run.
 
 create function private.contract_version() returns int
-language sql immutable set search_path = '' as $$ select 2 $$;
+language sql immutable set search_path = '' as $$ select 3 $$;
 comment on function private.contract_version is
     'Version of the contract. Raise it with the worker''s own constant whenever the worker begins to call, send or '
     'read something that the database did not have before.';

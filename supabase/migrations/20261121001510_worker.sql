@@ -64,6 +64,7 @@ language sql stable set search_path = '' as $$
             'chunk_count', p_run.chunk_count, 'record_count', p_run.record_count, 'trace_id', p_run.trace_id,
             'trace_sampled', p_run.trace_sampled, 'request_id', p_run.request_id, 'created_at', p_run.created_at
         ),
+        'columns', (select s.columns from public.submissions s where s.id = p_run.submission_id),
         'steps', (
             select jsonb_agg(
                 jsonb_build_object(
@@ -82,7 +83,8 @@ language sql stable set search_path = '' as $$
     );
 $$;
 comment on function private.work_of is
-    'What a worker needs to execute a run: {pipeline_run, steps}, the steps of the snapshot with their step results.';
+    'What a worker needs to execute a run: {pipeline_run, columns, steps}: the column profiles of the submission, and '
+    'the steps of the snapshot with their step results.';
 
 create function worker.claim_pipeline_run(p_pipeline_run_id uuid, p_trigger_run_id text, p_contract int default null)
 returns jsonb

@@ -63,16 +63,22 @@ comment on function worker.start_step is
     'claim_lost. Each call counts an attempt, unless it goes on copying.';
 grant execute on function worker.start_step to service_role;
 
-create function worker.finish_step(p_step_result_id uuid, p_claim_id uuid, p_timings jsonb default null)
-returns jsonb
+create function worker.finish_step(
+    p_step_result_id uuid,
+    p_claim_id uuid,
+    p_timings jsonb default null,
+    p_warnings jsonb default null,
+    p_columns jsonb default null
+) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
 begin
     if v_step_result.status <> 'succeeded' then
         update public.step_results
-        set status = 'succeeded', reading_ms = (p_timings ->> 'reading_ms')::int,
-            processing_ms = (p_timings ->> 'processing_ms')::int, writing_ms = (p_timings ->> 'writing_ms')::int
+        set status = 'succeeded', warnings = coalesce(p_warnings, '[]'), columns = p_columns,
+            reading_ms = (p_timings ->> 'reading_ms')::int, processing_ms = (p_timings ->> 'processing_ms')::int,
+            writing_ms = (p_timings ->> 'writing_ms')::int
         where id = p_step_result_id
         returning * into v_step_result;
     end if;
@@ -81,7 +87,8 @@ end;
 $$;
 comment on function worker.finish_step is
     'Ends a step that wrote every chunk; its ledger is counted again from them. p_timings is where the worker''s time '
-    'went: {reading_ms, processing_ms, writing_ms}. service_role. '
+    'went: {reading_ms, processing_ms, writing_ms}; p_warnings is what people should check: at most 20 of {code, '
+    'message, details}; p_columns says which input column became which field: [{name, field}]. service_role. '
     'Raises 404 step_result_not_found, 409 step_incomplete, invalid_transition, immutable, pipeline_run_cancelled, '
     'pipeline_run_finished, claim_lost. Repeating it changes nothing.';
 grant execute on function worker.finish_step to service_role;
@@ -91,7 +98,9 @@ create function worker.end_step(
     p_claim_id uuid,
     p_last_chunk jsonb default null,
     p_next_step_result_id uuid default null,
-    p_timings jsonb default null
+    p_timings jsonb default null,
+    p_warnings jsonb default null,
+    p_columns jsonb default null
 ) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 begin
@@ -99,7 +108,7 @@ begin
         perform worker.write_chunk(p_step_result_id, p_claim_id, (p_last_chunk ->> 'chunk_index')::int,
             p_last_chunk -> 'records', p_last_chunk -> 'rejected', p_last_chunk -> 'dropped');
     end if;
-    perform worker.finish_step(p_step_result_id, p_claim_id, p_timings);
+    perform worker.finish_step(p_step_result_id, p_claim_id, p_timings, p_warnings, p_columns);
     return jsonb_build_object(
         'next', case when p_next_step_result_id is not null then worker.start_step(p_next_step_result_id, p_claim_id) end
     );
@@ -107,7 +116,8 @@ end;
 $$;
 comment on function worker.end_step is
     'Ends a step in one call: write_chunk of the last chunk {chunk_index, records, rejected, dropped} if it is given, '
-    'finish_step with p_timings, and start_step of the next step if it is given, whose answer is in next. '
+    'finish_step with p_timings, p_warnings and p_columns, and start_step of the next step if it is given, whose answer '
+    'is in next. '
     'service_role. '
     'Raises what those raise, and then has done none of them. A repeat changes only the attempts of the next step.';
 grant execute on function worker.end_step to service_role;

@@ -44,6 +44,18 @@ def test_a_run_is_followed_to_its_end(member: Caller, worker: Worker, run: Json)
     assert "steps" not in listed
 
 
+def test_a_run_whose_output_is_empty_says_so(org: Org, admin: Caller, member: Caller, worker: Worker) -> None:
+    run = member.submit(org.first.id, admin.blueprint(2), count=1)["pipeline_run"]
+    assert run["warnings"] == []
+    worker.finish(run["id"], drop="1")
+    found = member.data("pipeline-runs/get", {"pipeline_run_id": run["id"]})
+    (listed,) = member.data("pipeline-runs/list", {"status": "succeeded"})
+    assert found["warnings"] == listed["warnings"]
+    (warning,) = found["warnings"]
+    assert (warning["code"], warning["position"]) == ("empty_output", None)
+    assert warning["details"] == {"record_count": 1, "records_rejected": 0, "records_dropped": 1}
+
+
 def test_a_failed_run_says_why(member: Caller, worker: Worker, run: Json) -> None:
     worker.fail(run["id"])
     found = member.data("pipeline-runs/get", {"pipeline_run_id": run["id"]})

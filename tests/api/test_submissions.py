@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import json
 import threading
@@ -14,6 +15,7 @@ from tests.api.caller import Caller, Json, refusal
 from tests.api.conftest import TRIGGER_PATH
 from tests.support.loopback import Answer, Loopback
 from tests.support.tenants import Org
+from tests.support.workbooks import workbook
 
 
 @pytest.fixture
@@ -41,7 +43,10 @@ def test_records_are_submitted_and_their_run_is_dispatched(
         {"id": str(number), "data": data} for number, data in enumerate(records, 1)
     ]
     assert member.data("submissions/get", {"submission_id": submission["id"]}) == submission
-    assert submission in member.data("submissions/list", {"company_id": org.first.id})
+    assert [column["filled"] for column in submission["columns"]] == [2, 1, 1]
+    assert submission["read_as"] is None
+    listed = submission | {"columns": None}
+    assert listed in member.data("submissions/list", {"company_id": org.first.id})
 
 
 def test_trigger_being_down_leaves_the_run_queued_and_undispatched(
@@ -88,7 +93,7 @@ def test_ten_thousand_records_are_taken_at_once(member: Caller, form: Json) -> N
 
 # Uploads -----------------------------------------------------------------------------------------------
 
-CSV = 'Name;City\nMüller;Köln\nbroken\n;\nJürgen;"a;b"\n'
+CSV = 'Name;City\nMüller;Köln\nwith;too;many\n;\nJürgen;"a;b"\n'
 CSV_RECORDS = [
     {"id": "1", "data": {"Name": "Müller", "City": "Köln"}},
     {"id": "3", "data": {"Name": "", "City": ""}},
@@ -124,13 +129,65 @@ def test_csv_is_taken_in_every_encoding(
     (rejected,) = member.data("pipeline-runs/records", {"pipeline_run_id": run["id"], "kind": "rejected"})
     assert rejected == {
         "id": "2",
-        "reason": "too_few_fields",
+        "reason": "too_many_fields",
         "message": rejected["message"],
-        "details": {"line": 3, "expected_fields": 2, "found_fields": 1},
-        "data": {"raw": "broken"},
+        "details": {"line": 3, "expected_fields": 2, "found_fields": 3},
+        "data": {"raw": "with;too;many"},
         "position": 0,
         "slug": None,
     }
+
+
+def test_a_submission_tells_how_its_file_was_read(member: Caller, form: Json) -> None:
+    content = "Kundenliste\n\nFirma;Miasto\nŻABKA GDAŃSK;Gdańsk\nŚwieży Świat;Kraków;\nZakłady Mięsne\n"
+    answer = member.upload(form, content.encode("cp1250"), "klienci.csv")
+    assert answer.status_code == 202, answer.text
+    submission = answer.json()["data"]["submission"]
+    assert submission["name"] == "klienci.csv"
+    assert submission["columns"] == [
+        {"name": "Firma", "filled": 3, "capitals": 1, "lower_case": 0, "numeric": 0},
+        {"name": "Miasto", "filled": 2, "capitals": 0, "lower_case": 0, "numeric": 0},
+    ]
+    assert submission["read_as"] == submission["read_as"] | {
+        "format": "csv",
+        "encoding": "cp1250",
+        "encoding_source": "detected",
+        "delimiter": ";",
+        "skipped_lines": 2,
+        "header": "file",
+        "notes": {"cut_rows": 1, "padded_rows": 1},
+    }
+    assert submission["read_as"]["encoding_confidence"] > 0.8
+    assert member.data("submissions/get", {"submission_id": submission["id"]}) == submission
+
+
+def test_a_workbook_is_taken_with_options_of_the_form(member: Caller, form: Json) -> None:
+    content = workbook(Titel=[["x"]], Kunden=[["Acme", datetime.date(2024, 2, 29)], ["Beta", 1.0]])
+    options = {"sheet": "Kunden", "header": "Firma,Seit", "warn_rejected_share": "0.5"}
+    created = member.upload(form | options, content, "kunden.xlsx").json()["data"]
+    assert created["submission"]["source"] == "xlsx"
+    assert created["submission"]["read_as"]["sheet"] == "Kunden"
+    assert created["submission"]["warn_rejected_share"] == 0.5
+    assert input_records(member, created["pipeline_run"]) == [
+        {"id": "1", "data": {"Firma": "Acme", "Seit": "2024-02-29"}},
+        {"id": "2", "data": {"Firma": "Beta", "Seit": "1"}},
+    ]
+
+
+def test_records_nested_too_deeply_are_refused_before_they_are_stored(member: Caller, form: Json) -> None:
+    deep: Any = 1
+    for _ in range(150):
+        deep = [deep]
+    refused = member.post("submissions/create", form | {"records": [{"a": 1}, {"a": deep}]})
+    assert refusal(refused) == (422, "invalid_records")
+    assert refused.json()["error"]["details"] == {"row": 2}
+    lines = json.dumps({"a": deep}) + '\n{"a": 1}\n'
+    created = member.upload(form, lines.encode(), "a.ndjson").json()["data"]
+    assert (created["submission"]["record_count"], created["submission"]["rejected_count"]) == (1, 1)
+    (row,) = member.data(
+        "pipeline-runs/records", {"pipeline_run_id": created["pipeline_run"]["id"], "kind": "rejected"}
+    )
+    assert (row["reason"], row["data"]["raw"]) == ("nested_too_deeply", json.dumps({"a": deep}))
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -156,8 +213,9 @@ def test_rows_of_a_megabyte_are_a_chunk_each(member: Caller, form: Json) -> None
 def test_files_without_a_record_leave_no_submission(member: Caller, form: Json) -> None:
     assert refusal(member.upload(form, b"")) == (422, "unreadable_file")
     assert refusal(member.upload(form, b"a,b\n")) == (422, "submission_empty")
-    assert refusal(member.upload(form, b"a,b\n1\n2\n")) == (422, "unreadable_file")
-    assert refusal(member.upload(form, b"PK\x03\x04")) == (415, "unsupported_media_type")
+    assert refusal(member.upload(form, b"a,b\n1,2,3\n")) == (422, "unreadable_file")
+    assert refusal(member.upload(form, b"PK\x03\x04")) == (422, "unreadable_file")
+    assert refusal(member.upload(form, bytes(range(1, 256)) * 9)) == (422, "undecodable_file")
     assert member.data("submissions/list") == []
 
 

@@ -44,8 +44,8 @@ TABLES = {
     "ListAuditLog": "public.audit_log",
 }
 OTHER_TABLES = {("BlueprintStepInput", "run_if"): "public.blueprint_steps"}
-# Not stored: SQL checks the content of a cursor.
-NOT_A_COLUMN = {"cursor"}
+# Not stored: SQL checks the content of a cursor, and the others say how to read a file.
+NOT_A_COLUMN = {"cursor", "encoding", "delimiter", "sheet"}
 
 
 @dataclass(frozen=True)

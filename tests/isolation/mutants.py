@@ -29,7 +29,7 @@ AUTHORITY = (
     ("private.look_up_caller", "when t.expires_at <= now() then 'api_token_expired'", ""),
     ("private.look_up_caller", "when t.company_id <> u.company_id then 'forbidden'", ""),
     ("private.look_up_caller", "where t.token_hash = v_token_hash", "order by t.created_at limit 1"),
-    ("private.look_up_caller", "where u.id = v_subject::uuid", "order by u.role desc limit 1"),
+    ("private.look_up_caller", "where u.identity_id = v_subject::uuid", "order by u.role desc limit 1"),
     ("private.look_up_caller", "on u.id = t.user_id", "on u.org_id = t.org_id and u.role = 'org_admin'"),
     ("private.look_up_caller", "coalesce(u.company_id, t.company_id)", "u.company_id"),
     ("private.look_up_caller", "least(u.role, t.role)", "u.role"),

@@ -112,6 +112,7 @@ def pipeline_run(**values: object) -> dict[str, Any]:
         "status": "queued",
         "error": None,
         "failed_steps": [],
+        "warnings": [],
         "retry_of": None,
         "record_count": 2,
         "admitted": True,
@@ -144,9 +145,28 @@ def submission(**values: object) -> dict[str, Any]:
         "rejected_count": 0,
         "chunk_count": 1,
         "fields": ["a"],
+        "columns": [],
+        "read_as": None,
+        "warn_rejected_share": 0.2,
         "retry_of_run_id": None,
         "created_by": USER_ID,
         "created_at": "2026-01-01T00:00:00Z",
         "received_at": "2026-01-01T00:00:00Z",
     }
     return found | values
+
+
+@pytest.fixture
+def opened(data_api: Loopback) -> dict[str, Any]:
+    """A Data API that takes an upload; the submission it opens."""
+    run, receiving = pipeline_run(), submission(status="receiving", received_at=None)
+    data_api.rpc(
+        "open_submission", Answer(200, {"submission": receiving, "replayed": False, "pipeline_run": None})
+    )
+    data_api.rpc(
+        "append_submission_chunk", lambda request: Answer(200, {"chunk_index": request.body["p_chunk_index"]})
+    )
+    received = receiving | {"status": "received"}
+    data_api.rpc("finalize_submission", Answer(200, {"submission": received, "pipeline_run": run}))
+    data_api.rpc("mark_pipeline_run_dispatched", Answer(200, run | {"dispatched": True}))
+    return receiving

@@ -7,12 +7,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from api.ingest.csv_rows import CsvRows
-from api.ingest.ndjson_rows import NdjsonRows
-from api.ingest.rows import EncodedRecord, Row
-from api.ingest.scan import Scan, open_text, scan
+import pytest
 
-MAX_BYTES = 100_000_000
+from api.ingest.job import FileFormat, ReadJob, ReadLimits, ReadOptions
+from api.ingest.reading import FileReading
+from api.ingest.refusal import FileRefusedError
+from api.ingest.rows import Row
+
+LIMITS = ReadLimits()
 
 
 @dataclass(frozen=True)
@@ -22,38 +24,55 @@ class ReadFile:
     """id → data"""
     rejected: dict[str, tuple[str, int, str]]
     """id → reason, line, raw text"""
-    scan: Scan
+    columns: list[dict[str, Any]]
+    read_as: dict[str, Any]
+
+    @property
+    def notes(self) -> dict[str, int]:
+        notes: dict[str, int] = self.read_as["notes"]
+        return notes
+
+    @property
+    def rows(self) -> list[list[Any]]:
+        return [list(data.values()) for data in self.records.values()]
 
 
-def read_csv(content: bytes | str) -> ReadFile:
-    return _read(content, CsvRows)
+def read_csv(content: bytes | str, limits: ReadLimits = LIMITS, **options: Any) -> ReadFile:  # noqa: ANN401
+    return _read(content, ReadOptions(**options), limits)
 
 
-def read_ndjson(content: bytes | str) -> ReadFile:
-    return _read(content, NdjsonRows)
+def read_ndjson(content: bytes | str, limits: ReadLimits = LIMITS) -> ReadFile:
+    return _read(content, ReadOptions(format=FileFormat.NDJSON), limits)
 
 
-def _read(content: bytes | str, kind: type[CsvRows | NdjsonRows]) -> ReadFile:
+def refusal(
+    content: bytes | str,
+    limits: ReadLimits = LIMITS,
+    **options: Any,  # noqa: ANN401
+) -> FileRefusedError:
+    """Why a file is not read at all."""
+    with pytest.raises(FileRefusedError) as refused:
+        _read(content, ReadOptions(**options), limits)
+    return refused.value
+
+
+def _read(content: bytes | str, options: ReadOptions, limits: ReadLimits) -> ReadFile:
     file = io.BytesIO(content.encode() if isinstance(content, str) else content)
-    scanned = scan(file, MAX_BYTES)
-    rows = kind(open_text(file, scanned), scanned)
-    return split(rows, scanned)
-
-
-def split(rows: CsvRows | NdjsonRows, scanned: Scan) -> ReadFile:
+    reading = FileReading(file, ReadJob(options, limits))
     records: dict[str, Any] = {}
     rejected: dict[str, tuple[str, int, str]] = {}
-    for row in rows:
+    for row in reading.rows():
         found = decode(row)
         assert found["id"] not in records
         assert found["id"] not in rejected
-        if isinstance(row, EncodedRecord):
+        if isinstance(row, bytes):
             records[found["id"]] = found["data"]
         else:
             rejected[found["id"]] = (found["reason"], found["details"]["line"], found["data"]["raw"])
-    return ReadFile(rows.fields, records, rejected, scanned)
+    assert (len(records), len(rejected)) == (reading.record_count, reading.rejected_count)
+    return ReadFile(reading.fields, records, rejected, reading.columns(), reading.read_as())
 
 
 def decode(row: Row) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(row.encoded.decode("utf-8"))
+    found: dict[str, Any] = json.loads(row if isinstance(row, bytes) else row.encoded)
     return found

@@ -1,4 +1,4 @@
-"""Rows are divided into chunks, and a large file is read with flat memory."""
+"""How rows are cut into chunks, and that a large file is read with flat memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from api.ingest.chunks import MAX_ROWS, TARGET_BYTES, chunked
-from api.ingest.csv_rows import CsvRows
-from api.ingest.ndjson_rows import NdjsonRows
+from api.ingest.chunks import MAX_ROWS, TARGET_BYTES, chunked, rpc_body
+from api.ingest.job import FileFormat, ReadJob, ReadLimits, ReadOptions
+from api.ingest.reading import FileReading
 from api.ingest.rows import Row, accept, reject
-from api.ingest.scan import open_text, scan
 
 
 def records(count: int, size: int = 1) -> Iterator[Row]:
@@ -32,14 +31,15 @@ def test_a_chunk_holds_about_a_megabyte() -> None:
     assert len(chunks) == 6
 
 
-def test_a_record_as_large_as_a_chunk_gets_its_own_chunk() -> None:
+def test_a_record_as_large_as_a_chunk_has_one_for_itself() -> None:
     assert [chunk.row_count for chunk in chunked(records(3, 999_000))] == [1, 1, 1]
 
 
-def test_rejected_rows_are_sent_in_the_chunk_of_their_neighbours() -> None:
-    rows = [*records(2), reject(3, 4, "malformed_row", "No.", "raw"), accept(4, "{}")]
-    (chunk,) = chunked(rows)
-    assert json.loads(chunk.rpc_body("some-id", 7)) == {
+def test_rejected_rows_count_and_travel_with_their_neighbours() -> None:
+    (chunk,) = chunked([*records(2), reject(3, 4, "malformed_row", "No.", "raw"), accept(4, "{}")])
+    assert chunk.row_count == 4
+    body = rpc_body("some-id", 7, b",".join(chunk.records), b",".join(row.encoded for row in chunk.rejected))
+    assert json.loads(body) == {
         "p_submission_id": "some-id",
         "p_chunk_index": 7,
         "p_records": [
@@ -65,7 +65,7 @@ def test_no_rows_are_no_chunks() -> None:
 
 @pytest.mark.parametrize("kind", ["ndjson", "csv.gz"])
 def test_fifty_megabytes_are_read_with_flat_memory(tmp_path: Path, kind: str) -> None:
-    """The rows are long, because few rows are quick to read."""
+    """Rows are long, so that the test is about bytes and stays quick."""
     path = tmp_path / "large"
     value = "wide value ä " * 350
     count = 11_000
@@ -82,13 +82,11 @@ def test_fifty_megabytes_are_read_with_flat_memory(tmp_path: Path, kind: str) ->
     tracemalloc.start()
     try:
         with path.open("rb") as opened:
-            scanned = scan(opened, 100_000_000)
-            text = open_text(opened, scanned)
-            rows = NdjsonRows(text, scanned) if kind == "ndjson" else CsvRows(text, scanned)
+            options = ReadOptions(format=FileFormat.NDJSON if kind == "ndjson" else FileFormat.CSV)
+            reading = FileReading(opened, ReadJob(options, ReadLimits(max_ratio=1000)))
             found = 0
-            for index, chunk in enumerate(chunked(rows)):
+            for chunk in chunked(reading.rows()):
                 found += len(chunk.records)
-                chunk.rpc_body("some-id", index)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

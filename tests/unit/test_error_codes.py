@@ -72,13 +72,30 @@ def test_every_code_that_a_failed_run_can_have_is_documented() -> None:
     assert set(rows) == recorded_by_the_tasks() | by_sql
 
 
+def test_every_warning_is_documented() -> None:
+    section = (ROOT / "docs/errors.md").read_text().partition("\n## Warnings")[2].partition("\n## ")[0]
+    rows = RUN_ERROR_ROW.findall(section)
+    (file,) = (ROOT / "supabase/migrations").glob("*_run_warnings.sql")
+    by_sql = set(re.findall(r"'code', '([a-z_]+)'", file.read_text()))
+    by_steps = {
+        code
+        for path in (ROOT / "trigger/src/tasks/steps").rglob("*.ts")
+        for code in re.findall(r'\bwarn\(\s*"([a-z_]+)"', path.read_text())
+        if not path.name.endswith(".test.ts")
+    }
+    assert by_sql == {"rows_rejected_at_ingestion", "empty_output", "undecodable_text"}
+    assert by_sql | by_steps <= set(rows)
+
+
 def test_a_bare_status_becomes_a_code_of_that_status() -> None:
     assert all(code.status == status for status, code in CODE_OF_STATUS.items() if status != 400)
 
 
 def test_reject_reasons_of_ingestion_are_documented() -> None:
-    text = "".join(path.read_text() for path in (ROOT / "api/ingest").glob("*_rows.py"))
-    reasons = set(re.findall(r'"([a-z]+(?:_[a-z]+)+)"', text)) - {"expected_fields", "found_fields"}
+    text = "".join(path.read_text() for path in (ROOT / "api/ingest").glob("*.py"))
+    # The reason is the third argument of `reject`, or chosen in the line above it.
+    reasons = set(re.findall(r"\breject\([^()]*?\"([a-z_]+)\"", text))
+    reasons |= set(re.findall(r'"([a-z_]+_fields)" if many else "([a-z_]+_fields)"', text)[0])
     section = (ROOT / "docs/errors.md").read_text().partition("## Why a row of a file was rejected")[2]
-    assert {"malformed_row", "invalid_json"} <= reasons
+    assert {"malformed_row", "invalid_json", "too_few_fields", "nested_too_deeply"} <= reasons
     assert reasons == set(re.findall(r"`([a-z]+_[a-z_]+)`", section.partition("| --- |")[2]))

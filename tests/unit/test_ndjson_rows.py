@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from api.ingest.job import ReadLimits
+from api.ingest.refusal import FileRefusedError
 from api.ingest.rows import MAX_FIELDS, MAX_RECORD_BYTES
 from tests.unit.files import read_ndjson
 
@@ -49,7 +51,10 @@ def test_numbers_keep_every_digit_they_were_written_with() -> None:
         ('{"a\\u0000": 1}', "invalid_json"),
         ('{"a": "\\ud800"}', "invalid_json"),
         ('{"a": ["\\udc00\\ud800"]}', "invalid_json"),
-        ('{"a":' + "[" * 5000 + "]" * 5000 + "}", "invalid_json"),
+        ('{"a":' + "[" * 5000 + "]" * 5000 + "}", "nested_too_deeply"),
+        ('{"a":' + "[" * 200 + "]" * 200 + "}", "nested_too_deeply"),
+        ('{"a":' + "[" * 100 + "]" * 100 + "}", "nested_too_deeply"),
+        ('{"a":' + '{"b":' * 100 + "1" + "}" * 100 + "}", "nested_too_deeply"),
         ("[1, 2]", "not_an_object"),
         ('"text"', "not_an_object"),
         ("17", "not_an_object"),
@@ -84,11 +89,41 @@ def test_escapes_that_only_look_unstorable_pass(line: str, value: str) -> None:
     assert read_ndjson(line).records == {"1": {"a": value}}
 
 
-def test_undecodable_bytes_reject_only_their_line() -> None:
-    content = '{"a": "äöü"}\n'.encode() + b'{"a": "\xff"}\n' + '{"a": "ß"}\n'.encode()
+def test_a_hundred_levels_are_taken_and_many_brackets_side_by_side_as_well() -> None:
+    deep = '{"a":' + "[" * 99 + "]" * 99 + "}"
+    wide = '{"a": [' + ",".join(["[]"] * 500) + '], "b": "[[[["}'
+    assert read_ndjson(f"{deep}\n{wide}\n").rejected == {}
+
+
+def test_a_byte_that_is_no_text_costs_its_field_a_note() -> None:
+    content = '{"a": "äöü"}\n'.encode() + b'{"b": 1, "a": "\xff"}\n' + '{"a": "ß"}\n'.encode()
     read = read_ndjson(content)
-    assert read.rejected == {"2": ("undecodable_text", 2, '{"a": "\\xff"}')}
-    assert list(read.records) == ["1", "3"]
+    assert read.rejected == {}
+    assert read.records["2"] == {"b": 1, "a": "\ufffd"}
+    assert read.read_as["noted_cells"] == [{"row": 2, "line": 2, "column": "a"}]
+
+
+def test_other_encodings_are_read_as_well() -> None:
+    read = read_ndjson('{"a": "Żabka Gdańsk"}\n{"a": "Zakłady Mięsne"}\n'.encode("cp1250"))
+    assert [record["a"] for record in read.records.values()] == ["Żabka Gdańsk", "Zakłady Mięsne"]
+    assert read.read_as["encoding"] == "cp1250"
+
+
+def test_limits_on_rows_and_blank_lines_hold() -> None:
+    limits = ReadLimits(max_rows=3, max_blank_lines=3)
+    with pytest.raises(FileRefusedError):
+        read_ndjson('{"a": 1}\n' * 4, limits)
+    with pytest.raises(FileRefusedError):
+        read_ndjson('{"a": 1}\n' + "\n" * 4, limits)
+
+
+def test_fields_are_profiled_whatever_their_type() -> None:
+    read = read_ndjson('{"a": "ACME", "b": 1}\n{"a": "", "b": "2"}\n{"a": null, "b": true, "c": {}}\n')
+    assert read.columns == [
+        {"name": "a", "filled": 1, "capitals": 1, "lower_case": 0, "numeric": 0},
+        {"name": "b", "filled": 3, "capitals": 0, "lower_case": 0, "numeric": 2},
+        {"name": "c", "filled": 1, "capitals": 0, "lower_case": 0, "numeric": 0},
+    ]
 
 
 def test_at_most_2000_field_names_are_collected() -> None:

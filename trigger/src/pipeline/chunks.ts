@@ -1,9 +1,9 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 
 import { logOfStep } from "../platform/log";
-import type { AnyStepDefinition, StepContext, Warn } from "../tasks/steps/step";
+import type { AnyStepDefinition, StepContext } from "../tasks/steps/step";
 import type { ConditionInput, InputChunk, RunningStep } from "../worker-api/answers";
-import type { Claim, ClaimedStep } from "../worker-api/claim";
+import type { Claim, ClaimedStep, ColumnProfile } from "../worker-api/claim";
 import type { DataApi, WrittenChunk } from "../worker-api/client";
 import type { ChunkOutcome, PipelineRecord } from "../worker-api/records";
 import { traceparentOf } from "../worker-api/trace";
@@ -12,6 +12,7 @@ import { withChunkTimeout } from "./chunk-timeout";
 import type { Condition, DividedChunk } from "./condition";
 import { garbageCollector } from "./garbage-collection";
 import { mergeInRowOrder } from "./row-order";
+import type { StepRemarks } from "./step-remarks";
 import type { StepTimings } from "./timings";
 import { afterGrace } from "./write-grace";
 
@@ -24,6 +25,9 @@ export interface StepWork {
   condition: Condition | undefined;
   signal: AbortSignal;
   timings: StepTimings;
+  /** The submission's columns, as ingestion counted them. */
+  columns: readonly ColumnProfile[];
+  remarks: StepRemarks;
 }
 
 /** What all chunks of a step share. */
@@ -156,22 +160,18 @@ function logFailure(work: StepWork, chunkIndex: number, error: unknown): void {
   if (!work.signal.aborted) logOfStep(work).about({ chunk_index: chunkIndex }).warn("A chunk failed", { error });
 }
 
-function warnInLog(work: StepWork): Warn {
-  return (code) => logOfStep(work).warn("A step warns", { code });
-}
-
 async function outcomeOf(
   work: StepWork,
   { config, state, conditionInput }: Preparation,
   { chunkIndex, records }: InputChunk,
 ): Promise<ChunkOutcome> {
-  const { dataApi, claim, step, definition, signal } = work;
+  const { dataApi, claim, step, definition, signal, columns, remarks } = work;
   const context: Omit<StepContext<unknown, unknown>, "signal"> = {
     config,
     state,
-    columns: [],
-    warn: warnInLog(work),
-    reportColumns: () => undefined,
+    columns,
+    warn: remarks.warn,
+    reportColumns: remarks.reportColumns,
     pipelineRun: claim.pipeline_run,
     deliveryKey: step.delivery_key,
     chunkIndex,
@@ -210,13 +210,13 @@ export async function prepareState(
   { config, conditionInput }: Omit<Preparation, "state">,
   { chunk_count, next_chunk }: RunningStep,
 ): Promise<unknown> {
-  const { definition, signal, timings } = work;
+  const { definition, signal, timings, remarks } = work;
   let preparing = true;
   let arrived = next_chunk ?? undefined;
   const batch = {
     config,
     signal,
-    warn: warnInLog(work),
+    warn: remarks.warn,
     async *readInput(chunkIndexes: readonly number[] = chunkIndexesOf(chunk_count)) {
       const buffer = new ChunkBuffer(chunksAhead + 1, maxBytes);
       const chunks = readChunks(work, chunkIndexes, buffer, arrived);

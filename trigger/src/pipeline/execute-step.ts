@@ -18,11 +18,17 @@ import type { ClaimedStep } from "../worker-api/claim";
 import type { RecordedTimings, StepEnding } from "../worker-api/client";
 import { type Preparation, prepareState, processChunk, processChunks, type StepWork } from "./chunks";
 import { Condition } from "./condition";
+import { StepRemarks } from "./step-remarks";
 import { roundedTimings } from "./timings";
 import { afterGrace } from "./write-grace";
 
 export const defaultMaxAttempts = 3;
 const defaultBackoff = { initial_seconds: 1, max_seconds: 60, factor: 2 };
+
+/** The remarks of one step, whose warnings also go to the log. */
+export function loggedRemarks(work: Pick<StepWork, "claim" | "step">): StepRemarks {
+  return new StepRemarks(({ code }) => logOfStep(work).warn("A step warns of what people should check", { code }));
+}
 
 /** The step's config from the blueprint snapshot, with defaults filled in. Throws `invalid_step_config`. */
 export function parseConfig(definition: AnyStepDefinition, { slug, config }: ClaimedStep): unknown {
@@ -106,6 +112,7 @@ export async function executeStep(work: StepWork, neighbours: Neighbours = {}): 
         });
       }
       const timings = (ending.timings = roundedTimings(work.timings));
+      ending.remarks = work.remarks.all;
       const next = await dataApi.endStep(step.step_result_id, claim.claim_id, ending, afterGrace(signal));
       log.info("A step succeeded", timings);
       return next;

@@ -3,10 +3,10 @@ import { queueingLeaseSeconds } from "../platform/limits";
 import { type Log, log, logOfRun, logOfStep, markSpan } from "../platform/log";
 import { type AnyStepDefinition, taskIdOf } from "../tasks/steps/step";
 import type { FinishedRun, StartedStep } from "../worker-api/answers";
-import type { Claim, ClaimedStep, StepTaskPayload } from "../worker-api/claim";
+import type { Claim, ClaimedStep, ColumnProfile, StepTaskPayload } from "../worker-api/claim";
 import type { DataApi } from "../worker-api/client";
 import type { StepWork } from "./chunks";
-import { executeStepOrFail, failStep, parseCondition, parseConfig } from "./execute-step";
+import { executeStepOrFail, failStep, loggedRemarks, parseCondition, parseConfig } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { StepTimings } from "./timings";
 
@@ -59,7 +59,7 @@ export async function runPipeline(
   runLog.info("A run was claimed", { step_count: claimed.steps.length, record_count, chunk_count });
   const heartbeat = new Heartbeat(dataApi, claim, taskSignal);
   try {
-    const failure = await executeSteps(claimed.steps, claim, heartbeat, { ...parts, dataApi, triggerRunId });
+    const failure = await executeSteps(claimed, claim, heartbeat, { ...parts, dataApi, triggerRunId });
     if (failure !== undefined) {
       runLog.info("A run failed");
       return { status: "failed", message: failure };
@@ -82,7 +82,7 @@ function ended(runLog: Log, reason: EndReason): PipelineOutcome {
 
 /** Returns the summary of the failure that was recorded, if any. */
 async function executeSteps(
-  steps: ClaimedStep[],
+  { steps, columns }: { steps: ClaimedStep[]; columns: readonly ColumnProfile[] },
   claim: Claim,
   heartbeat: Heartbeat,
   parts: AttemptParts,
@@ -94,7 +94,8 @@ async function executeSteps(
       const definition = definitionOf(step, parts);
       const condition = parseCondition(step);
       const timings = new StepTimings();
-      works.push({ dataApi, claim, step, definition, condition, signal: heartbeat.signal, timings });
+      const remarks = loggedRemarks({ claim, step });
+      works.push({ dataApi, claim, step, definition, condition, signal: heartbeat.signal, timings, columns, remarks });
     } catch (error) {
       // All steps are checked before the first one starts, so that a run which cannot succeed costs no work.
       const recorded = { ...toRecordedError(error), position: step.position, slug: step.slug };
@@ -191,14 +192,14 @@ function majorOf(version: string): string | undefined {
  * key contains the claim, so a later attempt of this run shuts the old child out and starts its own.
  */
 async function executeStepTask(work: StepWork, heartbeat: Heartbeat, parts: AttemptParts): Promise<string | undefined> {
-  const { dataApi, claim, step } = work;
+  const { dataApi, claim, step, columns } = work;
   let message = "";
   let written = 0;
   let failures = 0;
   for (let start = 1; failures < maxStepTaskStarts; start++) {
     await heartbeat.lease(queueingLeaseSeconds);
     const idempotencyKey = `${step.step_result_id}:${claim.claim_id}:${start}`;
-    const result = await parts.runStepTask({ ...claim, step }, idempotencyKey);
+    const result = await parts.runStepTask({ ...claim, columns: [...columns], step }, idempotencyKey);
     work.signal.throwIfAborted();
     try {
       await dataApi.heartbeat(claim);

@@ -6,7 +6,7 @@ import { logOfStep, markSpan } from "../platform/log";
 import type { AnyStepDefinition } from "../tasks/steps/step";
 import { stepTaskPayloadSchema } from "../worker-api/claim";
 import { DataApi } from "../worker-api/client";
-import { executeStepOrFail, parseCondition } from "./execute-step";
+import { executeStepOrFail, loggedRemarks, parseCondition } from "./execute-step";
 import { Heartbeat } from "./heartbeat";
 import { StepTimings } from "./timings";
 
@@ -24,7 +24,7 @@ export function stepTask(definition: AnyStepDefinition) {
     queue: { concurrencyLimit: 5 },
     // Well under the claim's minute: no heartbeat is sent between two attempts.
     retry: { maxAttempts: 3, minTimeoutInMs: 1_000, maxTimeoutInMs: 10_000, factor: 2, randomize: true, outOfMemory },
-    run: async ({ step, ...claim }, { signal }) => {
+    run: async ({ step, columns, ...claim }, { signal }) => {
       const dataApi = DataApi.fromEnv().forRun(claim.pipeline_run);
       markSpan(claim.pipeline_run);
       const heartbeat = new Heartbeat(dataApi, claim, signal);
@@ -33,7 +33,18 @@ export function stepTask(definition: AnyStepDefinition) {
         await dataApi.heartbeat(claim);
         const condition = parseCondition(step);
         const timings = new StepTimings();
-        const work = { dataApi, claim, step, definition, condition, signal: heartbeat.signal, timings };
+        const remarks = loggedRemarks({ claim, step });
+        const work = {
+          dataApi,
+          claim,
+          step,
+          definition,
+          condition,
+          signal: heartbeat.signal,
+          timings,
+          columns,
+          remarks,
+        };
         const { failure } = await executeStepOrFail(work);
         // The failure is recorded; Trigger.dev shows it and does not retry.
         if (failure !== undefined) throw new AbortTaskRunError(failure);

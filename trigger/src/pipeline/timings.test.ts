@@ -5,6 +5,7 @@ import { DataApiServer } from "../testing/data-api-server";
 import { chunksOf, stepOf } from "../testing/pipeline";
 import { type StepWork } from "./chunks";
 import { executeStep } from "./execute-step";
+import { StepRemarks } from "./step-remarks";
 import { StepTimings } from "./timings";
 
 // Much longer than the delays of a busy machine.
@@ -28,7 +29,9 @@ async function timingsOf(definition: AnyStepDefinition, slow?: string): Promise<
   if (!step) throw new Error("no step");
   const timings = new StepTimings();
   const signal = new AbortController().signal;
-  const work: StepWork = { dataApi, claim, step, definition, condition: undefined, signal, timings };
+  const remarks = new StepRemarks();
+  const rest = { condition: undefined, columns: [], signal, timings, remarks };
+  const work: StepWork = { dataApi, claim, step, definition, ...rest };
   await executeStep(work);
   return timings;
 }

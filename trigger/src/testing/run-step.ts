@@ -85,6 +85,9 @@ export async function runStep<Config, State>(
     if (!all.warnings.some((said) => said.code === code && said.message === message))
       all.warnings.push({ code, message, details });
   };
+  const reportColumns = (uses: readonly ColumnUse[]) => {
+    all.columns = uses;
+  };
   const batch: BatchContext<Config> = {
     config: parsed,
     signal: new AbortController().signal,
@@ -95,9 +98,6 @@ export async function runStep<Config, State>(
     },
   };
   const state = (await step.prepareBatch?.(batch)) as State;
-  const reportColumns = (uses: readonly ColumnUse[]) => {
-    all.columns = uses;
-  };
   for (const [chunkIndex, records] of chunks.entries()) {
     const context = stepContext(parsed, state, { warn, reportColumns, ...rest, chunkIndex });
     const outcome = await step.processChunk(records, context);

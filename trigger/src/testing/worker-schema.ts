@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 
 import type { RecordedError } from "../errors";
-import type { ChunkOutcome, PipelineRecord, PipelineRun } from "../tasks/steps/step";
+import type { ChunkOutcome, ColumnProfile, PipelineRecord, PipelineRun } from "../tasks/steps/step";
+import type { ColumnUse, Warning } from "../worker-api/remarks";
 
 /** A `raise` of the database: PostgREST turns it into this status, with the code in `hint`. */
 export class Refusal extends Error {
@@ -36,6 +37,8 @@ interface StepResult extends Required<Omit<StepSetup, "config">> {
   status: string;
   attempt: number;
   error: RecordedError | undefined;
+  warnings: Warning[];
+  columns: ColumnUse[] | undefined;
   written: Map<number, ChunkOutcome>;
   /** The chunks of an earlier run, as each call of start_step copies them. */
   toCopy: [chunkIndex: number, outcome: ChunkOutcome][][];
@@ -49,6 +52,7 @@ interface Run {
   claimId: string | undefined;
   leaseSeconds: number[];
   input: PipelineRecord[][];
+  columns: ColumnProfile[];
   steps: StepResult[];
 }
 
@@ -68,7 +72,7 @@ export class WorkerSchema {
   contractVersion = Infinity;
 
   /** A queued run of `input` (its chunks) with `steps` as its blueprint. */
-  addRun(input: PipelineRecord[][], steps: StepSetup[]): Run {
+  addRun(input: PipelineRecord[][], steps: StepSetup[], columns: ColumnProfile[] = []): Run {
     const run: PipelineRun = {
       id: randomUUID(),
       org_id: randomUUID(),
@@ -102,11 +106,13 @@ export class WorkerSchema {
       status: "pending",
       attempt: 0,
       error: undefined,
+      warnings: [],
+      columns: undefined,
       written: new Map<number, ChunkOutcome>(),
       toCopy: [],
     }));
     const added = {
-      ...{ run, input, steps: results, status: "queued", leaseSeconds: [] },
+      ...{ run, input, columns, steps: results, status: "queued", leaseSeconds: [] },
       ...{ error: undefined, triggerRunId: undefined, claimId: undefined },
     };
     this.runs.set(run.id, added);
@@ -137,8 +143,9 @@ export class WorkerSchema {
       const steps = run.steps.map(({ id, ...step }) => ({
         ...{ ...step, step_result_id: id },
         ...{ written: undefined, toCopy: undefined, attempt: undefined, error: undefined },
+        ...{ warnings: undefined, columns: undefined },
       }));
-      return { outcome: "claimed", claim_id: run.claimId, pipeline_run: run.run, steps };
+      return { outcome: "claimed", claim_id: run.claimId, pipeline_run: run.run, columns: run.columns, steps };
     },
     heartbeat: (args) => {
       const run = this.#claimed(this.run(args.p_pipeline_run_id), args);
@@ -184,6 +191,8 @@ export class WorkerSchema {
       const { run, step } = this.#claimedStep(args);
       if (step.written.size !== run.input.length) throw new Refusal(409, "step_incomplete");
       step.status = "succeeded";
+      step.warnings = (args.p_warnings ?? []) as Warning[];
+      step.columns = args.p_columns as ColumnUse[] | undefined;
       return {};
     },
     end_step: (args) => {
@@ -294,7 +303,7 @@ export class WorkerSchema {
     },
     contract: (args) => {
       this.#checkContract(args);
-      return { version: 2, oldest: 1 };
+      return { version: 3, oldest: 2 };
     },
     step_progress: (args) => ({ chunks_written: this.#stepOf(args.p_step_result_id).step.written.size }),
     publish_steps: (args) => {

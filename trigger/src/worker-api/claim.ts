@@ -18,6 +18,19 @@ export const pipelineRunSchema = z.object({
   created_at: z.string(),
 });
 
+/** How a column of the submission is filled, counted while the file is read. */
+export const columnProfileSchema = z.object({
+  name: z.string(),
+  /** Not blank after trimming. */
+  filled: z.int(),
+  /** Has letters with case, all of them capitals. */
+  capitals: z.int(),
+  /** Has letters with case, none of them a capital. */
+  lower_case: z.int(),
+  /** Reads as a number. */
+  numeric: z.int(),
+});
+
 /** `on`: the error codes that are retried; without it, every error that the step calls retryable. */
 const retrySchema = z.object({
   max_attempts: z.int().min(1).optional(),
@@ -57,6 +70,7 @@ export const claimResultSchema = z.discriminatedUnion("outcome", [
     outcome: z.literal("claimed"),
     claim_id: z.guid(),
     pipeline_run: pipelineRunSchema,
+    columns: z.array(columnProfileSchema),
     steps: z.array(claimedStepSchema),
   }),
   z.object({ outcome: z.literal("finished"), status: z.string() }),
@@ -68,9 +82,12 @@ export const claimResultSchema = z.discriminatedUnion("outcome", [
 export const stepTaskPayloadSchema = z.object({
   pipeline_run: pipelineRunSchema,
   claim_id: z.guid(),
+  /** Missing in a task that a worker of an older release started. */
+  columns: z.array(columnProfileSchema).default([]),
   step: claimedStepSchema,
 });
 
+export type ColumnProfile = z.infer<typeof columnProfileSchema>;
 /** What a step may know of the pipeline run that it works for. */
 export type PipelineRun = z.infer<typeof pipelineRunSchema>;
 export type ClaimedStep = z.infer<typeof claimedStepSchema>;

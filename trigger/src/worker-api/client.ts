@@ -9,6 +9,7 @@ import { workerContract } from "./contract";
 import type { Database, Json } from "./database.types";
 import type { ChunkOutcome, PipelineRecord } from "./records";
 import { refusal } from "./refusal";
+import type { Remarks } from "./remarks";
 import { callRpc } from "./rpc";
 import { type RunTrace, traceHeaders } from "./trace";
 
@@ -24,9 +25,10 @@ export interface WrittenChunk {
 /** Whole milliseconds that a step spent, over all of its attempts in this process. */
 export type RecordedTimings = Record<"reading_ms" | "processing_ms" | "writing_ms", number>;
 
-/** What one call says at the end of a step: its timings, its last chunk, and the step to start next. */
+/** What one call says at the end of a step: its timings and remarks, its last chunk, and the step to start next. */
 export interface StepEnding {
   timings?: RecordedTimings;
+  remarks?: Remarks;
   lastChunk?: WrittenChunk | undefined;
   nextStepResultId?: string | undefined;
 }
@@ -116,12 +118,14 @@ export class DataApi {
   async endStep(
     stepResultId: string,
     claimId: string,
-    { timings, lastChunk, nextStepResultId }: StepEnding,
+    { timings, remarks, lastChunk, nextStepResultId }: StepEnding,
     signal?: AbortSignal,
   ): Promise<answers.StartedStep | undefined> {
     const args = {
       ...stepArgs(stepResultId, claimId),
       ...(timings && { p_timings: timings }),
+      ...(remarks && remarks.warnings.length > 0 && { p_warnings: asJson(remarks.warnings) }),
+      ...(remarks?.columns && { p_columns: asJson(remarks.columns) }),
       ...(lastChunk && { p_last_chunk: asJson({ chunk_index: lastChunk.chunkIndex, ...lastChunk.outcome }) }),
       ...(nextStepResultId && { p_next_step_result_id: nextStepResultId }),
     };

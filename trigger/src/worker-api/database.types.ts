@@ -17,10 +17,12 @@ export type Database = {
       end_step: {
         Args: {
           p_claim_id: string;
+          p_columns?: Json;
           p_last_chunk?: Json;
           p_next_step_result_id?: string;
           p_step_result_id: string;
           p_timings?: Json;
+          p_warnings?: Json;
         };
         Returns: Json;
       };
@@ -30,7 +32,10 @@ export type Database = {
         Returns: Json;
       };
       finish_pipeline_run: { Args: { p_claim_id: string; p_pipeline_run_id: string }; Returns: Json };
-      finish_step: { Args: { p_claim_id: string; p_step_result_id: string; p_timings?: Json }; Returns: Json };
+      finish_step: {
+        Args: { p_claim_id: string; p_columns?: Json; p_step_result_id: string; p_timings?: Json; p_warnings?: Json };
+        Returns: Json;
+      };
       heartbeat: { Args: { p_claim_id: string; p_lease_seconds?: number; p_pipeline_run_id: string }; Returns: Json };
       mark_pipeline_run_dispatched: {
         Args: { p_pipeline_run_id: string; p_repair?: string; p_trigger_run_id: string };

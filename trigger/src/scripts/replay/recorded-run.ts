@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 import type { ConditionInput, StartedStep } from "../../worker-api/answers";
-import { claimedStepSchema, pipelineRunSchema } from "../../worker-api/claim";
+import { claimedStepSchema, columnProfileSchema, pipelineRunSchema } from "../../worker-api/claim";
 import { DataApi, type StepEnding, type WrittenChunk } from "../../worker-api/client";
 import type { PipelineRecord } from "../../worker-api/records";
 
@@ -18,6 +18,7 @@ const recordedStepSchema = claimedStepSchema.extend({
 /** A finished run as `python -m local replay` passes it. */
 export const recordedRunSchema = z.object({
   pipeline_run: pipelineRunSchema,
+  columns: z.array(columnProfileSchema),
   steps: z.array(recordedStepSchema),
 });
 

@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { toRecordedError } from "../../errors";
 import { executeStep, parseCondition, parseConfig } from "../../pipeline/execute-step";
 import { definitionOf } from "../../pipeline/run";
+import { StepRemarks } from "../../pipeline/step-remarks";
 import { StepTimings } from "../../pipeline/timings";
 import { findStep } from "../../tasks/steps/registry";
 import type { ChunkOutcome } from "../../worker-api/records";
@@ -61,6 +62,8 @@ async function replayStep(
       condition,
       signal: new AbortController().signal,
       timings: new StepTimings(),
+      columns: run.columns,
+      remarks: new StepRemarks(),
     });
   } finally {
     standIn?.close();

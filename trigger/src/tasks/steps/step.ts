@@ -1,7 +1,8 @@
 import { z } from "zod";
 
-import type { PipelineRun } from "../../worker-api/claim";
-import type { ChunkOutcome, ColumnProfile, ColumnUse, PipelineRecord, Verdict } from "../../worker-api/records";
+import type { ColumnProfile, PipelineRun } from "../../worker-api/claim";
+import type { ChunkOutcome, PipelineRecord, Verdict } from "../../worker-api/records";
+import type { ColumnUse } from "../../worker-api/remarks";
 
 export type { ChunkOutcome, ColumnProfile, ColumnUse, PipelineRecord, PipelineRun, Verdict };
 
