@@ -1,8 +1,8 @@
 import { bench, describe } from "vitest";
 
-import { sampleRecords } from "../../../testing/sample-records";
-import { normalizeCompany } from ".";
-import { CompanyNormalizer } from "./normalizer";
+import { sampleRecords } from "./sample-records";
+import { normalizeCompany } from "../tasks/steps/normalize-company";
+import { CompanyNormalizer } from "../tasks/steps/normalize-company/normalizer";
 
 /** `npx vitest bench`: one round is the samples, 827 records. */
 const records = sampleRecords();
