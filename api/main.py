@@ -155,7 +155,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 expose_headers=EXPOSED_HEADERS,
             ),
             Middleware(RequestContext, tracing=tracing),
-            Middleware(Authentication, addresses=AddressLimit()),
+            Middleware(Authentication, addresses=AddressLimit(settings.max_unauthenticated_per_second)),
             Middleware(
                 RequestBody,
                 bounds=SMALL_BODY,
