@@ -199,7 +199,7 @@ async def test_a_blueprint_that_is_slow_to_parse_does_not_stop_the_loop(
 ) -> None:
     step = {"position": 1, "slug": "a", "version": "1.0.0", "title": "a", "execution_mode": "inline"}
     options = dict.fromkeys(("timeout_seconds", "retry", "run_if", "concurrency"))
-    config = {"a": [[]] * 80_000}
+    config: dict[str, Any] = {"a": [[]] * 80_000}
     steps = [step | options | {"continue_on_error": False, "config": config}] * 4
     stored = json.dumps(BLUEPRINT | {"steps": steps}).encode()
     data_api.rpc("get_blueprint", lambda _: Answer(200, stored))
