@@ -121,9 +121,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
             app.state.request_limits = RequestLimits(app.state.data_api)
-            app.state.data_api_shares = Shares("calls of the org", at_once=20, waiting=200, wait_seconds=10)
+            app.state.data_api_shares = Shares("calls of the org", at_once=20, most_load=220, wait_seconds=10)
             app.state.offload = OffloadPool()
-            app.state.export_places = Shares("exports of the org", at_once=4, waiting=0, wait_seconds=0)
+            app.state.export_places = Shares("exports of the org", at_once=4, most_load=4, wait_seconds=0)
             yield
             app.state.offload.close()
             await background.close()
