@@ -22,12 +22,12 @@ class AddressLimit:
 
     def __init__(
         self,
-        per_second: float = 10.0,
-        burst: int = 100,
+        per_second: float,
+        burst_seconds: int = 10,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._per_second = per_second
-        self._burst = burst
+        self._burst = per_second * burst_seconds
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 

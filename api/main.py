@@ -122,9 +122,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
             app.state.request_limits = RequestLimits(app.state.data_api)
-            app.state.data_api_shares = Shares("calls of the org", at_once=20, waiting=200, wait_seconds=10)
+            app.state.data_api_shares = Shares("calls of the org", at_once=20, most_load=220, wait_seconds=10)
             app.state.offload = OffloadPool()
-            app.state.export_places = Shares("exports of the org", at_once=4, waiting=0, wait_seconds=0)
+            app.state.export_places = Shares("exports of the org", at_once=4, most_load=4, wait_seconds=0)
             app.state.upload_pool = UploadPool(settings.upload_limits)
             yield
             await app.state.upload_pool.close()
@@ -158,7 +158,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 expose_headers=EXPOSED_HEADERS,
             ),
             Middleware(RequestContext, tracing=tracing),
-            Middleware(Authentication, addresses=AddressLimit()),
+            Middleware(Authentication, addresses=AddressLimit(settings.max_unauthenticated_per_second)),
             Middleware(
                 RequestBody,
                 bounds=SMALL_BODY,

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     otel_exporter_otlp_endpoint: str | None = None
     otel_exporter_otlp_headers: SecretStr | None = None
     otel_service_name: str = Field("data-engine-x-api", min_length=1)
+    max_unauthenticated_per_second: int = Field(10, ge=1, le=1_000_000)
     max_upload_bytes: int = Field(100 * 1024 * 1024, ge=1024, le=2 * 1024**3)
     max_upload_rows: int = Field(1_000_000, ge=1, le=100_000_000)
     max_upload_blank_lines: int = Field(1_000_000, ge=1)

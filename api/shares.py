@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from api.errors import ApiError, ErrorCode
 
@@ -13,27 +13,27 @@ RETRY_AFTER_SECONDS = "1"
 @dataclass(slots=True)
 class _Share:
     free: asyncio.Semaphore
-    users: int = field(default=0)
+    load: int = 0
 
 
 class Shares:
-    """Each holder uses at most `at_once`. At most `waiting` more wait, for at most `wait_seconds`."""
+    """Each holder uses at most `at_once`. The others of its load wait, for at most `wait_seconds`."""
 
-    def __init__(self, what: str, *, at_once: int, waiting: int, wait_seconds: float) -> None:
+    def __init__(self, what: str, *, at_once: int, most_load: int, wait_seconds: float) -> None:
         """`what` completes the sentence of the refusal: "Too many … at once."."""
         self._what = what
         self._at_once = at_once
-        self._most_users = at_once + waiting
+        self._most_load = most_load
         self._wait_seconds = wait_seconds
         self._shares: dict[str, _Share] = {}
 
     @asynccontextmanager
-    async def of(self, holder: str) -> AsyncIterator[None]:
-        """Waits for a place; raises ApiError too_many_requests."""
+    async def of(self, holder: str, load: int = 1) -> AsyncIterator[None]:
+        """Waits for a place; raises ApiError too_many_requests. A first one is served whatever its load."""
         share = self._shares.setdefault(holder, _Share(asyncio.Semaphore(self._at_once)))
-        if share.users >= self._most_users:
+        if share.load and share.load + load > self._most_load:
             raise self._refusal()
-        share.users += 1
+        share.load += load
         try:
             try:
                 async with asyncio.timeout(self._wait_seconds):
@@ -45,8 +45,8 @@ class Shares:
             finally:
                 share.free.release()
         finally:
-            share.users -= 1
-            if not share.users:
+            share.load -= load
+            if not share.load:
                 self._shares.pop(holder, None)
 
     def _refusal(self) -> ApiError:

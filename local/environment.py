@@ -57,6 +57,8 @@ def build_environment(
         "ENVIRONMENT": "local",
         "LOG_LEVEL": "INFO",
         "CORS_ALLOWED_ORIGINS": ",".join(_FRONTEND_ORIGINS),
+        # All callers share one address here, also those of tests that are refused on purpose.
+        "MAX_UNAUTHENTICATED_PER_SECOND": "100000",
         "MAX_UPLOAD_BYTES": str(100 * 1024 * 1024),
         **settings.adjusted,
     }

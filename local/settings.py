@@ -96,6 +96,7 @@ _ADJUSTABLE = (
     "LOG_LEVEL",
     "CORS_ALLOWED_ORIGINS",
     "INVITATION_REDIRECT_URL",
+    "MAX_UNAUTHENTICATED_PER_SECOND",
     "MAX_UPLOAD_BYTES",
     "POSTGREST_BIN",
     # Of the stand-in for Trigger.dev's platform, for tests.

@@ -9,7 +9,7 @@ export default defineConfig({
   // The oldest that Trigger.dev offers and the nearest to what the tests run on. "node" means its newest LTS release.
   runtime: "node-22",
   dirs: ["./src/tasks"],
-  ignorePatterns: ["**/*.test.ts"],
+  ignorePatterns: ["**/*.test.ts", "**/*.bench.ts"],
   logLevel: "info",
   // Seconds of work of one task run, waiting excluded. A pipeline run that is stopped by it is started again by the
   // reconciler and goes on, up to five times; a step's own task by its pipeline run, as long as each one gets on.

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 
 PROCESSES: Final = 2
 SECONDS: Final = 10.0
+# What waits is in memory.
+MAX_WAITING_BYTES: Final = 48 * 1024 * 1024
 
 
 class OffloadPool:
@@ -24,14 +26,16 @@ class OffloadPool:
         self._seconds = seconds
         self._free = asyncio.Semaphore(processes)
         self._idle: list[OffloadProcess] = []
-        self._shares = Shares("large requests of the org", at_once=1, waiting=8, wait_seconds=2 * seconds)
+        self._shares = Shares(
+            "large requests of the org", at_once=1, most_load=MAX_WAITING_BYTES, wait_seconds=2 * seconds
+        )
 
     async def run(self, job: Job, org_id: str, payload: bytes, options: Options | None = None) -> bytes:
         """Raises ApiError: what the job refuses, request_too_complex, or too_many_requests."""
         try:
             if len(payload) <= job.inline_bytes:
                 return run_here(job.work, payload, options or {})
-            async with self._shares.of(org_id), self._free:
+            async with self._shares.of(org_id, len(payload)), self._free:
                 return await self._run_there(job, payload, options or {})
         except JobRefusedError as error:
             raise ApiError(error.code, error.message, details=error.details) from error

@@ -141,8 +141,9 @@ create table public.submissions (
     chunk_count int not null default 0,
     -- One dimension without nulls: clients could not read anything else.
     fields text[] not null default '{}' check (private.are_fields(fields)),
-    columns jsonb not null default '[]' check (private.is_bounded(columns, 1048576)) check (private.is_column_profiles(columns)),
-    read_as jsonb check (private.is_bounded(read_as, 65536)) check (read_as is null or private.is_read_as(read_as)),
+    columns jsonb not null default '[]'
+        check (private.is_bounded(columns, 1048576) and private.is_column_profiles(columns)),
+    read_as jsonb check (read_as is null or (private.is_bounded(read_as, 65536) and private.is_read_as(read_as))),
     warn_rejected_share numeric(4, 3) not null default 0.2 check (warn_rejected_share between 0 and 1),
     -- …_pipeline_runs.sql adds the foreign key: the two tables refer to each other.
     retry_of_run_id uuid,

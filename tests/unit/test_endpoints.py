@@ -129,7 +129,7 @@ def test_nothing_uses_the_thread_pool_that_all_requests_share() -> None:
     waiting = re.compile(r"\bto_thread\(|run_in_executor\(|run_in_threadpool\(")
     found = [str(path) for path in Path("api").rglob("*.py") if waiting.search(path.read_text())]
     # At the end of the process, and uploads.
-    assert set(found) <= {"api/main.py", "api/upload.py"}
+    assert set(found) <= {"api/main.py"}
 
 
 def test_auth_context_has_five_fields_and_cannot_be_changed() -> None:

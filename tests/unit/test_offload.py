@@ -11,7 +11,7 @@ import pytest
 
 from api.errors import ApiError
 from api.offload.job import Job
-from api.offload.pool import OffloadPool
+from api.offload.pool import MAX_WAITING_BYTES, OffloadPool
 from tests.support.offloaded import (
     CRASH,
     DEVOUR,
@@ -95,7 +95,8 @@ async def test_a_cancelled_job_is_killed_and_its_result_goes_to_nobody(pool: Off
 
 
 async def test_an_org_that_fills_its_share_is_refused_and_others_are_served(pool: OffloadPool) -> None:
-    tasks = [asyncio.create_task(pool.run(HANG, ORG, b"x")) for _ in range(9)]
+    payload = bytes(MAX_WAITING_BYTES // 4)
+    tasks = [asyncio.create_task(pool.run(HANG, ORG, payload)) for _ in range(4)]
     await asyncio.sleep(0)
     assert await code_of(pool, REVERSE) == "too_many_requests"
     async with asyncio.timeout(5):

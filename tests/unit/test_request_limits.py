@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 
 import pytest
 from fastapi.testclient import TestClient
@@ -161,7 +160,7 @@ def test_the_documentation_names_the_headers(client: TestClient) -> None:
 @pytest.fixture
 def strict_client(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """An address may send three requests without a credential, and hardly more."""
-    monkeypatch.setattr("api.main.AddressLimit", partial(AddressLimit, per_second=0.001, burst=3))
+    monkeypatch.setattr("api.main.AddressLimit", lambda _: AddressLimit(0.001, burst_seconds=3_000))
     with TestClient(create_app(settings)) as client:
         client.headers["Authorization"] = f"Bearer {session_token(settings)}"
         yield client
@@ -233,7 +232,7 @@ def test_an_org_has_a_share_of_the_calls_to_the_data_api(settings: Settings, dat
 @pytest.fixture
 def addresses() -> tuple[AddressLimit, Clock]:
     clock = Clock()
-    return AddressLimit(per_second=1.0, burst=3, clock=clock), clock
+    return AddressLimit(1.0, burst_seconds=3, clock=clock), clock
 
 
 def test_a_bucket_is_filled_again(addresses: tuple[AddressLimit, Clock]) -> None:
