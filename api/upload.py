@@ -132,6 +132,8 @@ class _Reading:
 
     async def next(self) -> Frame:
         """The next FOUND, CHUNK or END. Raises ApiError for a file that is refused."""
+        if self._has_left:
+            raise ClientDisconnect  # what the process had sent before is not stored any more
         try:
             frame = await self._process.next_frame()
         except ReadingTimeoutError as error:

@@ -82,7 +82,7 @@ def test_all_kinds_of_actors_meet_in_one_run(
     assert [entry["actor"]["type"] for entry in made_by_operator] == ["operator"]
 
 
-def test_a_sign_up_that_an_invitation_admits_is_told_by_auth(
+def test_a_person_who_accepts_an_invitation_is_the_actor(
     connection: psycopg.Connection, supabase: StackEnvironment, http: httpx.Client, org: Org, admin: Caller
 ) -> None:
     email = f"{uuid4()}@example.com"
@@ -97,10 +97,11 @@ def test_a_sign_up_that_an_invitation_admits_is_told_by_auth(
     )
     assert answer.is_success, answer.text
     admitted = answer.json()["user"]["id"]
+    person = Caller(http, answer.json()["access_token"])
+    assert person.data("invitations/accept")["user_id"] == admitted
     (user,) = admin.data("audit/list", {"entity": "users", "entity_id": admitted})
     accepted, invited = admin.data("audit/list", {"entity": "invitations"})
-    by_auth = {"type": "auth", "user_id": None, "api_token_id": None, "name": "supabase_auth_admin"}
-    assert user["actor"] == accepted["actor"] == by_auth
+    assert (user["actor"]["type"], accepted["actor"]["user_id"]) == ("user", admitted)
     assert accepted["after"]["accepted_by"] == admitted
     assert invited["actor"]["type"] == "operator"
 

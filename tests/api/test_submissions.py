@@ -179,8 +179,7 @@ def test_records_nested_too_deeply_are_refused_before_they_are_stored(member: Ca
     for _ in range(150):
         deep = [deep]
     refused = member.post("submissions/create", form | {"records": [{"a": 1}, {"a": deep}]})
-    assert refusal(refused) == (422, "invalid_records")
-    assert refused.json()["error"]["details"] == {"row": 2}
+    assert refusal(refused) == (422, "invalid_request")
     lines = json.dumps({"a": deep}) + '\n{"a": 1}\n'
     created = member.upload(form, lines.encode(), "a.ndjson").json()["data"]
     assert (created["submission"]["record_count"], created["submission"]["rejected_count"]) == (1, 1)
