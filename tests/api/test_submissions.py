@@ -145,8 +145,8 @@ def test_a_submission_tells_how_its_file_was_read(member: Caller, form: Json) ->
     submission = answer.json()["data"]["submission"]
     assert submission["name"] == "klienci.csv"
     assert submission["columns"] == [
-        {"name": "Firma", "filled": 3, "capitals": 1, "lower_case": 0, "numeric": 0},
-        {"name": "Miasto", "filled": 2, "capitals": 0, "lower_case": 0, "numeric": 0},
+        {"name": "Firma", "filled": 3, "capitals": 1, "lower_case": 0, "numeric": 0, "field": None},
+        {"name": "Miasto", "filled": 2, "capitals": 0, "lower_case": 0, "numeric": 0, "field": None},
     ]
     assert submission["read_as"] == submission["read_as"] | {
         "format": "csv",
