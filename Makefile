@@ -15,11 +15,11 @@ help: ## List the targets
 
 .PHONY: demo
 demo: install ## Send a messy company export through the whole system and show what came of it
-	$(VENV)/python -m local demo
+	$(VENV)/python -m local demo $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 .PHONY: up
-up: install ## Run the local stack in the foreground, one prefixed log (Ctrl-C stops it)
-	$(VENV)/python -m local up
+up: install ## Run the local stack in the foreground (Ctrl-C stops it); PORT_BASE=N for other ports
+	$(VENV)/python -m local up $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 .PHONY: down
 down: $(PY_STAMP) ## Stop a local stack that runs elsewhere or was left behind

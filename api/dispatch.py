@@ -3,6 +3,7 @@
 The database has accepted the run or its cancellation before, so a failure here never fails the request.
 """
 
+import asyncio
 import logging
 from uuid import UUID
 
@@ -19,6 +20,9 @@ from api.models.submissions import SubmissionAccepted, SubmissionCreated
 from api.trigger_client import TriggerClient, TriggerUnavailableError, pipeline_run_tag
 
 logger = logging.getLogger(__name__)
+
+# How long a request waits for Trigger.dev to take its run.
+PATIENCE_SECONDS = 3.0
 
 
 async def dispatch_run(
@@ -40,13 +44,25 @@ async def _dispatch(
 ) -> PipelineRunWithSteps:
     """Starts an admitted, queued run and records the start; returns the run as it is then.
 
-    A run that is not admitted waits: the worker that ends an earlier run starts it. A run whose start failed,
-    or was not recorded, stays undispatched: the reconciler starts it, and Trigger.dev takes the same run only
-    once.
+    A run that is not admitted waits: the worker that ends an earlier run starts it. A start that takes longer
+    than a request waits goes on in the background. A run whose start failed, or was not recorded, stays
+    undispatched: the reconciler starts it, and Trigger.dev takes the same run only once.
     """
     note(pipeline_run_id=str(run.id))
     if run.dispatched or not run.admitted or run.status is not PipelineRunStatus.QUEUED:
         return run
+    start = trigger.background.start(_start(caller, trigger, run))
+    if start is None:
+        logger.warning("pipeline run %s was not dispatched: too many starts are under way", run.id)
+        return run
+    try:
+        return await asyncio.wait_for(asyncio.shield(start), PATIENCE_SECONDS)
+    except TimeoutError:
+        logger.info("the start of pipeline run %s takes longer than its request", run.id)
+        return run
+
+
+async def _start(caller: Caller, trigger: TriggerClient, run: PipelineRunWithSteps) -> PipelineRunWithSteps:
     try:
         trigger_run_id = await trigger.start_run_pipeline(str(run.id), str(run.org_id))
         return await caller.call(

@@ -4,6 +4,7 @@
 they are not listed here.
 """
 
+import json
 import logging
 from collections.abc import Mapping
 from enum import StrEnum
@@ -14,11 +15,11 @@ from fastapi.exceptions import HTTPException, RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from api.invalid_fields import describe
+from api.json_text import RefusedJsonError
 from api.logs import current_request_id
 
 logger = logging.getLogger(__name__)
-
-MAX_REPORTED_FIELD_ERRORS = 20
 
 
 class ErrorCode(StrEnum):
@@ -40,10 +41,12 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "forbidden", 403
     NOT_FOUND = "not_found", 404
     METHOD_NOT_ALLOWED = "method_not_allowed", 405
+    REQUEST_TIMEOUT = "request_timeout", 408
     CONFLICT = "conflict", 409
     PAYLOAD_TOO_LARGE = "payload_too_large", 413
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415
     INVALID_REQUEST = "invalid_request", 422
+    REQUEST_TOO_COMPLEX = "request_too_complex", 422
     INVALID_RECORDS = "invalid_records", 422
     INVALID_STEP_CONFIG = "invalid_step_config", 422
     INVALID_RUN_IF = "invalid_run_if", 422
@@ -51,9 +54,11 @@ class ErrorCode(StrEnum):
     UNREADABLE_FILE = "unreadable_file", 422
     SUBMISSION_EMPTY = "submission_empty", 422
     TOO_MANY_REQUESTS = "too_many_requests", 429
+    QUOTA_EXCEEDED = "quota_exceeded", 429
     INTERNAL_ERROR = "internal_error", 500
     DATA_API_UNAVAILABLE = "data_api_unavailable", 503
     AUTH_UNAVAILABLE = "auth_unavailable", 503
+    STATEMENT_TIMEOUT = "statement_timeout", 504
 
 
 # For router errors, and for an RPC that failed without a code.
@@ -63,6 +68,7 @@ CODE_OF_STATUS: Final[Mapping[int, ErrorCode]] = {
     403: ErrorCode.FORBIDDEN,
     404: ErrorCode.NOT_FOUND,
     405: ErrorCode.METHOD_NOT_ALLOWED,
+    408: ErrorCode.REQUEST_TIMEOUT,
     409: ErrorCode.CONFLICT,
     413: ErrorCode.PAYLOAD_TOO_LARGE,
     415: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
@@ -108,13 +114,23 @@ def error_response(error: ApiError) -> JSONResponse:
         "details": error.details,
         "request_id": current_request_id(),
     }
-    return JSONResponse({"error": body}, status_code=error.status_code, headers=headers)
+    return _ErrorResponse({"error": body}, status_code=error.status_code, headers=headers)
+
+
+class _ErrorResponse(JSONResponse):
+    def render(self, content: Any) -> bytes:  # noqa: ANN401 (as in the class above it)
+        """Half a surrogate pair that the caller sent becomes its escape: it has no other form."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(
+            errors="backslashreplace"
+        )
 
 
 def as_api_error(request: Request, error: Exception) -> ApiError:
     """Translates any exception for the caller. The text of an unknown exception goes to the log only."""
     if isinstance(error, ApiError):
         return error
+    if isinstance(error, RefusedJsonError):
+        return ApiError(ErrorCode.INVALID_REQUEST, str(error))
     if isinstance(error, RequestValidationError):
         return _invalid_request(request, error)
     if isinstance(error, StarletteHTTPException):
@@ -138,23 +154,8 @@ def _invalid_request(request: Request, error: RequestValidationError) -> ApiErro
             "Send the body as application/json.",
             details={"content_type": request.headers.get("content-type", "")[:100]},
         )
-    return ApiError(
-        ErrorCode.INVALID_REQUEST,
-        "The request does not match what this endpoint expects.",
-        details={
-            # The `input` of an error is left out: it may be a secret, or ten megabytes.
-            "errors": [
-                {"path": _field_path(item["loc"]), "type": item["type"], "message": item["msg"]}
-                for item in found[:MAX_REPORTED_FIELD_ERRORS]
-            ],
-            "error_count": len(found),
-        },
-    )
-
-
-def _field_path(location: tuple[str | int, ...]) -> str:
-    parts = [str(part) for part in location]
-    return ".".join(parts[1:] if parts[:1] == ["body"] and len(parts) > 1 else parts)
+    message, details = describe(found)
+    return ApiError(ErrorCode.INVALID_REQUEST, message, details=details)
 
 
 def _router_error(request: Request, error: StarletteHTTPException) -> ApiError:
@@ -179,5 +180,5 @@ def install_error_handler(app: FastAPI) -> None:
     async def handle(request: Request, error: Exception) -> JSONResponse:
         return error_response(as_api_error(request, error))
 
-    for kind in (ApiError, RequestValidationError, StarletteHTTPException):
+    for kind in (ApiError, RefusedJsonError, RequestValidationError, StarletteHTTPException):
         app.add_exception_handler(kind, handle)

@@ -1,38 +1,36 @@
 """Streams a run's output records as CSV or NDJSON, page by page, with flat memory."""
 
-import asyncio
-import csv
-import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from api.auth.caller import Caller
+from api.bodies.answers import RENDER_EXPORT, RENDER_WIDE_EXPORT, WIDE_COLUMNS, csv_lines
 from api.errors import ApiError, ErrorCode
 from api.models.pipeline_runs import ExportFormat, RunFields
+from api.offload.pool import OffloadPool
 
-PAGE_SIZE = 1000
+PAGE_SIZE: Final = 1000
 # A CSV has a cell for each column in each line, even an empty one: a page is up to 1,000 times this many
 # cells.
-MAX_CSV_COLUMNS = 2000
-ID_COLUMN = "record_id"
-MEDIA_TYPES = {
+MAX_CSV_COLUMNS: Final = 2000
+# A page goes out in pieces, so that the server waits for a slow reader after each.
+PIECE_BYTES: Final = 64 * 1024
+ID_COLUMN: Final = "record_id"
+MEDIA_TYPES: Final = {
     ExportFormat.CSV: "text/csv; charset=utf-8",
     ExportFormat.NDJSON: "application/x-ndjson",
 }
 
-Record = dict[str, Any]
-RenderRecords = Callable[[list[Record]], bytes]
-
 
 async def open_export(
-    caller: Caller, pipeline_run_id: UUID, export_format: ExportFormat
+    caller: Caller, offload: OffloadPool, pipeline_run_id: UUID, export_format: ExportFormat
 ) -> AsyncIterator[bytes]:
-    """Fetches the first page, so that a refusal is an ordinary error, and returns the byte stream."""
-    render: RenderRecords = render_ndjson
+    """Renders the first page, so that a refusal is an ordinary error, and returns the byte stream."""
     head = b""
+    options: dict[str, Any] = {"format": export_format}
     if export_format is ExportFormat.CSV:
         found = await caller.call(
             "list_pipeline_run_fields", {"p_pipeline_run_id": str(pipeline_run_id)}, RunFields
@@ -46,64 +44,44 @@ async def open_export(
                 details={"field_count": len(fields)},
             )
         head = csv_lines([[ID_COLUMN, *fields]])
-        render = partial(render_csv, fields)
-    first_page = await _fetch_page(caller, pipeline_run_id, None)
-    return _stream(caller, pipeline_run_id, first_page, head, render)
+        options["fields"] = fields
+    pages = _Pages(caller, offload, str(pipeline_run_id), options)
+    return _stream(head, await pages.render(), pages)
 
 
-async def _stream(
-    caller: Caller, pipeline_run_id: UUID, page: bytes, head: bytes, render: RenderRecords
-) -> AsyncIterator[bytes]:
+@dataclass(slots=True)
+class _Pages:
+    caller: Caller
+    offload: OffloadPool
+    pipeline_run_id: str
+    options: dict[str, Any]
+    cursor: str | None = None
+    is_last: bool = False
+
+    async def render(self) -> bytes:
+        """Fetches the next page and renders it."""
+        arguments = {
+            "p_pipeline_run_id": self.pipeline_run_id,
+            "p_kind": "output",
+            "p_cursor": self.cursor,
+            "p_limit": PAGE_SIZE,
+        }
+        page = await self.caller.call_raw("list_pipeline_run_records", arguments, repeatable=True)
+        is_wide = len(self.options.get("fields", ())) > WIDE_COLUMNS
+        job = RENDER_WIDE_EXPORT if is_wide else RENDER_EXPORT
+        rendered = await self.offload.run(job, self.caller.org_id, page, self.options)
+        cursor, _, text = rendered.partition(b"\n")
+        self.cursor = json.loads(cursor)
+        self.is_last = self.cursor is None
+        return text
+
+
+async def _stream(head: bytes, text: bytes, pages: _Pages) -> AsyncIterator[bytes]:
     if head:
         yield head
     while True:
-        # In a thread, because a page is up to 1,000 records to parse and write.
-        text, cursor = await asyncio.to_thread(_render_page, page, render)
-        if text:
-            yield text
-        if cursor is None:
+        for start in range(0, len(text), PIECE_BYTES):
+            yield text[start : start + PIECE_BYTES]
+        if pages.is_last:
             return
-        page = await _fetch_page(caller, pipeline_run_id, cursor)
-
-
-def _render_page(page: bytes, render: RenderRecords) -> tuple[bytes, str | None]:
-    parsed = json.loads(page)
-    return render(parsed["items"]), parsed["next_cursor"]
-
-
-async def _fetch_page(caller: Caller, pipeline_run_id: UUID, cursor: str | None) -> bytes:
-    arguments = {
-        "p_pipeline_run_id": str(pipeline_run_id),
-        "p_kind": "output",
-        "p_cursor": cursor,
-        "p_limit": PAGE_SIZE,
-    }
-    return await caller.call_raw("list_pipeline_run_records", arguments, repeatable=True)
-
-
-def render_ndjson(records: list[Record]) -> bytes:
-    return "".join(f"{_compact(record)}\n" for record in records).encode()
-
-
-def render_csv(fields: Sequence[str], records: list[Record]) -> bytes:
-    """One line a record; a missing field and null are both an empty cell."""
-    return csv_lines(
-        [record["id"], *(csv_value(record["data"].get(field)) for field in fields)] for record in records
-    )
-
-
-def csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerows(rows)
-    return out.getvalue().encode()
-
-
-def csv_value(value: object) -> str:
-    """Text unchanged, null as an empty string, any other value as JSON: `true`, `1.5`, `{"a":1}`."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else _compact(value)
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        text = await pages.render()

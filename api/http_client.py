@@ -18,10 +18,16 @@ from api.trace import Tracing, current_span
 KEEPALIVE_SECONDS = 4.0
 MAX_CONNECTIONS = 100
 CONNECT_SECONDS = 3.0
+# A page of records has up to eight megabytes and one chunk more.
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 
 class UnreachableError(Exception):
     """No answer arrived in time. Whether the call had an effect is unknown."""
+
+
+class AnswerTooLargeError(Exception):
+    """A defect of the other service, which should have bounded its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,15 @@ class HttpClient:
             async with self._session.request(
                 method, self._origin + path, headers=headers, data=body, allow_redirects=False
             ) as response:
-                return HttpAnswer(response.status, response.headers, await response.read())
+                return HttpAnswer(response.status, response.headers, await _read(response))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise UnreachableError(f"{method} {self._origin}{path}: {error!r}") from error
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MAX_ANSWER_BYTES:
+            raise AnswerTooLargeError(f"the answer has more than {MAX_ANSWER_BYTES:,} bytes")
+    return bytes(body)

@@ -1,14 +1,13 @@
-"""The Idempotency-Key header, and the hash that shows whether a repeated request is the same one."""
+"""The Idempotency-Key header."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
-from api.data_api import encode_json
 from api.models.requests import RequestModel
+from api.request_hash import idempotency_arguments
 
 IdempotencyKey = Annotated[
     str | None,
@@ -32,18 +31,13 @@ class IdempotencyScope:
 
     def arguments(self, body: RequestModel | Mapping[str, Any]) -> dict[str, str]:
         """The two arguments that a creating RPC takes; none if the request has no key."""
-        if self.key is None:
-            return {}
         if isinstance(body, RequestModel):
             body = body.model_dump(mode="json")
-        return {"p_idempotency_key": self.key, "p_request_hash": request_hash(self.route, body)}
+        return idempotency_arguments(self.key, self.route, body)
 
-
-def request_hash(route: str, body: Mapping[str, Any]) -> str:
-    """SHA-256 of the route and the body in canonical form: keys sorted, defaults filled in."""
-    digest = hashlib.sha256(f"{route}\n".encode())
-    digest.update(encode_json(body, sort_keys=True))
-    return digest.hexdigest()
+    def options(self) -> dict[str, str | None]:
+        """For the jobs, which hash the body where they parse it."""
+        return {"idempotency_key": self.key, "route": self.route}
 
 
 async def get_idempotency(request: Request, key: IdempotencyKey = None) -> IdempotencyScope:

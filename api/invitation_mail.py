@@ -13,9 +13,9 @@ from uuid import UUID
 from fastapi import Depends, Request
 
 from api.auth.caller import Caller
-from api.data_api import encode_json
 from api.errors import ApiError
 from api.http_client import HttpAnswer, HttpClient, UnreachableError
+from api.json_text import encode_json
 from api.models.invitations import Invitation, InvitationStatus, SentInvitation
 
 logger = logging.getLogger(__name__)

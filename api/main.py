@@ -10,17 +10,26 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from api import data_api, trigger_client
+from api.address_limit import AddressLimit
 from api.auth.api_token import ContextJwtMinter, SigningKey
 from api.auth.context import AuthContextResolver
 from api.auth.credential import CredentialVerifier
 from api.auth.jwks import TIMEOUT_SECONDS as JWKS_TIMEOUT_SECONDS
 from api.auth.jwks import JwksKeys
 from api.auth.jwt import JwtRules, SessionJwtVerifier
+from api.authentication import Authentication
+from api.background import Background
+from api.bodies import blueprint, submission
 from api.errors import install_error_handler
 from api.http_client import HttpClient
 from api.invitation_mail import InvitationMail
+from api.json_text import JsonBounds
 from api.logs import configure_logs
-from api.middleware import BodyLimit, RequestContext
+from api.middleware import RequestContext
+from api.offload.pool import OffloadPool
+from api.reconciler import ReconcilerWatch
+from api.request_body import BodyBounds, BodyPace, RequestBody
+from api.request_limits import RequestLimits
 from api.routes import (
     ERROR_RESPONSES,
     api_tokens,
@@ -28,6 +37,7 @@ from api.routes import (
     auth,
     blueprints,
     companies,
+    docs,
     health,
     invitations,
     pipeline_runs,
@@ -38,17 +48,22 @@ from api.routes import (
     users,
 )
 from api.settings import Settings
+from api.shares import Shares
 from api.trace import Tracing
 
-MAX_JSON_BYTES = 256 * 1024
-# Parsing JSON blocks all other requests, so only these endpoints take large bodies.
-MAX_JSON_BYTES_BY_PATH = {
-    "/v1/submissions/create": 10 * 1024 * 1024,
-    "/v1/blueprints/create": 2 * 1024 * 1024,
-    "/v1/blueprints/update": 2 * 1024 * 1024,
-}
+# Parsing JSON blocks all other requests. A body of this size takes a few milliseconds at worst.
+SMALL_BODY = BodyBounds(64 * 1024, JsonBounds(elements=2_000))
 # The size of a multipart form without its file: the other fields and the boundaries.
 FORM_OVERHEAD_BYTES = 64 * 1024
+
+# Headers of answers that a page of another origin may read.
+EXPOSED_HEADERS = (
+    "X-Request-Id",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Content-Disposition",
+)
 
 ROUTERS = (
     auth,
@@ -84,7 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             HttpClient(settings.supabase_url, data_api.TIMEOUT_SECONDS, tracing) as supabase_http,
-            HttpClient(settings.trigger_api_url, trigger_client.TIMEOUT_SECONDS, tracing) as trigger_http,
+            HttpClient(settings.trigger_api_url, trigger_client.START_SECONDS, tracing) as trigger_http,
             HttpClient(settings.supabase_jwks_url or "", JWKS_TIMEOUT_SECONDS, tracing) as jwks_http,
         ):
             publishable_key = settings.supabase_publishable_key.get_secret_value()
@@ -92,16 +107,26 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.invitation_mail = InvitationMail(
                 supabase_http, publishable_key, settings.invitation_redirect_url
             )
+            background = Background()
             app.state.trigger = trigger_client.TriggerClient(
-                trigger_http, settings.trigger_secret_key.get_secret_value()
+                trigger_http, settings.trigger_secret_key.get_secret_value(), background
             )
+            app.state.reconciler_watch = ReconcilerWatch(app.state.trigger, background)
             jwks = JwksKeys(jwks_http) if settings.supabase_jwks_url else None
+            app.state.context_jwts = ContextJwtMinter(
+                _signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience
+            )
             app.state.credential_verifier = CredentialVerifier(
-                SessionJwtVerifier(_jwt_rules(settings), jwks),
-                ContextJwtMinter(_signing_key(settings), settings.jwt_issuer, settings.supabase_jwt_audience),
+                SessionJwtVerifier(_jwt_rules(settings), jwks), app.state.context_jwts
             )
             app.state.auth_contexts = AuthContextResolver(app.state.data_api)
+            app.state.request_limits = RequestLimits(app.state.data_api)
+            app.state.data_api_shares = Shares("calls of the org", at_once=20, waiting=200, wait_seconds=10)
+            app.state.offload = OffloadPool()
+            app.state.export_places = Shares("exports of the org", at_once=4, waiting=0, wait_seconds=0)
             yield
+            app.state.offload.close()
+            await background.close()
         await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
@@ -109,6 +134,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         version="1.0.0",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         # Our own spans replace those of the framework: they begin before the log line of the request, cover
@@ -126,22 +152,28 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     "X-Request-Id",
                     "traceparent",
                 ],
-                expose_headers=["X-Request-Id", "Retry-After", "Content-Disposition"],
+                expose_headers=EXPOSED_HEADERS,
             ),
             Middleware(RequestContext, tracing=tracing),
+            Middleware(Authentication, addresses=AddressLimit()),
             Middleware(
-                BodyLimit,
-                limit=MAX_JSON_BYTES,
-                limits_by_path={
-                    **MAX_JSON_BYTES_BY_PATH,
-                    "/v1/submissions/upload": settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
+                RequestBody,
+                bounds=SMALL_BODY,
+                bounds_by_path={
+                    "/v1/submissions/create": BodyBounds(submission.MAX_BYTES),
+                    "/v1/submissions/upload": BodyBounds(settings.max_upload_bytes + FORM_OVERHEAD_BYTES),
+                    "/v1/blueprints/create": BodyBounds(blueprint.MAX_BYTES),
+                    "/v1/blueprints/update": BodyBounds(blueprint.MAX_BYTES),
                 },
+                pace=BodyPace(),
             ),
         ],
     )
     app.state.max_upload_bytes = settings.max_upload_bytes
     install_error_handler(app)
     app.include_router(health.router)
+    app.include_router(docs.router)
+    app.mount(docs.ASSETS_PATH, docs.ASSETS)
     for module in ROUTERS:
         app.include_router(module.router, responses=ERROR_RESPONSES)
     return app

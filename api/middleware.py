@@ -1,16 +1,15 @@
-"""The middleware of every request: id, trace, access log, unknown errors, and the body limit."""
+"""The middleware of every request: id, trace, access log, and unknown errors."""
 
 import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import ApiError, ErrorCode, as_api_error, error_response
+from api.errors import as_api_error, error_response
 from api.logs import begin_request, note, noted
 from api.trace import Span, Tracing, Work, set_current_span
 
@@ -83,44 +82,3 @@ class RequestContext:
         quiet = scope["path"] in ("/healthz", "/readyz") and status == 200
         level = logging.DEBUG if quiet else logging.INFO
         logger.log(level, "%s %s %s", scope["method"], scope["path"], status, extra={"fields": fields})
-
-
-class BodyLimit:
-    """Refuses a body above the limit of its path with 413, by its Content-Length or while it arrives.
-
-    The framework's limit would answer in plain text, outside the error envelope.
-    """
-
-    def __init__(self, app: ASGIApp, limit: int, limits_by_path: Mapping[str, int]) -> None:
-        self.app = app
-        self.limit = limit
-        self.limits_by_path = limits_by_path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        limit = self.limits_by_path.get(scope["path"], self.limit)
-        announced = Headers(scope=scope).get("content-length", "")
-        received = 0
-
-        async def receive_within_limit() -> Message:
-            nonlocal received
-            if announced.isdecimal() and int(announced) > limit:
-                raise _too_large(scope["path"], limit)
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise _too_large(scope["path"], limit)
-            return message
-
-        await self.app(scope, receive_within_limit, send)
-
-
-def _too_large(path: str, limit: int) -> ApiError:
-    hint = "" if path.endswith("/upload") else " Send large batches as a file to /v1/submissions/upload."
-    return ApiError(
-        ErrorCode.PAYLOAD_TOO_LARGE,
-        f"The body is larger than {limit:,} bytes.{hint}",
-        details={"limit_bytes": limit},
-    )

@@ -11,23 +11,15 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from api.cel_tree import iterations
+
 MAX_COMPREHENSIONS = 4
 
 # The first fault: `<input>:line:column: reason`.
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (.+)")
 _NOISE = re.compile(r" \(in container ''\)| expecting \{.*|^Syntax error: ")
-# String literals, comments, and the calls that iterate over a list.
-_TOKEN = re.compile(
-    r"""
-    (?P<text>
-        \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
-    )
-  | (?P<comment>//[^\n]*)
-  | (?P<macro>\.\s*(?:all|exists|exists_one|map|filter)\s*\()
-  | (?P<open>\() | (?P<close>\))
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+# The calls that go through a list.
+_MACRO = re.compile(r"\b(?:all|exists|exists_one|filter|map)\b")
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ def find_fault(expression: str) -> Fault | None:
         return _fault_of(str(error))
     if compiled.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
         return Fault(f"The result is {compiled.return_type().name()}; a condition must give true or false.")
-    return _excess_of(expression)
+    return _excess_of(expression, compiled)
 
 
 def _fault_of(message: str) -> Fault:
@@ -69,22 +61,16 @@ def _fault_of(message: str) -> Fault:
     return Fault(_NOISE.sub("", reason), int(line), max(1, int(column)))
 
 
-def _excess_of(expression: str) -> Fault | None:
+def _excess_of(expression: str, compiled: cel.Expression) -> Fault | None:
     """Refuses nested iterations, since each multiplies the cost by the length of its list, and too many."""
-    count, within = 0, list[bool]()
-    for token in _TOKEN.finditer(expression):
-        if token["macro"]:
-            count += 1
-            if any(within):
-                return Fault("It iterates over a list within a list.", *_place_of(expression, token.start()))
-            if count > MAX_COMPREHENSIONS:
-                reason = f"It iterates over lists more than {MAX_COMPREHENSIONS} times."
-                return Fault(reason, *_place_of(expression, token.start()))
-            within.append(True)
-        elif token["open"]:
-            within.append(False)
-        elif token["close"] and within:
-            within.pop()
+    if not _MACRO.search(expression):
+        return None
+    for count, iteration in enumerate(iterations(compiled.serialize()), start=1):
+        place = _place_of(expression, iteration.offset)
+        if iteration.is_nested:
+            return Fault("It iterates over a list within a list.", *place)
+        if count > MAX_COMPREHENSIONS:
+            return Fault(f"It iterates over lists more than {MAX_COMPREHENSIONS} times.", *place)
     return None
 
 

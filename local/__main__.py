@@ -12,13 +12,18 @@ from pathlib import Path
 from types import FrameType
 from uuid import UUID
 
+from local.commands import start_command
 from local.environment import as_dotenv
 from local.errors import StackError
 from local.log_follower import LogFollower
+from local.mail import describe, read_mail
+from local.overview import overview
+from local.ports import DEFAULT_PORT_BASE, PortsTakenError
+from local.private_file import open_private
 from local.replay import command as replay
-from local.settings import DEFAULT_DIRECTORY, DEFAULT_PORT_BASE, ROOT, StackSettings, read_settings
+from local.settings import DEFAULT_DIRECTORY, ROOT, StackSettings, read_settings
 from local.stack import Stack, environment_file, stop_stack
-from local.state import read_state
+from local.state import port_base_of, read_state
 
 _POLL_SECONDS = 0.1
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -33,6 +38,11 @@ def main(arguments: list[str]) -> int:
     options.directory = options.directory.resolve()
     try:
         return int(options.run(options))
+    except PortsTakenError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if error.free_base is not None:
+            print(f"Type: {start_command('up', options.directory, error.free_base)}", file=sys.stderr)
+        return 1
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -62,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--port-base",
         type=int,
-        default=DEFAULT_PORT_BASE,
         metavar="N",
-        help="the API listens on N, the others on N+1 to N+5 (default: %(default)s)",
+        help="the API listens on N, the others on N+1 to N+6 "
+        f"(default: as the last time, or {DEFAULT_PORT_BASE})",
     )
     up.add_argument(
         "--only",
@@ -79,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     command("down", _down, "Stop the stack, or what a crash left of it.")
     command("status", _status, "List the processes and whether they run.")
     command("env", _env, "Print the stack's variables as dotenv lines.")
+    mail = command("mail", _mail, "Show the e-mails that local Auth sent, newest first.")
+    mail.add_argument("--limit", type=int, default=10, help="how many (default: %(default)s)")
+    sql = command("sql", _sql, "Run SQL as role postgres and print the rows.")
+    sql.add_argument("statements", metavar="SQL")
     logs = command("logs", _logs, "Print the log of one process.")
     logs.add_argument("name", metavar="NAME", help="as `status` lists them")
     replayed = command(
@@ -92,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(options: argparse.Namespace) -> int:
     settings = read_settings(
         directory=options.directory,
-        port_base=options.port_base,
+        port_base=options.port_base or port_base_of(options.directory),
         scope=options.scope,
         migrate=options.migrate,
     )
@@ -109,7 +123,9 @@ def _up_here(settings: StackSettings, *, quiet: bool) -> int:
         except KeyboardInterrupt:
             return 0  # Stack.start has stopped what it started
         try:
-            screen.say(_ready_sentence(settings, environment))
+            screen.say("Ready:")
+            for line in overview(settings, environment):
+                screen.say(line)
             while True:
                 stack.check()
                 time.sleep(_POLL_SECONDS)
@@ -127,7 +143,7 @@ def _up_detached(settings: StackSettings) -> int:
     arguments = ["up", "--quiet", "--dir", str(settings.directory), "--port-base", str(settings.ports.base)]
     arguments += ["--only", settings.scope] if settings.scope != "all" else []
     arguments += ["--migrate"] if settings.migrate else []
-    with log.open("wb") as output:
+    with open_private(log) as output:  # the overview has passwords
         owner = subprocess.Popen(
             [sys.executable, "-m", "local", *arguments],
             cwd=ROOT,
@@ -153,14 +169,6 @@ def _up_detached(settings: StackSettings) -> int:
 def _ready_under(directory: Path, pid: int) -> bool:
     state = read_state(directory)
     return state is not None and state.phase == "ready" and state.owner.pid == pid
-
-
-def _ready_sentence(settings: StackSettings, environment: dict[str, str]) -> str:
-    api = f"the API on {environment['API_URL']}, " if settings.scope == "all" else ""
-    return (
-        f"Ready: {api}Supabase on {environment['SUPABASE_URL']}. "
-        f"Variables for your programs: python -m local env --dir {settings.directory}"
-    )
 
 
 def _interrupt_once(number: int, frame: FrameType | None) -> None:
@@ -192,6 +200,23 @@ def _status(options: argparse.Namespace) -> int:
 
 def _env(options: argparse.Namespace) -> int:
     sys.stdout.write(as_dotenv(_environment_of(options.directory)))
+    return 0
+
+
+def _mail(options: argparse.Namespace) -> int:
+    mails = read_mail(options.directory)
+    for mail in mails[: options.limit]:
+        print(describe(mail))
+    if not mails:
+        print(f"Local Auth has sent no e-mail in {options.directory}.")
+    return 0
+
+
+def _sql(options: argparse.Namespace) -> int:
+    from local.sql import run_sql  # here, since only this needs its imports
+
+    for line in run_sql(_environment_of(options.directory)["DATABASE_URL"], options.statements):
+        print(line)
     return 0
 
 

@@ -68,6 +68,7 @@ def _build(entry: Path, build: Callable[[Path], None]) -> None:
     for leftover in entry.parent.glob("build-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     with TemporaryDirectory(prefix="build-", dir=entry.parent, ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # root's PostgreSQL runs as another user, who has to enter it
         build(Path(folder))
         data = Path(folder) / "data"
         if (data / "postmaster.pid").exists():

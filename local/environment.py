@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from local.credentials import Credentials
 from local.settings import StackSettings, SupabaseService, TriggerService
 
+# Of a frontend in development: Supabase's default Site URL, `vite` and `vite preview`.
+_FRONTEND_ORIGINS = tuple(
+    f"http://{host}:{port}" for port in (3000, 5173, 4173) for host in ("localhost", "127.0.0.1")
+)
+
 
 def local_supabase(settings: StackSettings, credentials: Credentials) -> SupabaseService:
     """The local Supabase server, described like an existing project."""
@@ -51,7 +56,7 @@ def build_environment(
         "WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "true",
         "ENVIRONMENT": "local",
         "LOG_LEVEL": "INFO",
-        "CORS_ALLOWED_ORIGINS": "http://localhost:3000",
+        "CORS_ALLOWED_ORIGINS": ",".join(_FRONTEND_ORIGINS),
         "MAX_UPLOAD_BYTES": str(100 * 1024 * 1024),
         **settings.adjusted,
     }

@@ -7,10 +7,12 @@ from functools import cache
 import httpx
 
 
-def probe(url: str, api_key: str | None = None, *, method: str = "GET") -> httpx.Response | None:
+def probe(url: str, api_key: str | None = None, bearer: str | None = None) -> httpx.Response | None:
     """The answer, or None while nothing answers."""
+    headers = {"apikey": api_key} if api_key else {}
+    headers |= {"Authorization": f"Bearer {bearer}"} if bearer else {}
     try:
-        return _client().request(method, url, headers={"apikey": api_key} if api_key else None)
+        return _client().get(url, headers=headers)
     except httpx.TransportError:
         return None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -69,6 +68,7 @@ class ManagedProcess:
         self.name = command.name
         self.command = command
         self.log = log
+        self._log_start = log.stat().st_size if log_goes_on and log.exists() else 0
         try:
             with log.open("ab" if log_goes_on else "wb") as output:
                 self._process = subprocess.Popen(
@@ -83,6 +83,12 @@ class ManagedProcess:
         except OSError as error:
             raise StackError(f"{self.name} cannot be started: {error}.") from error
         self.identity = Identity.of(self._process.pid)
+
+    def output(self) -> bytes:
+        """What this process has written to its log, without what an earlier one wrote."""
+        with self.log.open("rb") as written:
+            written.seek(self._log_start)
+            return written.read()
 
     def wait_until(self, ready: Callable[[], bool], *, seconds: float) -> None:
         """Returns once `ready()` is true; raises StackError if the process ends first or time runs out."""
@@ -151,20 +157,6 @@ def sweep(directory: Path, *, seconds: float = 5) -> int:
     leftovers = marked_processes(directory)
     end_processes(leftovers, seconds=seconds)
     return len(leftovers)
-
-
-def check_ports(ports: Mapping[str, int]) -> None:
-    """Raises StackError when one of the ports is taken."""
-    for name, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError as error:
-                raise StackError(
-                    f"Port {port}, which {name} needs, is taken. End the program that uses it, "
-                    "or give this stack other ports with --port-base."
-                ) from error
 
 
 def end_processes(processes: Sequence[psutil.Process], *, seconds: float) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import httpx
 
+from local.derived_secrets import demo_webhook_secret
 from local.probe import probe
-from local.processes import Command
+from local.processes import Command, ManagedProcess
 from local.settings import ROOT, TRIGGER_FOLDER
 
 
@@ -58,12 +59,27 @@ def api(environment: Mapping[str, str], *, port: int, directory: Path) -> Comman
     return Command(
         "api",
         [
-            *(sys.executable, "-m", "uvicorn", "api.main:app", "--app-dir", str(ROOT)),
+            *(sys.executable, "-m", "api"),
             *("--host", "127.0.0.1", "--port", str(port)),
         ],
         directory,
-        environment,
+        {**environment, "PYTHONPATH": str(ROOT)},
     )
+
+
+def webhook_receiver(environment: Mapping[str, str], *, port: int) -> Command:
+    """A customer's webhook receiver, with an inbox."""
+    return Command(
+        "webhook-receiver",
+        [sys.executable, "-m", "local.webhook_receiver", "--port", str(port)],
+        ROOT,
+        {"WEBHOOK_SECRET": demo_webhook_secret(environment)},
+    )
+
+
+def receiver_answers(url: str) -> bool:
+    """Whether the webhook receiver answers."""
+    return _get(f"{url}/messages") is not None
 
 
 def platform_answers(url: str) -> bool:
@@ -71,10 +87,9 @@ def platform_answers(url: str) -> bool:
     return _get(f"{url}/healthz") is not None
 
 
-def worker_registered(url: str) -> bool:
-    """Whether the CLI has registered the tasks at the control plane."""
-    answer = _get(f"{url}/healthz")
-    return answer is not None and answer.json().get("worker") is not None
+def worker_is_ready(worker: ManagedProcess) -> bool:
+    """Whether the CLI runs and has said that the platform has its tasks. Every platform's CLI says so."""
+    return not worker.has_ended and b"Local worker ready" in worker.output()
 
 
 def api_answers(url: str) -> bool:

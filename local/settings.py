@@ -9,42 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from local.errors import StackError
+from local.ports import DEFAULT_PORT_BASE, Ports, check_port_base
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIGGER_FOLDER = ROOT / "trigger"
 DEFAULT_DIRECTORY = ROOT / ".local"
-DEFAULT_PORT_BASE = 54320
 
 Scope = Literal["all", "supabase"]
-
-
-@dataclass(frozen=True)
-class Ports:
-    base: int
-
-    @property
-    def api(self) -> int:
-        return self.base
-
-    @property
-    def supabase(self) -> int:
-        return self.base + 1
-
-    @property
-    def postgres(self) -> int:
-        return self.base + 2
-
-    @property
-    def trigger_platform(self) -> int:
-        return self.base + 3
-
-    @property
-    def postgrest(self) -> int:
-        return self.base + 4
-
-    @property
-    def postgrest_admin(self) -> int:
-        return self.base + 5
 
 
 @dataclass(frozen=True)
@@ -97,7 +68,7 @@ class StackSettings:
             if self.postgrest_bin is not None:
                 ports |= {"PostgREST": self.ports.postgrest, "PostgREST's admin": self.ports.postgrest_admin}
         if self.scope == "all":
-            ports["API"] = self.ports.api
+            ports |= {"API": self.ports.api, "webhook receiver": self.ports.webhook_receiver}
             if self.trigger is None:
                 ports["Trigger platform"] = self.ports.trigger_platform
         return ports
@@ -124,8 +95,12 @@ _ADJUSTABLE = (
     "SUPABASE_JWT_SIGNING_KEY",
     "LOG_LEVEL",
     "CORS_ALLOWED_ORIGINS",
+    "INVITATION_REDIRECT_URL",
     "MAX_UPLOAD_BYTES",
     "POSTGREST_BIN",
+    # Of the stand-in for Trigger.dev's platform, for tests.
+    "TRIGGER_ANSWER_SECONDS",
+    "TRIGGER_REVIVES_CANCELLED_RUNS",
 )
 
 
@@ -138,8 +113,7 @@ def read_settings(
     environment: Mapping[str, str] = os.environ,
 ) -> StackSettings:
     """Settings from the command line and the environment. Raises StackError for a half-set group."""
-    if not 1024 <= port_base <= 65530:
-        raise StackError(f"--port-base must lie between 1024 and 65530, not {port_base}.")
+    check_port_base(port_base)
     ports = Ports(port_base)
     # The shell may have the variables that `python -m local env` printed: they mean this very stack.
     own = {"SUPABASE_URL": ports.supabase, "TRIGGER_API_URL": ports.trigger_platform}

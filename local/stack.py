@@ -15,8 +15,9 @@ from local.cluster_cache import migrated_cluster
 from local.credentials import Credentials, generate, load_or_create
 from local.environment import build_environment, local_supabase, local_trigger, task_environment
 from local.errors import StackError
+from local.ports import check_ports
 from local.private_file import write_private
-from local.processes import Command, Identity, ManagedProcess, check_ports, sweep
+from local.processes import Command, Identity, ManagedProcess, sweep
 from local.settings import TRIGGER_FOLDER, Scope, StackSettings, SupabaseService, read_settings
 from local.state import Phase, StackState, read_state, write_state
 from local.supabase_cli import CLI_FOLDER, migration_up
@@ -49,7 +50,7 @@ class Stack:
         try:
             tasks = [self.settings.trigger_folder] if self.settings.scope == "all" else []
             check_tools([CLI_FOLDER, FOLDER, *tasks])
-            check_ports(self.settings.taken_ports)
+            check_ports(self.settings.taken_ports, self.settings.ports.base)
             environment = self._start_services()
         except BaseException as error:
             self.stop(reason=str(error) if isinstance(error, StackError) else None)
@@ -99,14 +100,16 @@ class Stack:
         if settings.scope == "supabase":
             self._start_supabase(credentials, supabase)
             return environment
+        receiver_url = f"http://127.0.0.1:{settings.ports.webhook_receiver}"
         # Building the tasks takes longest and does not need the database.
         worker = self._start_worker(environment)
         self._start_supabase(credentials, supabase)
         api = self._run(product.api(environment, port=settings.ports.api, directory=settings.directory))
+        receiver = self._run(product.webhook_receiver(environment, port=settings.ports.webhook_receiver))
         self._run_to_end(product.publish_registry(environment, folder=settings.trigger_folder))
         api.wait_until(lambda: product.api_answers(environment["API_URL"]), seconds=120)
-        if settings.trigger is None:
-            worker.wait_until(lambda: product.worker_registered(trigger.api_url), seconds=300)
+        receiver.wait_until(lambda: product.receiver_answers(receiver_url), seconds=30)
+        worker.wait_until(lambda: product.worker_is_ready(worker), seconds=300)
         return environment
 
     def _start_supabase(self, credentials: Credentials, supabase: SupabaseService) -> None:

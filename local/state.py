@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from local.ports import DEFAULT_PORT_BASE
 from local.private_file import write_private
 from local.processes import Identity
 from local.settings import Scope
@@ -37,6 +38,12 @@ def read_state(directory: Path) -> StackState | None:
     owner = Identity(**state.pop("owner"))
     processes = {name: Identity(**identity) for name, identity in state.pop("processes").items()}
     return StackState(owner=owner, processes=processes, **state)
+
+
+def port_base_of(directory: Path) -> int:
+    """The port base of the stack that was last started in the folder, else the default."""
+    state = read_state(directory)
+    return DEFAULT_PORT_BASE if state is None else state.port_base
 
 
 def write_state(directory: Path, state: StackState) -> None:

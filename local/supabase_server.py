@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
+import jwt
+
 from local.credentials import Credentials
+from local.mail import mail_folder
 from local.probe import probe
 from local.processes import Command
 from local.settings import ROOT, StackSettings, SupabaseService
@@ -32,6 +36,7 @@ def server_command(
     ports = settings.ports
     server = {
         "directory": str(directory),
+        "mail_directory": str(mail_folder(settings.directory)),
         "cluster": str(cluster) if cluster else None,
         "durable": settings.durable,
         "url": supabase.url,
@@ -64,6 +69,12 @@ def auth_answers(supabase: SupabaseService) -> bool:
 
 
 def data_api_answers(supabase: SupabaseService) -> bool:
-    """Whether the Data API has read the migrated schema: it answers 404 for an unknown function."""
-    answer = probe(f"{supabase.url}/rest/v1/rpc/auth_context", supabase.publishable_key, method="POST")
-    return answer is not None and answer.status_code < 500 and answer.status_code != 404
+    """Whether the Data API serves the migrated schema.
+
+    It lists the orgs of a caller who does not exist: an empty list, and no error in any log. A project that
+    has revoked its JWT secret answers 401; there the API's own readiness says more.
+    """
+    claims = {"role": "authenticated", "aud": "authenticated", "exp": int(time.time()) + 60}
+    nobody = jwt.encode(claims, supabase.jwt_secret, algorithm="HS256")
+    answer = probe(f"{supabase.url}/rest/v1/orgs?select=id&limit=1", supabase.publishable_key, nobody)
+    return answer is not None and answer.status_code in (200, 401)

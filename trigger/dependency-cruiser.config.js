@@ -1,6 +1,6 @@
 // Which room of src/ may import which. Type-only imports count as well: most of a circle can hide in them.
 
-const test = "\\.test\\.ts$|^src/testing/";
+const test = "\\.(test|bench)\\.ts$|^src/testing/";
 const pageGenerator = "^src/scripts/(gen-step-pages\\.ts$|step-pages/)";
 
 /** `from` may import, inside src/, only itself and `allowed`. */

@@ -6,7 +6,8 @@ if (!project)
 
 export default defineConfig({
   project,
-  runtime: "node",
+  // The oldest that Trigger.dev offers and the nearest to what the tests run on. "node" means its newest LTS release.
+  runtime: "node-22",
   dirs: ["./src/tasks"],
   ignorePatterns: ["**/*.test.ts"],
   logLevel: "info",

@@ -1,14 +1,16 @@
 """The dependencies of the endpoints: the credential of a request, its AuthContext, and its Caller."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.auth.context import AuthContext, AuthContextResolver
-from api.auth.credential import Credential, CredentialVerifier
-from api.data_api import DataApi, DataApiCaller
+from api.auth.credential import Credential
+from api.data_api import Arguments, DataApi, DataApiCaller
 from api.models.invitations import AcceptInvitation
+from api.shares import Shares
 
 # Both read the same header; two schemes show both kinds in the OpenAPI document.
 SESSION_SCHEME = HTTPBearer(
@@ -34,14 +36,35 @@ class Caller(DataApiCaller):
     No route decides by `context`: the database decides by the credential.
     """
 
-    def __init__(self, data_api: DataApi, credential: Credential, context: AuthContext) -> None:
+    def __init__(
+        self, data_api: DataApi, credential: Credential, context: AuthContext, shares: Shares
+    ) -> None:
         super().__init__(data_api, credential)
         self.context = context
+        self._shares = shares
+
+    @property
+    def org_id(self) -> str:
+        """Whose share of the API the caller uses."""
+        return str(self.context.org_id)
+
+    async def call_raw(
+        self,
+        name: str,
+        arguments: Arguments,
+        more: Mapping[str, object] | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> bytes:
+        """Waits for a place: the connections to the Data API are few, and all orgs use them."""
+        async with self._shares.of(self.org_id):
+            return await super().call_raw(name, arguments, more, repeatable=repeatable)
 
 
 async def get_credential(request: Request, _session: SessionBearer, _api_token: ApiTokenBearer) -> Credential:
-    verifier: CredentialVerifier = request.app.state.credential_verifier
-    return await verifier.verify(request.headers.get("authorization"))
+    """The middleware `authentication` has verified it. The two schemes document it."""
+    credential: Credential = request.state.credential
+    return credential
 
 
 VerifiedCredential = Annotated[Credential, Depends(get_credential)]
@@ -74,7 +97,8 @@ async def get_caller(
     credential: VerifiedCredential,
     context: Annotated[AuthContext, Depends(get_auth_context)],
 ) -> Caller:
-    return Caller(request.app.state.data_api, credential, context)
+    state = request.app.state
+    return Caller(state.data_api, credential, context, state.data_api_shares)
 
 
 # Every endpoint takes one of these. FreshContext skips the cache. AdmittedContext is for the endpoint that

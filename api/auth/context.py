@@ -56,6 +56,10 @@ class AuthContextResolver:
         context = None if fresh else self._contexts.get(credential.fingerprint)
         return _noted(context) if context else await self._ask(credential, "auth_context", None)
 
+    def knows(self, fingerprint: str) -> bool:
+        """Whether the database knew this credential within the last 5 s."""
+        return self._contexts.get(fingerprint) is not None
+
     async def admit(self, credential: Credential, invitation: AcceptInvitation | None) -> AuthContext:
         """Accepts an invitation for the session; raises ApiError if there is not exactly one to accept."""
         return await self._ask(credential, "accept_invitation", invitation)

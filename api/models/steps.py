@@ -33,3 +33,16 @@ class Step(ResultModel):
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
     created_at: datetime
+
+
+class PinnedStep(ResultModel):
+    """The version that a blueprint uses, and the schema of its config; null if it is not published."""
+
+    version: str | None
+    config_schema: dict[str, Any] | None
+
+
+class PinnedSteps(ResultModel):
+    """In the order in which the steps were asked for."""
+
+    steps: list[PinnedStep]

@@ -7,14 +7,18 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
+from api.auth.api_token import ContextJwtMinter
 from api.data_api import DataApiClient
 from api.errors import ApiError, ErrorCode
+from api.reconciler import Watch
 from api.routes import ERROR_RESPONSES
 from api.trigger_client import Trigger
 
 router = APIRouter(tags=["health"])
 
 REMEMBER_SECONDS = 2.0
+# No token has this hash.
+NOBODY = "0" * 64
 
 
 class Health(BaseModel):
@@ -24,6 +28,7 @@ class Health(BaseModel):
 class Readiness(Health):
     data_api: Literal["ok"] = "ok"
     trigger: str
+    reconciler: str
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Findings:
     """The result of the last check; `at` is on the monotonic clock."""
 
     at: float
-    data_api_answers: bool
+    data_api: str
     trigger: str
 
 
@@ -42,23 +47,27 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    summary="Whether the Data API answers; the state of Trigger.dev is only reported",
+    summary="Whether the Data API answers; the states of Trigger.dev and of the reconciler are only reported",
     responses={503: ERROR_RESPONSES[503]},
 )
-async def readyz(request: Request, data_api: DataApiClient, trigger: Trigger) -> Readiness:
-    """The result is cached for two seconds, because this needs no credential."""
+async def readyz(request: Request, data_api: DataApiClient, trigger: Trigger, reconciler: Watch) -> Readiness:
+    """The result is cached for two seconds, because this needs no credential.
+
+    `reconciler` is what the last request about runs found: `ok`, `late since …` or `unknown`.
+    """
     found: Findings | None = getattr(request.app.state, "readiness", None)
     if found is None or time.monotonic() - found.at >= REMEMBER_SECONDS:
         trigger_state = await trigger.check()
-        data_api_answers = await data_api.check()
-        found = Findings(time.monotonic(), data_api_answers, trigger_state)
+        context_jwts: ContextJwtMinter = request.app.state.context_jwts
+        data_api_state = await data_api.check(context_jwts.mint(NOBODY))
+        found = Findings(time.monotonic(), data_api_state, trigger_state)
         request.app.state.readiness = found
-    if not found.data_api_answers:
+    if found.data_api != "ok":
         raise ApiError(
             ErrorCode.DATA_API_UNAVAILABLE,
-            "The Data API does not answer as expected. Check SUPABASE_URL and the publishable key. PostgREST "
-            "and its database must run, and all migrations must be applied.",
-            details={"data_api": "unreachable", "trigger": found.trigger},
+            "The Data API does not answer as expected. Check SUPABASE_URL, the publishable key and the key "
+            "that signs context JWTs. PostgREST and its database must run, with all migrations applied.",
+            details={"data_api": found.data_api, "trigger": found.trigger},
             headers={"Retry-After": "2"},
         )
-    return Readiness(trigger=found.trigger)
+    return Readiness(trigger=found.trigger, reconciler=reconciler.describe())

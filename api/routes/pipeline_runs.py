@@ -1,9 +1,13 @@
 """Pipeline runs: create, follow, cancel and retry them, and read their records."""
 
-from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response, StreamingResponse
 
 from api.auth.caller import CurrentCaller
+from api.bodies.answers import Answer
 from api.dispatch import cancel_trigger_run, dispatch_run, dispatch_submission
 from api.export import MEDIA_TYPES, open_export
 from api.idempotency import Idempotency
@@ -24,9 +28,15 @@ from api.models.pipeline_runs import (
     RunRecord,
 )
 from api.models.submissions import SubmissionAccepted, SubmissionCreated
+from api.offload.pool import Offload
+from api.reconciler import look_at_reconciler
+from api.routes.large_json import answer
+from api.shares import Shares
 from api.trigger_client import Trigger
 
-router = APIRouter(prefix="/v1/pipeline-runs", tags=["pipeline runs"])
+router = APIRouter(
+    prefix="/v1/pipeline-runs", tags=["pipeline runs"], dependencies=[Depends(look_at_reconciler)]
+)
 
 
 @router.post("/create", status_code=202, summary="Create another run of a received submission")
@@ -45,9 +55,13 @@ async def list_pipeline_runs(
     return await caller.call("list_pipeline_runs", body, Page[PipelineRun])
 
 
-@router.post("/get", summary="Get a pipeline run with its steps and its blueprint snapshot")
-async def get_pipeline_run(body: GetPipelineRun, caller: CurrentCaller) -> Data[PipelineRunDetail]:
-    return Data(data=await caller.call("get_pipeline_run", body, PipelineRunDetail))
+@router.post(
+    "/get",
+    summary="Get a pipeline run with its steps and its blueprint snapshot",
+    response_model=Data[PipelineRunDetail],
+)
+async def get_pipeline_run(body: GetPipelineRun, caller: CurrentCaller, offload: Offload) -> Response:
+    return await answer(caller, offload, Answer.PIPELINE_RUN, "get_pipeline_run", body)
 
 
 @router.post("/cancel", summary="Cancel a pipeline run; cancelling twice is fine, a finished run is 409")
@@ -84,10 +98,19 @@ async def retry_rejected_records(
 @router.post(
     "/records",
     summary="List the records of a run: its output, or the rejected or dropped ones with the reason",
-    response_model_exclude_unset=True,
+    response_model=Page[RunRecord],
 )
-async def list_pipeline_run_records(body: ListPipelineRunRecords, caller: CurrentCaller) -> Page[RunRecord]:
-    return await caller.call("list_pipeline_run_records", body, Page[RunRecord])
+async def list_pipeline_run_records(
+    body: ListPipelineRunRecords, caller: CurrentCaller, offload: Offload
+) -> Response:
+    return await answer(caller, offload, Answer.RECORDS, "list_pipeline_run_records", body)
+
+
+async def take_export_place(request: Request, caller: CurrentCaller) -> AsyncIterator[None]:
+    """Holds a place until the last byte is sent."""
+    places: Shares = request.app.state.export_places
+    async with places.of(caller.org_id):
+        yield
 
 
 @router.post(
@@ -101,8 +124,13 @@ async def list_pipeline_run_records(body: ListPipelineRunRecords, caller: Curren
         }
     },
 )
-async def export_pipeline_run(body: ExportPipelineRun, caller: CurrentCaller) -> StreamingResponse:
-    stream = await open_export(caller, body.pipeline_run_id, body.format)
+async def export_pipeline_run(
+    body: ExportPipelineRun,
+    caller: CurrentCaller,
+    offload: Offload,
+    _place: Annotated[None, Depends(take_export_place)],
+) -> StreamingResponse:
+    stream = await open_export(caller, offload, body.pipeline_run_id, body.format)
     filename = f"pipeline-run-{body.pipeline_run_id}.{body.format}"
     return StreamingResponse(
         stream,

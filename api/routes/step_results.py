@@ -1,11 +1,15 @@
 """Step results: what each step did in a run."""
 
 from fastapi import APIRouter
+from fastapi.responses import Response
 
 from api.auth.caller import CurrentCaller
+from api.bodies.answers import Answer
 from api.models.envelope import Data, Page
 from api.models.pipeline_runs import RunRecord
 from api.models.step_results import GetStepResult, ListStepResultRecords, ListStepResults, StepResult
+from api.offload.pool import Offload
+from api.routes.large_json import answer
 
 router = APIRouter(prefix="/v1/step-results", tags=["step results"])
 
@@ -23,7 +27,9 @@ async def get_step_result(body: GetStepResult, caller: CurrentCaller) -> Data[St
 @router.post(
     "/records",
     summary="List the input, output, rejected or dropped records of a step",
-    response_model_exclude_unset=True,
+    response_model=Page[RunRecord],
 )
-async def list_step_result_records(body: ListStepResultRecords, caller: CurrentCaller) -> Page[RunRecord]:
-    return await caller.call("list_step_result_records", body, Page[RunRecord])
+async def list_step_result_records(
+    body: ListStepResultRecords, caller: CurrentCaller, offload: Offload
+) -> Response:
+    return await answer(caller, offload, Answer.RECORDS, "list_step_result_records", body)

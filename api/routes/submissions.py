@@ -1,21 +1,19 @@
 """Submissions: batches of records, as JSON or as a file."""
 
-import asyncio
-import json
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Body, Depends, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from api.auth.caller import CurrentCaller
-from api.data_api import encode_json
+from api.bodies.answers import Answer
+from api.bodies.submission import ENCODE_SUBMISSION
 from api.dispatch import dispatch_submission
 from api.errors import ApiError, ErrorCode
-from api.idempotency import Idempotency, IdempotencyScope
-from api.ingest.numbers import changing_field
-from api.ingest.rows import MAX_FIELDS
+from api.idempotency import Idempotency
 from api.ingest.upload import ingest
 from api.models.envelope import Data, Page
 from api.models.submissions import (
@@ -28,38 +26,28 @@ from api.models.submissions import (
     SubmissionCreated,
     UploadSubmission,
 )
+from api.offload.pool import Offload
+from api.reconciler import look_at_reconciler
+from api.routes.large_json import JsonOf, LargeJsonRoute, answer
 from api.trigger_client import Trigger
 
-router = APIRouter(prefix="/v1/submissions", tags=["submissions"])
+router = APIRouter(
+    prefix="/v1/submissions",
+    tags=["submissions"],
+    route_class=LargeJsonRoute,
+    dependencies=[Depends(look_at_reconciler)],
+)
+
+SubmissionBody = Annotated[bytes, Body(), JsonOf(CreateSubmission)]
 
 
 @router.post("/create", status_code=202, summary="Submit records as JSON and start their first run")
 async def create_submission(
-    body: CreateSubmission, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency
+    body: SubmissionBody, caller: CurrentCaller, trigger: Trigger, idempotency: Idempotency, offload: Offload
 ) -> Data[SubmissionAccepted]:
-    # In a thread, because ten megabytes take a moment to check, hash and encode.
-    arguments = await asyncio.to_thread(_encode_submission, body, idempotency)
+    arguments = await offload.run(ENCODE_SUBMISSION, caller.org_id, body, idempotency.options())
     created = await caller.call("create_submission", arguments, SubmissionCreated)
     return Data(data=await dispatch_submission(caller, trigger, created))
-
-
-def _encode_submission(body: CreateSubmission, idempotency: IdempotencyScope) -> bytes:
-    _refuse_changing_numbers(body.records)
-    fields = list(dict.fromkeys(field for record in body.records for field in record))
-    arguments = body.rpc_arguments() | {"p_fields": fields[:MAX_FIELDS]}
-    return encode_json(arguments | idempotency.arguments(body))
-
-
-def _refuse_changing_numbers(records: list[dict[str, Any]]) -> None:
-    """Refuses the numbers that Python holds exactly but the worker, which counts in doubles, does not."""
-    for row, record in enumerate(records, start=1):
-        if (field := changing_field(record)) is not None:
-            raise ApiError(
-                ErrorCode.INVALID_RECORDS,
-                f"Record {row} has a number in {json.dumps(field[:100], ensure_ascii=False)} "
-                "that would lose digits or is out of range. Send it as text.",
-                details={"row": row, "field": field[:100]},
-            )
 
 
 @router.post(
@@ -121,9 +109,11 @@ def _read_form(form: FormData) -> tuple[UploadSubmission, UploadFile]:
     return fields, file
 
 
-@router.post("/list", summary="List submissions, newest first")
-async def list_submissions(caller: CurrentCaller, body: ListSubmissions | None = None) -> Page[Submission]:
-    return await caller.call("list_submissions", body, Page[Submission])
+@router.post("/list", summary="List submissions, newest first", response_model=Page[Submission])
+async def list_submissions(
+    caller: CurrentCaller, offload: Offload, body: ListSubmissions | None = None
+) -> Response:
+    return await answer(caller, offload, Answer.SUBMISSIONS, "list_submissions", body)
 
 
 @router.post("/get", summary="Get a submission")

@@ -14,13 +14,16 @@ from types import FrameType
 
 from rich.console import Console
 
+from local.commands import local_command, start_command
 from local.demo.findings import Findings, gather
 from local.demo.report import print_next_commands, print_report
 from local.demo.walkthrough import Demo, run_demo
 from local.errors import DemoError, StackError
-from local.settings import DEFAULT_DIRECTORY, DEFAULT_PORT_BASE, read_settings
+from local.overview import receiver_url
+from local.ports import DEFAULT_PORT_BASE, PortsTakenError
+from local.settings import DEFAULT_DIRECTORY, read_settings
 from local.stack import Stack, environment_file
-from local.state import read_state
+from local.state import port_base_of, read_state
 
 _INTERRUPTED = 130
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -35,18 +38,22 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _interrupt)
     started = time.monotonic()
     try:
-        with _stack(console, directory, options.port_base, migrate=options.migrate) as ready:
-            demo = Demo(ready.environment, directory / "demo", ready.port_base + 6, console)
+        with _stack(
+            console, directory, options.port_base or port_base_of(directory), migrate=options.migrate
+        ) as ready:
+            demo = Demo(ready.environment, directory / "demo", receiver_url(ready.port_base), console)
             demo.folder.mkdir(parents=True, exist_ok=True)
             complaints = _run_and_report(demo).complaints()
             if not complaints:
-                again = None if ready.was_running else _up_command(directory, ready.port_base)
+                again = None if ready.was_running else start_command("up", directory)
                 print_next_commands(demo, again)
     except KeyboardInterrupt:
         console.print("\nInterrupted: nothing of the demo is left running.")
         return _INTERRUPTED
     except StackError as error:
         console.print(f"\n[red]The stack did not start:[/] {error}", soft_wrap=True)
+        if isinstance(error, PortsTakenError) and error.free_base is not None:
+            console.print(f"Type: {start_command('demo', directory, error.free_base)}", soft_wrap=True)
         return 1
     except DemoError as error:
         return _fail(console, directory, str(error), error.log)
@@ -71,9 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--port-base",
         type=int,
-        default=DEFAULT_PORT_BASE,
         metavar="N",
-        help="ports of a stack that the demo starts; the webhook receiver takes N+6 (default: %(default)s)",
+        help="ports of a stack that the demo starts, N to N+6 "
+        f"(default: as the last time, or {DEFAULT_PORT_BASE})",
     )
     parser.add_argument(
         "--migrate", action="store_true", help="apply migrations to a Supabase project of your own"
@@ -96,7 +103,7 @@ def _stack(console: Console, directory: Path, port_base: int, *, migrate: bool) 
         if state.phase != "ready" or state.scope != "all":
             raise StackError(
                 f"The stack in {directory} runs without API and tasks, or is still starting. Wait for it, "
-                f"or stop it: python -m local down{_dir_option(directory)}"
+                f"or stop it: {local_command('down', directory)}"
             )
         console.print(f"Using the stack that runs in {directory}.", soft_wrap=True)
         environment = json.loads(environment_file(directory).read_text())
@@ -129,19 +136,8 @@ def _run_and_report(demo: Demo) -> Findings:
 def _fail(console: Console, directory: Path, sentence: str, log: str | None) -> int:
     console.print(f"\n[red]The demo failed.[/] {sentence}", soft_wrap=True)
     if log is not None:
-        console.print(f"Look at: python -m local logs {log}{_dir_option(directory)}", soft_wrap=True)
+        console.print(f"Look at: {local_command(f'logs {log}', directory)}", soft_wrap=True)
     return 1
-
-
-def _up_command(directory: Path, port_base: int) -> str:
-    if directory == DEFAULT_DIRECTORY and port_base == DEFAULT_PORT_BASE:
-        return "make up"
-    port_option = "" if port_base == DEFAULT_PORT_BASE else f" --port-base {port_base}"
-    return f"python -m local up{_dir_option(directory)}{port_option}"
-
-
-def _dir_option(directory: Path) -> str:
-    return "" if directory == DEFAULT_DIRECTORY else f" --dir {directory}"
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

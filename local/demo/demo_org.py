@@ -7,9 +7,6 @@ are neither stored nor constant.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import LiteralString
@@ -17,24 +14,14 @@ from typing import LiteralString
 import psycopg
 from supabase import AuthError, Client, PostgrestAPIError, create_client
 
+from local.demo_people import ADMIN, EVERYBODY, Person
+from local.derived_secrets import demo_password
 from local.errors import DemoError
 
 _LOG = "supabase"
 _ORG_NAME = "Demo Data Services"
 ORG_SLUG = "demo"
 
-
-@dataclass(frozen=True)
-class Person:
-    email: str
-    full_name: str
-    role: str
-    company: str | None
-
-
-ADMIN = Person("ada@demo.example", "Ada Admin", "org_admin", None)
-INSIDER = Person("nora@northwind.example", "Nora North", "company_admin", "northwind")
-OUTSIDER = Person("sam@southwind.example", "Sam South", "member", "southwind")
 
 _COMPANIES = {"northwind": "Northwind Traders", "southwind": "Southwind Supplies"}
 
@@ -53,7 +40,7 @@ def seed(environment: Mapping[str, str]) -> SeededOrg:
             org_id = _org(database)
             _join(database, environment, ADMIN)
             company_ids = {key: _company(database, org_id, key, name) for key, name in _COMPANIES.items()}
-            for person in (INSIDER, OUTSIDER):
+            for person in EVERYBODY:
                 if person.company and not _is_user(database, person):
                     _invite(environment, person, company_ids[person.company])
                     _join(database, environment, person)
@@ -73,7 +60,7 @@ def _session(environment: Mapping[str, str], person: Person) -> tuple[Client, st
     client = _client(environment)
     try:
         answer = client.auth.sign_in_with_password(
-            {"email": person.email, "password": _password(environment, person)}
+            {"email": person.email, "password": demo_password(environment, person.email)}
         )
     except AuthError as error:
         raise DemoError(f"{person.email} could not sign in: {error.message}.", log=_LOG) from error
@@ -133,7 +120,7 @@ def _join(database: psycopg.Connection, environment: Mapping[str, str], person: 
             database, "select id::text from auth.users where lower(email) = lower(%s)", person.email
         ):
             _client(environment).auth.sign_up(
-                {"email": person.email, "password": _password(environment, person)}
+                {"email": person.email, "password": demo_password(environment, person.email)}
             )
         client, _ = _session(environment, person)
         client.rpc("accept_invitation", {}).execute()
@@ -160,13 +147,3 @@ def _made(row_id: str | None) -> str:
 
 def _client(environment: Mapping[str, str]) -> Client:
     return create_client(environment["SUPABASE_URL"], environment["SUPABASE_PUBLISHABLE_KEY"])
-
-
-def _password(environment: Mapping[str, str], person: Person) -> str:
-    return base64.urlsafe_b64encode(derive(environment, f"password of {person.email}")).decode()
-
-
-def derive(environment: Mapping[str, str], purpose: str) -> bytes:
-    """32 bytes derived from the stack's secret key for this purpose, the same each time."""
-    key = environment["SUPABASE_SECRET_KEY"].encode()
-    return hmac.digest(key, f"data-engine-x demo: {purpose}".encode(), hashlib.sha256)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local.demo.api_client import Api, ApiError
-from local.demo.demo_org import OUTSIDER, SeededOrg, sign_in
+from local.demo.deliveries import Deliveries, read_deliveries
+from local.demo.demo_org import SeededOrg, sign_in
 from local.demo.models import PipelineRun, Record, RunSummary, Submission, Verdict
 from local.demo.walkthrough import Demo, DemoRun
-from local.demo.webhook_receiver import Deliveries
+from local.demo_people import OUTSIDER
 
 _PAGE = 1000
 
@@ -40,6 +42,27 @@ class Isolation:
 
 
 @dataclass(frozen=True)
+class DuplicateGroups:
+    """The groups of equal records: how many, how large, and what differed within them."""
+
+    count: int
+    largest: int
+    largest_kept: str | None
+    """The record that was kept of the largest group."""
+    differing: Mapping[str, int]
+    """Field → dropped records that differed from the kept one there, the most frequent first."""
+
+    @classmethod
+    def of(cls, dropped: Sequence[Verdict]) -> DuplicateGroups:
+        sizes = Counter(str((verdict.details or {}).get("duplicate_of")) for verdict in dropped)
+        kept, duplicates = max(sizes.items(), key=lambda group: group[1], default=(None, -1))
+        fields = Counter(
+            field for verdict in dropped for field in (verdict.details or {}).get("differs_in", [])
+        )
+        return cls(len(sizes), duplicates + 1, kept, dict(fields.most_common()))
+
+
+@dataclass(frozen=True)
 class Findings:
     submission: Submission
     run: PipelineRun
@@ -64,7 +87,7 @@ class Findings:
             found.append(f"The export has {self.exported_rows} rows instead of {out}.")
         if self.deliveries.records != out:
             found.append(f"The webhook received {self.deliveries.records} records instead of {out}.")
-        if self.deliveries.bad_signatures or self.deliveries.unreadable:
+        if self.deliveries.refused:
             found.append("The webhook received requests that were not signed or not readable.")
         if not self.isolation.holds:
             found.append(f"{OUTSIDER.email}, of another company, can see the run.")
@@ -100,7 +123,7 @@ def gather(demo: Demo, demo_run: DemoRun, server: Api) -> Findings:
         outputs=_by_id(server, "/v1/pipeline-runs/records", {**run_id, "kind": "output"}),
         export=demo.export_file,
         exported_rows=_export(server, run.id, demo.export_file),
-        deliveries=demo_run.receiver.deliveries(run.id),
+        deliveries=read_deliveries(demo.receiver_url, run.id),
         isolation=_read_as_outsider(demo, demo_run.org, run.id),
     )
 

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local.demo.demo_org import OUTSIDER
-from local.demo.findings import Example, Findings
+from local.demo.findings import DuplicateGroups, Example, Findings
 from local.demo.models import Verdict
 from local.demo.walkthrough import Demo
+from local.demo_people import OUTSIDER
 
 # Header in the sample file → field that the pipeline writes.
 _FIELDS = {
@@ -29,6 +29,7 @@ _FIELDS = {
     "Employees": "employees",
 }
 _EXAMPLES = 5
+_DIFFERING_FIELDS = 5
 
 
 def print_report(console: Console, findings: Findings) -> None:
@@ -104,6 +105,7 @@ def _duplicates(findings: Findings) -> Table:
         *("record", "as it came in", "same as", "as it came in", "by"),
         right=("record", "same as"),
     )
+    table.caption, table.caption_justify = _groups(findings), "left"
     for verdict in _telling_duplicates(findings):
         details = verdict.details or {}
         fields = " or ".join(" and ".join(fields) for fields in details.get("matched_on", []))
@@ -112,6 +114,19 @@ def _duplicates(findings: Findings) -> Table:
             verdict.id, _cell(_name(findings, verdict.id)), original, _cell(_name(findings, original)), fields
         )
     return table
+
+
+def _groups(findings: Findings) -> str | None:
+    """How many groups there are, which is the largest, and what differed within them."""
+    groups = DuplicateGroups.of(findings.dropped)
+    if groups.largest_kept is None:
+        return None
+    differing = [f"{field} ({count})" for field, count in groups.differing.items()][:_DIFFERING_FIELDS]
+    return (
+        f"{groups.count} groups; the largest has {groups.largest} records"
+        f" ({_name(findings, groups.largest_kept).strip()}). "
+        f"They differ in {', '.join(differing) or 'nothing'}."
+    )
 
 
 def _telling_duplicates(findings: Findings) -> list[Verdict]:
@@ -156,7 +171,7 @@ def _endings(findings: Findings) -> Table:
     table.show_header = False
     table.add_row("CSV export", f"{findings.exported_rows} rows in {_short(findings.export)}")
     got = findings.deliveries
-    signatures = "all signatures valid" if not got.bad_signatures else f"{got.bad_signatures} bad signatures"
+    signatures = "all signatures valid" if not got.refused else f"{got.refused} refused"
     table.add_row("Webhook", f"{got.records} records in {got.batches} batches, {signatures}")
     seen = findings.isolation
     table.add_row(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -12,13 +11,15 @@ from typing import Any
 from rich.console import Console
 
 from local.demo.api_client import Api, ApiError
-from local.demo.demo_org import ADMIN, SeededOrg, derive, seed, sign_in
+from local.demo.demo_org import SeededOrg, seed, sign_in
 from local.demo.models import ApiToken, AuthContext, Blueprint, BlueprintWithSteps, PipelineRun, Submitted
 from local.demo.progress import follow
-from local.demo.webhook_receiver import WebhookReceiver
+from local.demo_people import ADMIN
+from local.derived_secrets import demo_webhook_secret
 from local.errors import DemoError
 from local.private_file import write_private
 from local.settings import ROOT
+from local.webhook_receiver import SIGNED_PATH
 
 SAMPLE = ROOT / "local" / "samples" / "companies.csv"
 BLUEPRINT_NAME = "Clean companies"
@@ -43,7 +44,7 @@ class Demo:
 
     environment: Mapping[str, str]
     folder: Path
-    receiver_port: int
+    receiver_url: str
     console: Console
 
     @property
@@ -67,32 +68,30 @@ class DemoRun:
     org: SeededOrg
     submitted: Submitted
     run: PipelineRun
-    receiver: WebhookReceiver
 
 
 @contextmanager
 def run_demo(demo: Demo) -> Iterator[tuple[DemoRun, Api]]:
-    """Runs the demo until its run has ended. The webhook receiver listens while the block runs."""
+    """Runs the demo until its run has ended, and yields it with a client that has the API token."""
     org = seed(demo.environment)
     demo.say("The org [b]Demo Data Services[/] has two companies and three users.")
-    webhook_secret = _webhook_secret(demo)
-    with WebhookReceiver(demo.receiver_port, webhook_secret) as receiver:
-        blueprint = _prepare(demo, org, receiver.url, webhook_secret)
-        with Api(demo.api_url, _api_token(demo, org)) as server:
-            submitted = _submit(demo, server, org, blueprint)
-            run = _follow(demo, server, submitted.pipeline_run.id)
-            yield DemoRun(org, submitted, run, receiver), server
+    blueprint = _prepare(demo, org)
+    with Api(demo.api_url, _api_token(demo, org)) as server:
+        submitted = _submit(demo, server, org, blueprint)
+        run = _follow(demo, server, submitted.pipeline_run.id)
+        yield DemoRun(org, submitted, run), server
 
 
-def _prepare(demo: Demo, org: SeededOrg, webhook_url: str, webhook_secret: str) -> Blueprint:
+def _prepare(demo: Demo, org: SeededOrg) -> Blueprint:
     """Sets the webhook's secret and the blueprint, as an org's admin does once, with a session."""
     with Api(demo.api_url, sign_in(demo.environment, ADMIN)) as admin:
         context = admin.call("/v1/auth/context", {}, AuthContext)
         if context.org_id != org.org_id or context.role != ADMIN.role:
             raise DemoError(f"{ADMIN.email} signed in as {context.role} of org {context.org_id}.")
         demo.say(f"{ADMIN.email} signed in with the role [b]{context.role}[/].")
-        admin.call_untyped("/v1/secrets/set", {"name": _SECRET_NAME, "value": webhook_secret})
-        blueprint = _blueprint(admin, webhook_url)
+        secret = {"name": _SECRET_NAME, "value": demo_webhook_secret(demo.environment)}
+        admin.call_untyped("/v1/secrets/set", secret)
+        blueprint = _blueprint(admin, demo.receiver_url + SIGNED_PATH)
     demo.say(f"Blueprint [b]{blueprint.name}[/] version {blueprint.version} is ready.")
     return blueprint
 
@@ -186,7 +185,3 @@ def _follow(demo: Demo, server: Api, pipeline_run_id: str) -> PipelineRun:
         with suppress(DemoError):
             server.call_untyped("/v1/pipeline-runs/cancel", run_id)
         raise
-
-
-def _webhook_secret(demo: Demo) -> str:
-    return "whsec_" + base64.b64encode(derive(demo.environment, "webhook")).decode()

@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { signToken } from "./jwt.mjs";
 
 const TOKEN_LIFETIME_SECONDS = 60;
+const MOST_MS_TO_STOP = 3_000;
 
 /** Starts PostgREST and returns a Node request handler for /rest/v1. */
 export function startGateway({ bin, databaseUrl, port, adminPort, api, keys, jwtSecret }) {
@@ -29,7 +30,10 @@ export function startGateway({ bin, databaseUrl, port, adminPort, api, keys, jwt
   });
   const stop = async () => {
     postgrest.kill("SIGTERM");
+    // It waits for the answers to its queries, for ever if the database does not give them.
+    const patience = setTimeout(() => postgrest.kill("SIGKILL"), MOST_MS_TO_STOP);
     await exited.catch(() => {});
+    clearTimeout(patience);
   };
   const handle = (incoming, outgoing) => {
     const url = new URL(incoming.url, "http://localhost");

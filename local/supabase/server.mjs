@@ -13,6 +13,7 @@ import { startPostgres } from "./postgres.mjs";
 
 const {
   directory,
+  mail_directory: mailDirectory,
   cluster,
   durable,
   url,
@@ -50,6 +51,7 @@ async function start() {
     url: databaseUrl("supabase_auth_admin"),
     config: liteConfig,
     publicUrl: url,
+    mailDirectory,
   });
   parts.push(auth);
   const answerAuth = getRequestListener(auth.fetch);

@@ -1,4 +1,4 @@
-"""`python -m local.trigger_platform --port 54323`"""
+"""`python -m local.trigger_platform --port N`"""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ class Server(uvicorn.Server):
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="local.trigger_platform", description=__doc__)
-    parser.add_argument("--port", type=int, default=54323)
+    parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     try:
         platform = Platform(Settings(), f"http://127.0.0.1:{port}")

@@ -26,6 +26,7 @@ _MAX_PACKET_BYTES = 64 * 1024 * 1024
 @router.post("/api/v1/tasks/{task_id:path}/trigger")
 async def trigger(task_id: str, request: Request, platform: PlatformOf) -> JsonObject:
     body = await read_model(request, TriggerRequest, MAX_TRIGGER_BYTES)
+    await platform.take_turn_to_trigger()
     run, is_cached = platform.triggering.trigger(task_id, body, caller_of(request, f"trigger {task_id}"))
     return {"id": run.friendly_id, "isCached": is_cached}
 
@@ -72,9 +73,12 @@ async def list_runs(request: Request, platform: PlatformOf) -> JsonObject:
     """List runs, newest first, with the filters of the SDK's `runs.list`."""
     query = request.query_params
     asked_size = query.get("page[size]", "25")
-    if not asked_size.isdecimal():
-        raise PlatformError(400, "page[size] must be a number")
-    size = min(max(int(asked_size), 1), 100)
+    if not asked_size.isdecimal() or not 1 <= int(asked_size) <= 100:
+        raise PlatformError(400, "page[size] must be a whole number from 1 to 100")
+    size = int(asked_size)
+    statuses = query.get("filter[status]")
+    if unknown := set(statuses.split(",") if statuses else ()) - wire_shapes.API_STATUSES:
+        raise PlatformError(400, f"Invalid status values: {', '.join(sorted(unknown))}")
 
     def wanted(name: str, values: list[str]) -> bool:
         asked = query.get(f"filter[{name}]")

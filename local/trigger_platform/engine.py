@@ -36,7 +36,9 @@ class Engine:
         snapshots: Snapshots,
         waits: Waits,
         timers: Timers,
+        revives_cancelled: bool = False,
     ) -> None:
+        self._revives_cancelled = revives_cancelled
         self._state = state
         self._queues = queues
         self._dispatch = dispatch
@@ -49,13 +51,10 @@ class Engine:
     def start_attempt(self, run: Run, snapshot_id: str) -> datetime:
         """Begin the next attempt. Return when the run entered the state before it.
 
-        Raises PlatformError: 409 if the snapshot is not the latest, 400 if the run is over.
+        Raises PlatformError: 409 if the snapshot is not the latest, 500 if the run is over or cancelled.
         """
-        if run.snapshot.status is ExecutionStatus.PENDING_CANCEL:
-            # No attempt runs at the worker, so nothing has to stop first.
-            self._finish_cancelled(run)
-        if run.is_finished:
-            raise PlatformError(400, "Task run is already finished")
+        if run.is_finished or run.snapshot.status is ExecutionStatus.PENDING_CANCEL:
+            raise PlatformError(500, "Internal Server Error")
         if run.snapshot.id != snapshot_id:
             raise PlatformError(409, "Snapshot changed inside startRunAttempt")
         if run.snapshot.status not in (ExecutionStatus.PENDING_EXECUTING, ExecutionStatus.EXECUTING):
@@ -79,6 +78,9 @@ class Engine:
         `completion` is a TaskRunExecutionResult of `@trigger.dev/core`. Any snapshot of the current attempt
         is accepted: the worker may not know the latest one yet, and nobody else could finish the run. A
         snapshot of an earlier attempt is refused with 400.
+
+        A cancellation does not end a run that executes. Once the worker has heard of it, its report counts as
+        any other: the run may succeed, fail, or be attempted again.
         """
         if snapshot_id not in run.attempt_snapshot_ids:
             raise PlatformError(400, "Snapshot ID doesn't match the latest snapshot")
@@ -87,7 +89,8 @@ class Engine:
         run.attempt_snapshot_ids.clear()
         run.usage_ms += float((completion.get("usage") or {}).get("durationMs") or 0)
         self._waits.unblock(run)
-        if run.snapshot.status is ExecutionStatus.PENDING_CANCEL:
+        if run.snapshot.status is ExecutionStatus.PENDING_CANCEL and snapshot_id != run.snapshot.id:
+            # The worker had not heard. The real platform refuses its report, and ends the run a minute later.
             self._finish_cancelled(run)
             return "RUN_FINISHED"
         if completion.get("ok"):
@@ -112,6 +115,9 @@ class Engine:
             task_retry=run.retry,
             machine=run.machine,
         )
+        is_cancelled = run.snapshot.status is ExecutionStatus.PENDING_CANCEL
+        if self._revives_cancelled and is_cancelled and run.attempt_number == 1:
+            decision = retries.Retry(self._timers.now(), in_queue=True)
         match decision:
             case retries.Cancel():
                 run.error = {"type": "STRING_ERROR", "raw": error.get("message") or "Canceled by user"}
@@ -119,15 +125,16 @@ class Engine:
             case retries.Fail():
                 self._finish(run, task_errors.run_status(error), "Run failed", error=error)
             case retries.Retry(at=at, in_queue=in_queue, machine=machine):
-                # A waiting run has released its slot, so it must queue for a new one.
-                if in_queue or not self._queues.holds_slot(run.id):
+                # A waiting run has released its slot, so it must queue for a new one. So has a cancelled run,
+                # but its worker goes on without one.
+                if in_queue or not (is_cancelled or self._queues.holds_slot(run.id)):
                     run.machine = machine or run.machine
                     self._dispatch.requeue(run, at)
                     return "RETRY_QUEUED"
                 self._snapshots.move(
                     run,
                     ExecutionStatus.EXECUTING,
-                    RunStatus.EXECUTING,
+                    run.status if is_cancelled else RunStatus.EXECUTING,
                     "Attempt failed with a short delay, starting a new attempt",
                 )
                 self._snapshots.notify(run)

@@ -30,6 +30,8 @@ class Platform:
             task_variables=settings.task_environment(),
         )
         self.closing = asyncio.Event()
+        self._answer_seconds = settings.trigger_answer_seconds
+        self._turn_to_trigger = asyncio.Lock()
         self.timers = Timers(now)
         self.state = State(settings.trigger_finished_runs_kept)
         self.queues = RunQueues(settings.trigger_max_executing_runs)
@@ -43,7 +45,15 @@ class Platform:
         self.dispatch = Dispatch(
             self.state, self.queues, self.workers, self.snapshots, self.waits, self.timers
         )
-        self.engine = Engine(self.state, self.queues, self.dispatch, self.snapshots, self.waits, self.timers)
+        self.engine = Engine(
+            self.state,
+            self.queues,
+            self.dispatch,
+            self.snapshots,
+            self.waits,
+            self.timers,
+            settings.trigger_revives_cancelled_runs,
+        )
         self.packets = PacketStore(public_url, settings.trigger_packet_bytes_kept)
         self.triggering = Triggering(
             self.state, self.dispatch, self.workers, self.waits, self.packets, self.timers
@@ -68,6 +78,12 @@ class Platform:
         """The current worker's version while a CLI is connected, else None."""
         current = self.workers.current
         return current.version if current and self.socket.is_connected else None
+
+    async def take_turn_to_trigger(self) -> None:
+        """Wait as long as the settings say that a call to trigger takes, one call after the other."""
+        if self._answer_seconds:
+            async with self._turn_to_trigger:
+                await asyncio.sleep(self._answer_seconds)
 
     def close(self) -> None:
         """End every held request. No request may follow."""

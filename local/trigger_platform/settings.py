@@ -25,6 +25,11 @@ class Settings(BaseSettings):
     trigger_session_grace_seconds: float = Field(default=10, gt=0)
     # Runs that execute at the same time, each in its own Node process. Waiting parents do not count.
     trigger_max_executing_runs: int = Field(default=10, gt=0)
+    # For tests: a run whose first attempt is cancelled while it executes is queued for another one, as may
+    # happen in reality. The CLI's own report ends such a run.
+    trigger_revives_cancelled_runs: bool = False
+    # How long a call to trigger takes. Such calls then wait for each other, as on a busy platform.
+    trigger_answer_seconds: float = Field(default=0, ge=0)
     trigger_finished_runs_kept: int = Field(default=5_000, gt=0)
     trigger_packet_bytes_kept: int = Field(default=256 * 1024 * 1024, gt=0)
 

@@ -10,6 +10,16 @@ from local.trigger_platform.state import State
 from local.trigger_platform.task_errors import public_error
 
 _COMPLETED = frozenset({"COMPLETED", "CANCELED", "FAILED", "CRASHED", "SYSTEM_FAILURE"})
+API_STATUSES = _COMPLETED | {
+    "PENDING_VERSION",
+    "QUEUED",
+    "DEQUEUED",
+    "EXECUTING",
+    "WAITING",
+    "DELAYED",
+    "EXPIRED",
+    "TIMED_OUT",
+}
 
 
 def _present(**fields: Any) -> JsonObject:  # noqa: ANN401 (JSON)

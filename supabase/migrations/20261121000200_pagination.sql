@@ -25,6 +25,9 @@ begin
         return null;
     end if;
     begin
+        if length(p_cursor) > 2000 then
+            raise exception 'No list makes such a long cursor.';
+        end if;
         v_key := convert_from(decode(translate(p_cursor, '-_', '+/'), 'base64'), 'utf8')::jsonb;
     exception when others then
         v_key := null;

@@ -3,7 +3,7 @@
 create table public.companies (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
-    name text not null check (length(btrim(name)) between 1 and 200),
+    name text not null check (length(btrim(name)) >= 1 and length(name) <= 200),
     external_id text check (length(external_id) between 1 and 200),
     created_at timestamptz not null default now(),
     -- Target of the composite keys that make a link across orgs impossible.

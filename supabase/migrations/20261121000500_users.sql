@@ -8,7 +8,7 @@ create table public.users (
     org_id uuid not null references public.orgs (id) on delete cascade,
     company_id uuid,
     email text not null check (length(email) <= 320),
-    full_name text check (length(btrim(full_name)) between 1 and 200),
+    full_name text check (length(btrim(full_name)) >= 1 and length(full_name) <= 200),
     role public.user_role not null,
     deactivated_at timestamptz,
     left_at timestamptz,

@@ -5,7 +5,7 @@ create table public.api_tokens (
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
     company_id uuid,
     user_id uuid not null default private.caller_user_id(),
-    name text not null check (length(btrim(name)) between 1 and 200),
+    name text not null check (length(btrim(name)) >= 1 and length(name) <= 200),
     token_hash text not null unique check (token_hash ~ '^[0-9a-f]{64}$'),
     prefix text not null check (prefix ~ '^dex_[0-9A-Za-z]{8}$'),
     role public.user_role not null,
@@ -44,7 +44,14 @@ using (
     org_id = (select private.caller_org_id())
     and (
         (select private.caller_is_org_wide())
-        or user_id = (select private.caller_user_id())
+        -- A narrowed token sees no more of its creator than it reaches itself.
+        or (
+            user_id = (select private.caller_user_id())
+            and (
+                (select private.caller_auth_method()) = 'supabase_jwt'
+                or company_id = (select private.caller_company_id())
+            )
+        )
         or ((select private.caller_role()) = 'company_admin' and company_id = (select private.caller_company_id()))
     )
 );
@@ -225,7 +232,7 @@ end;
 $$;
 comment on function public.list_api_tokens is
     'API tokens that the caller can see, newest first. An org_admin sees those of the org, a company_admin those of '
-    'its company, a member its own. '
+    'its company, a member its own; a narrowed token none of another company. '
     'Raises 422 invalid_request, invalid_cursor.';
 grant execute on function public.list_api_tokens to authenticated;
 

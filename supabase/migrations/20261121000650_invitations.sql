@@ -12,7 +12,7 @@ create table public.invitations (
     email text not null
         check (length(email) <= 320 and email ~ '^[!-?A-~]+@[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$')
         check (email = lower(email)),
-    full_name text check (length(btrim(full_name)) between 1 and 200),
+    full_name text check (length(btrim(full_name)) >= 1 and length(full_name) <= 200),
     role public.user_role not null,
     invited_by uuid default private.caller_user_id(),
     expires_at timestamptz not null default now() + interval '7 days',

@@ -1,7 +1,7 @@
 -- The audit log: who changed what, when, from what to what, and in which request.
 --
 -- Triggers write it (…_audit_triggers.sql), so it covers every writer: RPCs, clients of the Data API, the tasks, Auth,
--- Studio. No entry can be changed or removed.
+-- Studio. No entry can be changed, nor removed before its time (limit audit_log_days).
 
 create type public.audit_actor as enum ('user', 'api_token', 'operator', 'worker', 'auth');
 comment on type public.audit_actor is
@@ -28,7 +28,8 @@ create table public.audit_log (
     request_id text check (request_id ~ '^[A-Za-z0-9._-]+$' and length(request_id) between 8 and 64)
 );
 comment on table public.audit_log is
-    'Who changed what. Append-only for every writer: an entry is never updated, deleted or truncated.';
+    'Who changed what. Append-only for every writer: an entry is never updated or truncated, and deleted only after the '
+    'days that private.limits gives it.';
 comment on column public.audit_log.company_id is
     'Company that the changed row belongs to; null for what belongs to the whole org.';
 comment on column public.audit_log.occurred_at is
@@ -65,10 +66,55 @@ using (org_id = (select private.caller_org_id()) and (select private.caller_is_o
 -- No insert, update or delete grant: only triggers and operators' functions write.
 grant select on public.audit_log to authenticated;
 
-create trigger audit_log_append_only before update or delete or truncate on public.audit_log
+create trigger audit_log_append_only before update or truncate on public.audit_log
 for each statement execute function private.refuse_change();
 -- Fires even in a session that turns other triggers off (session_replication_role).
 alter table public.audit_log enable always trigger audit_log_append_only;
+
+-- Definer: it reads the limits, whoever deletes.
+create function private.retain_audit_entry() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+    if old.occurred_at >= now() - make_interval(days => least(private.limit_of(old.org_id, 'audit_log_days'), 100000)::int) then
+        perform private.raise_error(409, 'immutable', 'Rows of audit_log are history and cannot be changed.');
+    end if;
+    return old;
+end;
+$$;
+comment on function private.retain_audit_entry is
+    'Trigger: an entry of the audit log is deleted only after its days. '
+    'Raises 409 immutable.';
+
+create trigger audit_log_retained before delete on public.audit_log
+for each row execute function private.retain_audit_entry();
+alter table public.audit_log enable always trigger audit_log_retained;
+
+create function private.prune_audit_log(p_limit int) returns int
+language plpgsql volatile set search_path = '' as $$
+declare
+    v_pruned int;
+begin
+    delete from public.audit_log a
+    using (
+        select e.id
+        from public.orgs o
+        cross join lateral (
+            select l.id
+            from public.audit_log l
+            where l.org_id = o.id
+                and l.occurred_at < now() - make_interval(days => least(private.limit_of(o.id, 'audit_log_days'), 100000)::int)
+            order by l.occurred_at, l.id
+            limit p_limit
+        ) e
+        limit p_limit
+    ) due
+    where a.id = due.id;
+    get diagnostics v_pruned = row_count;
+    return v_pruned;
+end;
+$$;
+comment on function private.prune_audit_log is
+    'Deletes up to p_limit entries whose days are over, and returns how many. For the reconciler. Safe to repeat.';
 
 create type private.actor as (
     type public.audit_actor,

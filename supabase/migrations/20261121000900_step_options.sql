@@ -1,4 +1,4 @@
--- Step options: what blueprint_steps.retry may contain.
+-- Step options: what blueprint_steps.retry and the configs of all steps may contain.
 
 create function private.is_backoff(p_backoff jsonb) returns boolean
 language sql immutable set search_path = '' as $$
@@ -41,3 +41,24 @@ comment on function private.is_retry is
     'Whether this is {"max_attempts": 1..10, "backoff"?, "on"?}, as blueprint_steps.retry holds it.';
 grant execute on function private.is_retry, private.is_backoff, private.is_list_of_codes
 to authenticated;
+
+create function private.may_be_delivered_to(p_config jsonb) returns boolean
+language sql immutable set search_path = '' as $$
+    select coalesce(p_config ->> 'url', 'https://') ~* '^https?://'
+        -- A password would stand in the audit log and in every snapshot.
+        and coalesce(p_config ->> 'url', '') !~ '^[^/?#]*//[^/?#]*@'
+        and coalesce(p_config ->> 'url', '') !~ '[[:cntrl:][:space:]\\]'
+        -- The end of a line would begin another header.
+        and not jsonb_path_exists(p_config, 'lax $.headers.* ? (@ like_regex "[\\u0000-\\u001f\\u007f]")')
+        and not exists (
+            select
+            from jsonb_object_keys(
+                case jsonb_typeof(p_config -> 'headers') when 'object' then p_config -> 'headers' else '{}' end
+            ) h
+            where h !~ '^[A-Za-z0-9!#$%&''*+.^_`|~-]{1,100}$'
+        );
+$$;
+comment on function private.may_be_delivered_to is
+    'Whether url, if a config has one, is http(s) without a user name, and its headers are one line each. The schema of '
+    'the step says the rest, which the API checks and the worker again.';
+grant execute on function private.may_be_delivered_to to authenticated;

@@ -6,7 +6,7 @@
 create table public.blueprints (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
-    name text not null check (length(btrim(name)) between 1 and 200),
+    name text not null check (length(btrim(name)) >= 1 and length(name) <= 200),
     description text check (length(description) <= 2000),
     version int not null default 1 check (version >= 1),
     -- The transaction that made this version: its edits count once.
@@ -29,10 +29,13 @@ create table public.blueprint_steps (
     position int not null check (position between 1 and 50),
     step_slug text not null,
     step_version text not null,
-    config jsonb not null default '{}' check (jsonb_typeof(config) = 'object' and octet_length(config::text) <= 262144),
+    config jsonb not null default '{}' check (jsonb_typeof(config) = 'object' and private.is_bounded(config, 262144))
+        constraint blueprint_steps_config_delivery_check check (private.may_be_delivered_to(config)),
     continue_on_error boolean not null default false,
     timeout_seconds int check (timeout_seconds between 1 and 3600),
-    retry jsonb constraint blueprint_steps_retry_check check (retry is null or private.is_retry(retry)),
+    retry jsonb constraint blueprint_steps_retry_check check (
+        retry is null or private.is_bounded(retry, 2000) and private.is_retry(retry)
+    ),
     run_if text check (length(btrim(run_if)) >= 1 and length(run_if) <= 2000),
     concurrency int check (concurrency between 1 and 20),
     primary key (blueprint_id, position),
@@ -78,6 +81,29 @@ grant select, insert (
     continue_on_error, timeout_seconds, retry, run_if, concurrency
 ), delete
 on public.blueprint_steps to authenticated;
+
+create function private.check_blueprint_size() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+    if exists (
+        select from public.blueprint_steps bs
+        where bs.blueprint_id in (select n.blueprint_id from new_rows n)
+        group by bs.blueprint_id
+        having sum(octet_length(bs.config::text)) > 1048576
+    ) then
+        perform private.raise_error(413, 'payload_too_large', 'The configs of a blueprint may have at most 1 MB together.');
+    end if;
+    return null;
+end;
+$$;
+comment on function private.check_blueprint_size is
+    'Trigger: every run keeps a copy of its blueprint, so all configs together are bounded. '
+    'Raises 413 payload_too_large.';
+
+create trigger blueprint_steps_size_of_new after insert on public.blueprint_steps
+referencing new table as new_rows for each statement execute function private.check_blueprint_size();
+create trigger blueprint_steps_size_of_changed after update on public.blueprint_steps
+referencing new table as new_rows for each statement execute function private.check_blueprint_size();
 
 create function private.version_blueprint() returns trigger
 language plpgsql set search_path = '' as $$

@@ -89,12 +89,13 @@ create function private.replace_blueprint_steps(p_blueprint_id uuid, p_steps jso
 language plpgsql volatile set search_path = '' as $$
 declare
     v_unknown record;
+    v_org_id uuid;
+    v_steps public.blueprint_steps[];
 begin
+    perform private.check_json(p_steps, 1500000, 'steps');
     if jsonb_typeof(p_steps) is distinct from 'array' or jsonb_array_length(p_steps) not between 1 and 50 then
         perform private.raise_error(422, 'invalid_request', 'A blueprint has between 1 and 50 steps.');
     end if;
-    delete from public.blueprint_steps where blueprint_id = p_blueprint_id;
-
     select e.ordinality as position, e.value as step
     into v_unknown
     from jsonb_array_elements(p_steps) with ordinality e
@@ -108,23 +109,40 @@ begin
                 'position', v_unknown.position, 'slug', v_unknown.step -> 'slug', 'version', v_unknown.step -> 'version'
             ));
     end if;
-    -- One statement, so that the audit log gets one entry.
+    select b.org_id into v_org_id from public.blueprints b where b.id = p_blueprint_id;
+    v_steps := array(
+        select row(
+            v_org_id, p_blueprint_id, e.ordinality, e.value ->> 'slug',
+            private.pinned_version(e.value ->> 'slug', e.value ->> 'version'),
+            coalesce(nullif(e.value -> 'config', 'null'), '{}'),
+            coalesce((e.value ->> 'continue_on_error')::boolean, false), (e.value ->> 'timeout_seconds')::int,
+            nullif(e.value -> 'retry', 'null'), e.value ->> 'run_if', (e.value ->> 'concurrency')::int
+        )::public.blueprint_steps
+        from jsonb_array_elements(p_steps) with ordinality e
+    );
+    -- An edit that changes no step is a new version too.
+    -- Not a column of a key: submissions would wait.
+    update public.blueprints set description = description where id = p_blueprint_id;
+    -- Only what changes, and in one statement each, so that the audit log tells that.
+    delete from public.blueprint_steps bs
+    where bs.blueprint_id = p_blueprint_id
+        and not exists (select from unnest(v_steps) s where s is not distinct from bs);
     insert into public.blueprint_steps (
         blueprint_id, position, step_slug, step_version, config,
         continue_on_error, timeout_seconds, retry, run_if, concurrency
     )
-    select p_blueprint_id, e.ordinality, e.value ->> 'slug',
-        private.pinned_version(e.value ->> 'slug', e.value ->> 'version'),
-        coalesce(nullif(e.value -> 'config', 'null'), '{}'),
-        coalesce((e.value ->> 'continue_on_error')::boolean, false), (e.value ->> 'timeout_seconds')::int,
-        nullif(e.value -> 'retry', 'null'), e.value ->> 'run_if', (e.value ->> 'concurrency')::int
-    from jsonb_array_elements(p_steps) with ordinality e;
+    select s.blueprint_id, s.position, s.step_slug, s.step_version, s.config,
+        s.continue_on_error, s.timeout_seconds, s.retry, s.run_if, s.concurrency
+    from unnest(v_steps) s
+    where not exists (
+        select from public.blueprint_steps bs where bs.blueprint_id = p_blueprint_id and bs.position = s.position
+    );
 end;
 $$;
 comment on function private.replace_blueprint_steps is
     'Replaces the steps of a blueprint by [{slug, version?, config?, continue_on_error?, timeout_seconds?, retry?, '
     'run_if?, concurrency?}]; without a version the latest is pinned. '
-    'Raises 422 unknown_step, invalid_request.';
+    'Raises 413 payload_too_large, 422 unknown_step, invalid_request.';
 grant execute on function private.replace_blueprint_steps to authenticated;
 
 create function private.raise_name_taken() returns void
@@ -169,8 +187,8 @@ $$;
 comment on function public.create_blueprint is
     'Creates a blueprint from [{slug, version?, config?, …}], as private.replace_blueprint_steps takes them. '
     'org_admin. '
-    'Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 422 unknown_step, invalid_request. '
-    'Safe to repeat with an idempotency key.';
+    'Raises 403 forbidden, 409 conflict (name is taken), idempotency_key_reused, 413 payload_too_large, 422 '
+    'unknown_step, invalid_request. Safe to repeat with an idempotency key.';
 grant execute on function public.create_blueprint to authenticated;
 
 create function public.update_blueprint(
@@ -213,6 +231,6 @@ end;
 $$;
 comment on function public.update_blueprint is
     'Changes what is given and makes a new version; existing runs keep their snapshot. org_admin. '
-    'Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 422 '
-    'unknown_step, invalid_request. With p_expected_version a repeat is refused.';
+    'Raises 403 forbidden, 404 blueprint_not_found, 409 conflict (name is taken), blueprint_version_conflict, 413 '
+    'payload_too_large, 422 unknown_step, invalid_request. With p_expected_version a repeat is refused.';
 grant execute on function public.update_blueprint to authenticated;

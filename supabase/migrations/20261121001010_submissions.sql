@@ -9,21 +9,45 @@ comment on type public.submission_source is 'How the records came in.';
 create type public.submission_status as enum ('receiving', 'received', 'expired');
 comment on type public.submission_status is 'receiving → received, or receiving → expired when an upload was given up.';
 
+create function private.are_fields(p_fields text[]) returns boolean
+language sql immutable set search_path = '' as $$
+    select cardinality(p_fields) <= 2000 and coalesce(array_ndims(p_fields), 1) = 1 and array_position(p_fields, null) is null
+        and not exists (select from unnest(p_fields) f (name) where length(f.name) > 255)
+        and (select coalesce(sum(octet_length(f.name)), 0) <= 65536 from unnest(p_fields) f (name));
+$$;
+comment on function private.are_fields is
+    'Whether these are field names of a submission: at most 2,000, of 255 characters each, 64 kB together.';
+grant execute on function private.are_fields to authenticated;
+
+create function private.first_fields(p_fields text[]) returns text[]
+language sql immutable set search_path = '' as $$
+    select array_agg(kept.name order by kept.place)
+    from (
+        select f.name, f.place, sum(octet_length(f.name)) over (order by f.place) as bytes,
+            row_number() over (order by f.place) as number
+        from unnest(p_fields) with ordinality f (name, place)
+        where length(f.name) <= 255
+    ) kept
+    where kept.number <= 2000 and kept.bytes <= 65536;
+$$;
+comment on function private.first_fields is
+    'The first names that private.are_fields allows; null if there is none. The names only give an order: the records '
+    'keep all of their fields.';
+grant execute on function private.first_fields to authenticated;
+
 create table public.submissions (
     id uuid primary key default gen_random_uuid(),
     org_id uuid not null default private.caller_org_id() references public.orgs (id) on delete cascade,
     company_id uuid not null,
     blueprint_id uuid not null,
-    name text check (length(btrim(name)) between 1 and 200),
+    name text check (length(btrim(name)) >= 1 and length(name) <= 200),
     source public.submission_source not null,
     status public.submission_status not null default 'receiving',
     record_count int not null default 0,
     rejected_count int not null default 0,
     chunk_count int not null default 0,
     -- One dimension without nulls: clients could not read anything else.
-    fields text[] not null default '{}' check (
-        cardinality(fields) <= 10000 and coalesce(array_ndims(fields), 1) = 1 and array_position(fields, null) is null
-    ),
+    fields text[] not null default '{}' check (private.are_fields(fields)),
     -- …_pipeline_runs.sql adds the foreign key: the two tables refer to each other.
     retry_of_run_id uuid,
     created_by uuid not null default private.caller_user_id(),

@@ -40,16 +40,26 @@ create function private.fill_submission_chunk() returns trigger
 language plpgsql set search_path = '' as $$
 declare
     v_submission public.submissions := private.lock_receiving_submission(new.submission_id);
-    v_text text := new.records::text;
+    v_fault text;
     v_previous_row int;
     v_increasing boolean;
 begin
-    perform private.check_records(new.records);
+    -- Before anything prints it.
+    v_fault := private.json_fault(new.records, 4194304);
+    if v_fault is distinct from 'size' then
+        perform private.check_records(new.records);
+    end if;
+    if v_fault = 'numbers' then
+        perform private.check_numbers(new.records, '');
+    end if;
+    if v_fault is not null then
+        perform private.check_json(new.records, 4194304, 'A chunk', 'invalid_records', 'chunk_too_large');
+    end if;
     new.org_id := v_submission.org_id;
     new.company_id := v_submission.company_id;
     new.record_count := jsonb_array_length(new.records);
 
-    if new.record_count > 1000 or octet_length(v_text) > 4194304 then
+    if new.record_count > 1000 then
         perform private.raise_error(413, 'chunk_too_large', 'A chunk holds at most 1,000 records and 4 MB.');
     end if;
     if new.chunk_index <> v_submission.chunk_count then
@@ -73,7 +83,7 @@ begin
     if not v_increasing then
         perform private.raise_error(422, 'invalid_records', 'Row numbers must increase, within a chunk and from chunk to chunk.');
     end if;
-    perform private.check_numbers(new.records, v_text);
+    perform private.check_numbers(new.records, new.records::text);
     return new;
 end;
 $$;

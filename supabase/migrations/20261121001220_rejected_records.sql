@@ -10,8 +10,8 @@ create table public.rejected_records (
     record_id text not null check (length(record_id) between 1 and 100),
     reason text not null check (reason ~ '^[a-z][a-z0-9_]{0,62}$'),
     message text not null check (length(message) <= 10000),
-    details jsonb not null default '{}' check (jsonb_typeof(details) = 'object'),
-    data jsonb check (jsonb_typeof(data) = 'object' and octet_length(data::text) <= 8388608),
+    details jsonb not null default '{}' check (jsonb_typeof(details) = 'object' and private.is_bounded(details, 4096)),
+    data jsonb check (jsonb_typeof(data) = 'object' and private.is_bounded(data, 8388608)),
     created_at timestamptz not null default now(),
     foreign key (org_id, company_id, submission_id)
         references public.submissions (org_id, company_id, id) on delete cascade,

@@ -10,7 +10,10 @@ declare
 begin
     case tg_table_name
         when 'pipeline_runs', 'submission_chunks', 'rejected_records' then
-            v_is_partial := exists (select from old_rows o join public.submissions s on s.id = o.submission_id);
+            -- What an upload left when it was given up is no history: the reconciler deletes it.
+            v_is_partial := exists (
+                select from old_rows o join public.submissions s on s.id = o.submission_id where s.status <> 'expired'
+            );
         when 'step_results' then
             v_is_partial := exists (select from old_rows o join public.pipeline_runs r on r.id = o.pipeline_run_id);
         when 'step_result_chunks' then
@@ -24,7 +27,7 @@ begin
 end;
 $$;
 comment on function private.refuse_partial_deletion is
-    'Trigger: refuses to delete rows whose submission, run or step result remains. '
+    'Trigger: refuses to delete rows whose submission, run or step result remains, except those of an expired upload. '
     'Raises 409 immutable.';
 
 create trigger submission_chunks_keep_whole after delete on public.submission_chunks

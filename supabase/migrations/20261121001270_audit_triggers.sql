@@ -67,6 +67,23 @@ comment on function private.audit_change is
     'Trigger: writes an audit entry for a changed row. Columns in the first argument are left out, and their change '
     'alone makes no entry. A change of a column in the second argument makes one, without its value.';
 
+create function private.audited_step(p_step public.blueprint_steps) returns jsonb
+language sql immutable set search_path = '' as $$
+    select to_jsonb(p_step) - '{org_id,blueprint_id}'::text[] || case
+        when octet_length(p_step.config::text) <= 4096 then '{}'
+        else jsonb_build_object('config', jsonb_build_object(
+            'bytes', octet_length(p_step.config::text),
+            'sha256', encode(sha256(convert_to(p_step.config::text, 'utf8')), 'hex'),
+            'keys', (
+                select jsonb_agg(left(k.key, 100) order by k.key)
+                from (select k.key from jsonb_object_keys(p_step.config) k (key) order by k.key limit 20) k
+            )
+        ))
+    end;
+$$;
+comment on function private.audited_step is
+    'A step of a blueprint as the audit log keeps it: of a config over 4 kB its size, hash and first keys.';
+
 -- Definer: no role may write the log.
 create function private.audit_blueprint_steps() returns trigger
 language plpgsql security definer set search_path = '' as $$
@@ -75,7 +92,7 @@ begin
         perform private.write_audit(s.org_id, null, 'created', 'blueprint_steps', s.blueprint_id::text, null, s.steps)
         from (
             select n.org_id, n.blueprint_id,
-                jsonb_agg(to_jsonb(n) - '{org_id,blueprint_id}'::text[] order by n.position) as steps
+                jsonb_agg(private.audited_step(n) order by n.position) as steps
             from new_rows n
             group by n.org_id, n.blueprint_id
         ) s;
@@ -83,7 +100,7 @@ begin
         perform private.write_audit(s.org_id, null, 'deleted', 'blueprint_steps', s.blueprint_id::text, s.steps, null)
         from (
             select o.org_id, o.blueprint_id,
-                jsonb_agg(to_jsonb(o) - '{org_id,blueprint_id}'::text[] order by o.position) as steps
+                jsonb_agg(private.audited_step(o) order by o.position) as steps
             from old_rows o
             group by o.org_id, o.blueprint_id
         ) s;
@@ -95,10 +112,10 @@ begin
                 jsonb_agg(r.step order by r.step -> 'position') filter (where r.is_old) as before,
                 jsonb_agg(r.step order by r.step -> 'position') filter (where not r.is_old) as after
             from (
-                select o.org_id, o.blueprint_id, to_jsonb(o) - '{org_id,blueprint_id}'::text[] as step, true as is_old
+                select o.org_id, o.blueprint_id, private.audited_step(o) as step, true as is_old
                 from old_rows o
                 union all
-                select n.org_id, n.blueprint_id, to_jsonb(n) - '{org_id,blueprint_id}'::text[], false
+                select n.org_id, n.blueprint_id, private.audited_step(n), false
                 from new_rows n
             ) r
             group by r.org_id, r.blueprint_id

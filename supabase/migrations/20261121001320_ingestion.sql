@@ -9,7 +9,7 @@ declare
     v_run_id uuid;
 begin
     update public.submissions
-    set status = 'received', fields = coalesce(p_fields, fields)
+    set status = 'received', fields = coalesce(private.first_fields(p_fields), fields)
     where id = v_submission.id;
     insert into public.pipeline_runs (submission_id) values (v_submission.id) returning id into v_run_id;
     set constraints public.pipeline_runs_admit immediate;
@@ -45,7 +45,7 @@ begin
     -- Raises if the blueprint is missing or has no steps, before anything is uploaded.
     perform private.snapshot_blueprint(p_blueprint_id);
     insert into public.submissions (company_id, blueprint_id, name, source, fields)
-    values (p_company_id, p_blueprint_id, p_name, p_source, coalesce(p_fields, '{}'))
+    values (p_company_id, p_blueprint_id, p_name, p_source, coalesce(private.first_fields(p_fields), '{}'))
     returning id into v_id;
     return v_id;
 end;
@@ -107,6 +107,7 @@ language plpgsql volatile set search_path = '' as $$
 declare
     v_caller private.caller := private.require_caller();
     v_ids jsonb := private.recall_result('create_submission', p_idempotency_key, p_request_hash);
+    v_fault text;
     v_id uuid;
 begin
     if v_ids is null then
@@ -115,6 +116,18 @@ begin
         end if;
         if jsonb_array_length(p_records) > 10000 then
             perform private.raise_error(413, 'payload_too_large', 'At most 10,000 records at once; upload a file instead.');
+        end if;
+        v_fault := private.json_fault(p_records, 16777216);
+        if v_fault = 'numbers' then
+            -- Names the record and the field.
+            perform private.check_numbers((
+                select jsonb_agg(jsonb_build_object('id', e.ordinality::text, 'data', e.value))
+                from jsonb_array_elements(p_records) with ordinality e
+                where jsonb_typeof(e.value) = 'object'
+            ), '');
+        end if;
+        if v_fault is not null then
+            perform private.check_json(p_records, 16777216, 'records', 'invalid_records');
         end if;
         v_id := private.insert_submission(p_company_id, p_blueprint_id, p_name, 'json', p_fields);
         perform private.insert_submission_chunks(v_id, p_records);
@@ -190,6 +203,7 @@ declare
     v_written jsonb;
     v_written_rejected jsonb;
 begin
+    perform private.check_json(p_rejected, 16777216, 'rejected', 'invalid_records', 'chunk_too_large');
     perform private.check_verdicts(p_rejected);
     select coalesce(jsonb_agg(to_jsonb(j) order by j.id), '[]') into v_rejected
     from (

@@ -53,6 +53,9 @@ declare
     v_submitted text[];
     v_submission_id uuid;
     v_last int := private.output_position(p_pipeline_run_id);
+    v_name text;
+    v_names text[] := '{}';
+    v_bytes int := 0;
 begin
     select s.fields, s.id into v_submitted, v_submission_id
     from public.pipeline_runs r
@@ -61,7 +64,7 @@ begin
     if not found then
         perform private.raise_error(404, 'pipeline_run_not_found', 'No such pipeline run.');
     end if;
-    return jsonb_build_object('fields', array(
+    for v_name in
         select f.name
         from (
             select distinct unnest(c.fields) as name
@@ -74,13 +77,21 @@ begin
             where c.submission_id = v_submission_id and v_last = 0
         ) f
         order by array_position(v_submitted, f.name) nulls last, f.name
-    ));
+    loop
+        v_names := v_names || v_name;
+        v_bytes := v_bytes + octet_length(v_name);
+        if cardinality(v_names) > 10000 or v_bytes > 4194304 then
+            perform private.raise_error(413, 'payload_too_large',
+                'The records have more than 10,000 field names, or more than 4 MB of them. Export them as NDJSON.');
+        end if;
+    end loop;
+    return jsonb_build_object('fields', v_names);
 end;
 $$;
 comment on function public.list_pipeline_run_fields is
     'Field names of the run''s output: those of the source in its order, then the added ones by name. Any caller who '
     'can see the run. '
-    'Raises 404 pipeline_run_not_found.';
+    'Raises 404 pipeline_run_not_found, 413 payload_too_large.';
 grant execute on function public.list_pipeline_run_fields to authenticated;
 
 create function public.list_step_result_records(

@@ -34,6 +34,26 @@ $$;
 comment on function private.content_hash is
     'step_result_chunks.content_hash: SHA-256 of the three lists of a chunk, as the database writes jsonb.';
 
+create function private.short_details(p_details jsonb) returns jsonb
+language sql immutable set search_path = '' as $$
+    select case
+        when private.is_bounded(p_details, 4096) then p_details
+        else (
+            select coalesce(jsonb_object_agg(kept.key, kept.value), '{}') || '{"truncated": true}'
+            from (
+                select d.key, d.value
+                from jsonb_each(p_details) d
+                where octet_length(d.key) <= 60 and private.is_bounded(d.value, 240)
+                order by d.key
+                limit 10
+            ) kept
+        )
+    end;
+$$;
+comment on function private.short_details is
+    'The details of a rejected record as rejected_records holds them: beyond 4 kB only the short ones are kept, and '
+    'truncated is true.';
+
 create function worker.write_chunk(
     p_step_result_id uuid,
     p_claim_id uuid,
@@ -45,11 +65,15 @@ create function worker.write_chunk(
 language plpgsql volatile security definer set search_path = '' as $$
 declare
     v_step_result public.step_results := private.lock_claimed_step_result(p_step_result_id, p_claim_id);
-    v_text text := p_records::text;
-    v_hash bytea := private.content_hash(v_text, p_rejected::text, p_dropped::text);
+    v_hash bytea;
     v_written bytea;
     v_repeated text[];
 begin
+    -- Before anything prints them, and here and not in a trigger: measuring a chunk again takes as long as its ledger.
+    perform private.check_json(p_records, 8388608, 'The output of a step for one chunk', 'invalid_records', 'chunk_too_large');
+    perform private.check_json(p_rejected, 8388608, 'rejected', 'invalid_records', 'chunk_too_large');
+    perform private.check_json(p_dropped, 8388608, 'dropped', 'invalid_records', 'chunk_too_large');
+    v_hash := private.content_hash(p_records::text, p_rejected::text, p_dropped::text);
     select c.content_hash into v_written
     from public.step_result_chunks c
     where c.step_result_id = p_step_result_id and c.chunk_index = p_chunk_index;
@@ -61,10 +85,6 @@ begin
         return jsonb_build_object('written', false);
     end if;
 
-    -- Here and not in a trigger: serialising a chunk again takes as long as counting its ledger.
-    if octet_length(v_text) > 8388608 then
-        perform private.raise_error(413, 'chunk_too_large', 'The output of a step for one chunk must stay under 8 MB.');
-    end if;
     perform private.check_verdicts(p_rejected);
     perform private.check_verdicts(p_dropped);
     v_repeated := array(
@@ -79,7 +99,7 @@ begin
             org_id, company_id, submission_id, step_result_id, chunk_index, record_id, reason, message, details, data
         )
         select v_step_result.org_id, v_step_result.company_id, r.submission_id, p_step_result_id, p_chunk_index,
-            j.id, j.reason, j.message, coalesce(j.details, '{}'), i.value -> 'data'
+            j.id, j.reason, j.message, private.short_details(coalesce(j.details, '{}')), i.value -> 'data'
         from jsonb_to_recordset(p_rejected) j (id text, reason text, message text, details jsonb)
         join public.pipeline_runs r on r.id = v_step_result.pipeline_run_id
         left join jsonb_array_elements(private.input_chunk(p_step_result_id, p_chunk_index)) i on i ->> 'id' = j.id;

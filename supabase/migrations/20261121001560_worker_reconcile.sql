@@ -10,6 +10,56 @@ create index pipeline_runs_unsettled_idx on public.pipeline_runs (finished_at)
 where trigger_cancelled_at is null and admitted_at is not null
     and (status = 'cancelled' or (status = 'failed' and error ->> 'code' = 'worker_lost'));
 
+create table private.reconciler (
+    -- One row, always.
+    id boolean primary key default true check (id),
+    last_ran_at timestamptz
+);
+comment on table private.reconciler is 'When worker.reconcile_pipeline_runs last ran. One row for all orgs. Global.';
+insert into private.reconciler default values;
+alter table private.reconciler enable row level security;
+
+-- Definer: no role but the owner reads the table.
+create function private.reconciler_late_since() returns timestamptz
+language sql stable security definer set search_path = '' as $$
+    -- The task runs each minute. A database that has just started waits for it too.
+    select due.at
+    from private.reconciler r
+    cross join lateral (
+        select coalesce(r.last_ran_at, pg_postmaster_start_time()) + interval '5 minutes' as at
+    ) due
+    where due.at < now();
+$$;
+comment on function private.reconciler_late_since is
+    'Since when the reconciler is late: five minutes after its last run. Null while it is in time.';
+grant execute on function private.reconciler_late_since to authenticated;
+
+-- Definer: as private.reconciler_late_since.
+create function private.reconciler_last_ran_at() returns timestamptz
+language sql stable security definer set search_path = '' as $$
+    select r.last_ran_at from private.reconciler r;
+$$;
+comment on function private.reconciler_last_ran_at is 'When the reconciler last ran. Null: never.';
+grant execute on function private.reconciler_last_ran_at to authenticated;
+
+create function public.reconciler_status() returns jsonb
+language plpgsql stable set search_path = '' as $$
+declare
+    v_caller private.caller := private.require_caller();
+    v_late_since timestamptz := private.reconciler_late_since();
+begin
+    return jsonb_build_object(
+        'last_ran_at', private.reconciler_last_ran_at(),
+        'is_late', v_late_since is not null,
+        'late_since', v_late_since
+    );
+end;
+$$;
+comment on function public.reconciler_status is
+    'Whether the reconciler is late, and since when. Any caller: it names no org. '
+    'Raises what private.require_caller raises.';
+grant execute on function public.reconciler_status to authenticated;
+
 create function private.note_repair(p_run public.pipeline_runs, p_repair text) returns void
 language plpgsql volatile set search_path = '' as $$
 begin
@@ -56,6 +106,7 @@ declare
     v_suspects jsonb;
     v_failed int := 0;
     v_expired int;
+    v_expired_ids uuid[];
     v_admitted int;
 begin
     for v_run in
@@ -74,9 +125,19 @@ begin
         v_failed := v_failed + 1;
     end loop;
 
-    update public.submissions set status = 'expired'
-    where status = 'receiving' and created_at < now() - interval '24 hours';
+    v_expired_ids := array(
+        select s.id
+        from public.submissions s
+        where s.status = 'receiving' and s.created_at < now() - interval '24 hours'
+        order by s.created_at
+        limit 20
+        for no key update skip locked
+    );
+    update public.submissions set status = 'expired' where id = any (v_expired_ids);
     get diagnostics v_expired = row_count;
+    delete from public.submission_chunks where submission_id = any (v_expired_ids);
+    delete from public.rejected_records where submission_id = any (v_expired_ids);
+    perform private.prune_audit_log(1000);
     delete from private.idempotency_keys where created_at < now() - interval '24 hours';
 
     -- After everything that may wait for a lock, and before the starts, to which it may add.
@@ -115,6 +176,7 @@ begin
         )
     ) s;
 
+    update private.reconciler set last_ran_at = now();
     return jsonb_build_object(
         'starts', v_starts, 'suspects', v_suspects, 'admitted', v_admitted, 'failed', v_failed,
         'expired_submissions', v_expired
@@ -124,7 +186,8 @@ $$;
 comment on function worker.reconcile_pipeline_runs is
     'Returns starts (admitted runs that nobody dispatched, running ones whose lease has expired), and suspects, which '
     'worker.repair_pipeline_run takes after Trigger.dev was asked. Admits waiting runs, fails runs that were lost more '
-    'than 5 times with worker_lost, expires uploads and idempotency keys after 24 hours. service_role. Safe to repeat: '
+    'than 5 times with worker_lost, expires uploads and idempotency keys after 24 hours, deletes '
+    'what expired uploads had stored, and audit entries after their days. service_role. Safe to repeat: '
     'a start is given once in ten seconds.';
 grant execute on function worker.reconcile_pipeline_runs to service_role;
 

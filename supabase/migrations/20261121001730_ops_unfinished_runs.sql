@@ -88,3 +88,13 @@ $$;
 comment on function ops.list_stuck_runs is
     'Runs that have waited for p_older_than or longer without a worker, the longest first: why, and what happens next. '
     'Operators. Changes nothing but the audit log.';
+
+create view ops.reconciler with (security_invoker = true) as
+select
+    case when late.since is null then 'in time' else 'late since ' || private.in_utc(late.since) end as status,
+    date_trunc('second', now() - private.reconciler_last_ran_at()) as last_ran_ago,
+    case when late.since is not null then
+        'Trigger.dev drops a schedule whose runs keep failing. There: Schedules, reconcile-runs, or deploy the tasks again.'
+    end as what_to_do
+from (select private.reconciler_late_since() as since) late;
+comment on view ops.reconciler is 'Whether the task reconcile-runs, which repairs runs each minute, still runs.';

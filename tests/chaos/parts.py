@@ -43,7 +43,7 @@ class Parts:
         self._answers: dict[Part, Callable[[], bool]] = {
             "supabase": lambda: auth_answers(supabase) and data_api_answers(supabase),
             "trigger-platform": lambda: product.platform_answers(environment.trigger_api_url),
-            "trigger-worker": lambda: product.worker_registered(environment.trigger_api_url),
+            "trigger-worker": lambda: product.worker_is_ready(self._process("trigger-worker")),
             "api": lambda: product.api_answers(environment.api_url),
         }
 

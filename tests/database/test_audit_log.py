@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from psycopg import errors
 
 from tests.database.audit import actor, entries, last_id
 from tests.database.populated import populate
@@ -16,9 +17,10 @@ from tests.support.sql_client import (
     service,
     set_headers,
     signed_in,
+    violates,
     with_token,
 )
-from tests.support.tenants import Company, Org, create_company, create_org, create_token
+from tests.support.tenants import Company, Org, Tenants, create_company, create_org, create_token
 
 
 def create_named(client: Client, name: str = "Named") -> None:
@@ -150,8 +152,39 @@ def test_nobody_takes_an_entry_back_not_even_an_operator(
 
 
 def test_the_log_stays_append_only_while_other_triggers_are_off(postgres: Client) -> None:
-    enabled = postgres.value("select tgenabled from pg_trigger where tgname = 'audit_log_append_only'")
-    assert enabled == "A"
+    enabled = postgres.value(
+        "select array_agg(tgenabled::text) from pg_trigger "
+        "where tgname in ('audit_log_append_only', 'audit_log_retained')"
+    )
+    assert enabled == ["A", "A"]
+
+
+def test_the_reconciler_deletes_entries_after_the_days_that_operators_set(
+    postgres: Client, worker: Client, tenants: Tenants
+) -> None:
+    org = tenants.other
+    postgres.change(
+        "insert into private.org_limits (org_id, name, value) values (%(org)s, 'audit_log_days', 40)",
+        {"org": org.id},
+    )
+    for action, days in (("old", 41), ("kept", 39)):
+        postgres.change(
+            "insert into public.audit_log (org_id, actor_type, action, entity, occurred_at) "
+            "values (%(org)s, 'operator', %(action)s, 'orgs', now() - make_interval(days => %(days)s))",
+            {"org": org.id, "action": action, "days": days},
+        )
+    worker.call("worker.reconcile_pipeline_runs")
+    kept = {entry["action"] for entry in entries(postgres, org.id)}
+    assert "kept" in kept
+    assert "old" not in kept
+
+
+def test_entries_are_kept_for_thirty_days_at_least(postgres: Client, org: Org) -> None:
+    with violates(errors.CheckViolation):
+        postgres.change(
+            "insert into private.org_limits (org_id, name, value) values (%(org)s, 'audit_log_days', 29)",
+            {"org": org.id},
+        )
 
 
 def test_no_client_writes_an_entry(connection: Connection, postgres: Client, org: Org) -> None:

@@ -132,7 +132,8 @@ def test_a_blueprint_is_audited_with_its_steps_as_they_were_and_are(
         (2, OUTSIDE, {"secret_name": "signing"}),
     ]
 
-    admin.call("update_blueprint", blueprint_id=blueprint["id"], name="Renamed", steps=[{"slug": INLINE}])
+    changed = [{"slug": INLINE, "config": {"n": 1}}]
+    admin.call("update_blueprint", blueprint_id=blueprint["id"], name="Renamed", steps=changed)
     found = since()
     assert told(found) == [
         ("blueprints", "updated"),
@@ -144,13 +145,34 @@ def test_a_blueprint_is_audited_with_its_steps_as_they_were_and_are(
     assert [item["step_slug"] for item in found[2]["after"]] == [INLINE]
 
 
+def test_an_edit_is_audited_with_the_steps_that_it_changed(
+    connection: Connection, worker: Client, org: Org, since: Since
+) -> None:
+    admin = signed_in(connection, org.admin)
+    steps = [{"slug": INLINE, "config": {"n": number}} for number in range(3)]
+    blueprint = create_blueprint(admin, *steps)
+    steps[1]["config"] = {"n": 9, "long": "x" * 5000}
+    since()
+    admin.call("update_blueprint", blueprint_id=blueprint["id"], steps=steps)
+    deleted, created = since("blueprint_steps")
+    assert [(item["position"], item["config"]) for item in deleted["before"]] == [(2, {"n": 1})]
+    (changed,) = created["after"]
+    assert (changed["position"], changed["config"]["keys"]) == (2, ["long", "n"])
+    assert changed["config"]["bytes"] > 5000
+    assert len(changed["config"]["sha256"]) == 64
+    admin.call("update_blueprint", blueprint_id=blueprint["id"], steps=steps[:2])
+    (shortened,) = since("blueprint_steps")
+    assert [item["position"] for item in shortened["before"]] == [3]
+
+
 def test_an_edit_of_fifty_steps_is_a_few_entries(
     connection: Connection, worker: Client, org: Org, since: Since
 ) -> None:
     admin = signed_in(connection, org.admin)
     blueprint = create_blueprint(admin, *[{"slug": INLINE}] * 50)
     since()
-    admin.call("update_blueprint", blueprint_id=blueprint["id"], steps=[{"slug": INLINE}] * 50)
+    changed = [{"slug": INLINE, "config": {"n": 1}}] * 50
+    admin.call("update_blueprint", blueprint_id=blueprint["id"], steps=changed)
     deleted, created = since("blueprint_steps")
     assert (len(deleted["before"]), len(created["after"])) == (50, 50)
 

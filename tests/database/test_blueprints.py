@@ -212,3 +212,70 @@ def test_a_blueprint_without_steps_takes_no_submission(admin: Client, company: C
     admin.change("delete from public.blueprint_steps")
     with refused(422, "invalid_request"):
         submit(admin, company.id, blueprint["id"])
+
+
+def test_all_configs_of_a_blueprint_are_bounded_together(admin: Client) -> None:
+    step = {"slug": INLINE, "config": {"x": "x" * 250_000}}
+    blueprint = create_blueprint(admin, *[step] * 4)
+    with refused(413, "payload_too_large"):
+        admin.call("update_blueprint", blueprint_id=blueprint["id"], steps=[step] * 5)
+    with refused(413, "payload_too_large"):
+        admin.change(
+            "insert into public.blueprint_steps (blueprint_id, position, step_slug, step_version, config) "
+            "values (%(id)s, 9, %(slug)s, '1.0.0', jsonb_build_object('x', repeat('x', 250000)))",
+            {"id": blueprint["id"], "slug": INLINE},
+        )
+
+
+def test_steps_are_pinned_for_those_who_may_save_a_blueprint(
+    connection: Connection, worker: Client, admin: Client, org: Org
+) -> None:
+    worker.call("worker.publish_steps", steps=[step(INLINE, "1.1.0")])
+    wanted: dict[str, Any] = {"slugs": [INLINE, INLINE, "nowhere"], "versions": [None, "1.0.0", None]}
+    pinned = admin.call("pin_steps", **wanted)["steps"]
+    assert [found["version"] for found in pinned] == ["1.1.0", "1.0.0", None]
+    assert pinned[0]["config_schema"] == admin.call("get_step", slug=INLINE)["config_schema"]
+    blueprint = create_blueprint(admin)
+    assert admin.call("pin_steps", **wanted, blueprint_id=blueprint["id"])["steps"] == pinned
+    for user in org.first.users:
+        # The right to save comes before everything that the caller sent.
+        with refused(403, "forbidden"):
+            signed_in(connection, user).call("pin_steps", slugs=[], versions=[])
+    with refused(404, "blueprint_not_found"):
+        admin.call("pin_steps", **wanted, blueprint_id=org.id)
+
+
+@pytest.mark.parametrize(("slugs", "versions"), [([], []), ([INLINE], []), ([INLINE] * 51, [None] * 51)])
+def test_the_number_of_pinned_steps_is_bounded(admin: Client, slugs: list[str], versions: list[str]) -> None:
+    with refused(422, "invalid_request"):
+        admin.call("pin_steps", slugs=slugs, versions=versions)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"url": "https://ada:secret@example.com/hook"},
+        {"url": "https://ada@example.com"},
+        {"url": "file:///etc/passwd"},
+        {"url": "https://example.com\\@internal"},
+        {"url": "https://example.com/\r\nX-Evil: 1"},
+        {"url": 5},
+        {"url": "https://example.com", "headers": {"X-A": "1\r\nX-B: 2"}},
+        {"url": "https://example.com", "headers": {"X-A\n": "1"}},
+        {"url": "https://example.com", "headers": {"X A": "1"}},
+    ],
+    ids=str,
+)
+def test_sql_refuses_an_address_or_header_that_no_delivery_may_use(
+    admin: Client, config: dict[str, Any]
+) -> None:
+    with violates(errors.CheckViolation):
+        create_blueprint(admin, {"slug": INLINE, "config": config})
+
+
+def test_an_ordinary_delivery_passes(admin: Client) -> None:
+    config = {
+        "url": "https://example.com/a?mail=x@y.z",
+        "headers": {"X-Tenant": "acme", "User-Agent": "mine"},
+    }
+    create_blueprint(admin, {"slug": INLINE, "config": config}, {"slug": INLINE, "config": {"headers": "x"}})

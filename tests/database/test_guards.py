@@ -132,6 +132,23 @@ BREAKS: list[tuple[Guard, str, str]] = [
         "public.steps has no org_id",
     ),
     (
+        tables.columns_that_clients_write_are_bounded,
+        "alter table public.rejected_records drop constraint rejected_records_details_check",
+        "public.rejected_records.details has no bound",
+    ),
+    (
+        tables.columns_that_clients_write_are_bounded,
+        "alter table public.companies drop constraint companies_name_check; "
+        "alter table public.companies add check (length(btrim(name)) <= 200)",
+        "public.companies.name has no bound",
+    ),
+    (
+        tables.columns_that_clients_write_are_bounded,
+        "alter table public.companies add column note text check (note ~ '^[a-z]+$'); "
+        "grant update (note) on public.companies to authenticated",
+        "public.companies.note has no bound",
+    ),
+    (
         policies.policies_read_the_caller_once,
         "create policy orgs_select_each on public.orgs for select to authenticated "
         "using (id = private.caller_org_id())",

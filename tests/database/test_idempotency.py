@@ -107,13 +107,23 @@ def test_a_key_belongs_to_one_user_and_one_operation(
     assert by_member["submission"]["created_by"] == org.first.member.id
 
 
-def test_session_and_token_of_a_user_share_its_keys(
-    connection: Connection, org: Org, calls: dict[str, Call]
+def test_the_credentials_of_a_user_do_not_share_its_keys(
+    connection: Connection, worker: Client, org: Org
 ) -> None:
-    key = {"idempotency_key": "key", "request_hash": "hash"}
-    first = calls["create_company"](signed_in(connection, org.admin), key)
-    token = create_token(connection, org.admin)
-    assert calls["create_company"](with_token(connection, token), key) == first
+    """Two tokens of one creator may be narrowed to two companies, and neither may learn of the other."""
+    blueprint_id = create_blueprint(signed_in(connection, org.admin))["id"]
+    made = set()
+    for company in (org.first, org.second):
+        token = create_token(connection, org.admin, role="member", company_id=company.id)
+        client = with_token(connection, token)
+        key: dict[str, Any] = {"idempotency_key": "key", "request_hash": company.id}
+        first = submit(client, company.id, blueprint_id, **key)
+        assert submit(client, company.id, blueprint_id, **key)["submission"] == first["submission"]
+        made.add(first["submission"]["id"])
+    by_session = submit(
+        signed_in(connection, org.admin), org.first.id, blueprint_id, idempotency_key="key", request_hash="x"
+    )
+    assert len(made | {by_session["submission"]["id"]}) == 3
 
 
 def test_a_replay_shows_nothing_that_the_caller_may_not_see_any_more(

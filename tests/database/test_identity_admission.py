@@ -344,7 +344,7 @@ def test_only_people_accept_invitations(connection: Connection, postgres: Client
         anonymous(connection).call("accept_invitation")
 
 
-@pytest.mark.parametrize("subject", ["", "somebody", str(uuid4())])
+@pytest.mark.parametrize("subject", ["", "somebody", "00000000-0000-4000-8000-000000000000"])
 def test_a_session_without_an_identity_accepts_nothing(connection: Connection, subject: str) -> None:
     claims = json.dumps({"sub": subject, "role": "authenticated", "email": "x@example.com"})
     with refused(403, "identity_not_registered"):

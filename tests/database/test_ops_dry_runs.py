@@ -69,6 +69,11 @@ CASES = {
         {"public.orgs"},
         ["set", "admitted"],
     ),
+    "set_org_limit": Case(
+        lambda scene: {"org_slug": scene.org.slug, "limit": "open_uploads", "value": 3},
+        {"private.org_limits"},
+        ["set"],
+    ),
     "revoke_api_tokens": Case(
         lambda scene: {"org_slug": scene.org.slug},
         {"public.api_tokens"},
@@ -93,7 +98,7 @@ CASES = {
         lambda scene: {"org_slug": scene.org.slug, "before": "2026-01-01"},
         {
             "public.submissions", "public.submission_chunks", "public.pipeline_runs", "public.step_results",
-            "public.step_result_chunks", "public.rejected_records",
+            "public.step_result_chunks", "public.rejected_records", "private.usage_days",
         },
         ["deleted", "left"],
     ),
@@ -219,6 +224,7 @@ def test_a_call_for_one_org_touches_no_other(
         "disable_org",
         "enable_org",
         "set_org_limits",
+        "set_org_limit",
         "revoke_api_tokens",
         "purge_org_data",
     ],

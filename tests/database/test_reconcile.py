@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.pipeline import INLINE, Run, create_blueprint, create_run
+from tests.support.pipeline import INLINE, Run, create_blueprint, create_run, records, verdict
 from tests.support.sql_client import Client, Connection, refused, signed_in
 from tests.support.tenants import Company, Org
 
@@ -362,6 +362,14 @@ def test_an_abandoned_upload_expires_after_a_day(
         )["submission"]["id"]
         for _ in range(2)
     ]  # fmt: skip
+    for upload in opened:
+        member.call(
+            "append_submission_chunk",
+            submission_id=upload,
+            chunk_index=0,
+            records=records(1),
+            rejected=[verdict(2)],
+        )
     connection.execute("alter table public.submissions disable trigger submissions_guard")
     postgres.change(
         "update public.submissions set created_at = now() - interval '25 hours' where id = %(id)s",
@@ -371,6 +379,13 @@ def test_an_abandoned_upload_expires_after_a_day(
     worker.call("worker.reconcile_pipeline_runs")
     statuses = [member.call("get_submission", submission_id=one)["status"] for one in opened]
     assert statuses == ["expired", "receiving"]
+    for table in ("submission_chunks", "rejected_records"):
+        left = postgres.rows(
+            f"select submission_id::text as id from public.{table} "
+            "where submission_id = any (%(ids)s::uuid[])",
+            {"ids": opened},
+        )
+        assert left == [{"id": opened[1]}], table
     with refused(409, "submission_not_receiving"):
         member.call("append_submission_chunk", submission_id=opened[0], chunk_index=0, records=[])
 
@@ -385,3 +400,18 @@ def test_idempotency_keys_are_kept_for_a_day(
     postgres.change("update private.idempotency_keys set created_at = now() - interval '25 hours'")
     worker.call("worker.reconcile_pipeline_runs")
     assert admin.call("create_company", name="A", idempotency_key="key", request_hash="hash") != first
+
+
+def test_the_database_says_when_the_reconciler_is_late(
+    connection: Connection, postgres: Client, worker: Client, org: Org
+) -> None:
+    member = signed_in(connection, org.first.member)
+    postgres.change("update private.reconciler set last_ran_at = now() - interval '20 minutes'")
+    status = member.call("reconciler_status")
+    assert status["is_late"]
+    assert postgres.value("select status from ops.reconciler").startswith("late since ")
+    worker.call("worker.reconcile_pipeline_runs")
+    status = member.call("reconciler_status")
+    assert (status["is_late"], status["late_since"]) == (False, None)
+    assert status["last_ran_at"] is not None
+    assert postgres.value("select status from ops.reconciler") == "in time"

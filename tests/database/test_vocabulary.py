@@ -92,7 +92,7 @@ def test_the_codes_of_the_contract_are_those_of_the_database() -> None:
 def test_the_api_and_the_tasks_name_the_pipeline_task_and_its_tags_alike() -> None:
     tasks = {path.name: path.read_text() for path in TRIGGER.glob("tasks/*.ts")}
     defined = set(re.findall(r'\bid: "([\w-]+)"', tasks["run-pipeline.ts"]))
-    tasks["starts.ts"] = (TRIGGER / "pipeline" / "starts.ts").read_text()
+    tasks["starts.ts"] = (TRIGGER / "platform" / "starts.ts").read_text()
     triggered = set(re.findall(r'\.triggerTask\("([\w-]+)"', tasks["starts.ts"]))
     assert defined == triggered == {RUN_PIPELINE_TASK}
     python = inspect.getsource(trigger_client)

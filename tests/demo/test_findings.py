@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from local.demo.findings import Findings, Isolation
-from local.demo.models import PipelineRun, StepResult, Submission
-from local.demo.webhook_receiver import Deliveries
+from local.demo.deliveries import Deliveries
+from local.demo.findings import DuplicateGroups, Findings, Isolation
+from local.demo.models import PipelineRun, StepResult, Submission, Verdict
 
 
 def step(position: int, came: int, out: int, *, rejected: int = 0, dropped: int = 0) -> StepResult:
@@ -45,7 +45,7 @@ def findings() -> Findings:
         outputs={id: {"country": countries[id], "name": id} for id in ("1", "2")},
         export=Path("companies.clean.csv"),
         exported_rows=2,
-        deliveries=Deliveries(batches=1, records=2, bad_signatures=0, unreadable=0),
+        deliveries=Deliveries(batches=1, records=2, refused=0),
         isolation=Isolation(
             runs_listed=0, run="404 pipeline_run_not_found", records="404 pipeline_run_not_found"
         ),
@@ -64,12 +64,12 @@ def test_a_ledger_that_does_not_balance_is_named() -> None:
 
 
 def test_a_record_that_the_webhook_did_not_get_is_a_complaint() -> None:
-    short = Deliveries(batches=1, records=1, bad_signatures=0, unreadable=0)
+    short = Deliveries(batches=1, records=1, refused=0)
     assert "webhook" in " ".join(replace(findings(), deliveries=short).complaints())
 
 
 def test_a_delivery_with_a_bad_signature_is_a_complaint() -> None:
-    forged = Deliveries(batches=1, records=2, bad_signatures=1, unreadable=0)
+    forged = Deliveries(batches=1, records=2, refused=1)
     assert "not signed" in " ".join(replace(findings(), deliveries=forged).complaints())
 
 
@@ -101,3 +101,22 @@ def test_the_examples_come_from_different_countries_and_changed_most() -> None:
     }
     chosen = replace(good, outputs=outputs).examples(5)
     assert [example.id for example in chosen] == ["3", "4"]
+
+
+def duplicate(record_id: str, kept: str, *differs_in: str) -> Verdict:
+    details = {"duplicate_of": kept, "differs_in": list(differs_in)}
+    return Verdict(
+        id=record_id, reason="duplicate", message="", details=details, position=3, slug="dedupe-records"
+    )
+
+
+def test_the_groups_of_duplicates_are_counted_with_what_differs_in_them() -> None:
+    dropped = [duplicate("2", "1", "name", "phone"), duplicate("4", "3", "name"), duplicate("5", "3")]
+    groups = DuplicateGroups.of(dropped)
+    assert (groups.count, groups.largest, groups.largest_kept) == (2, 3, "3")
+    assert list(groups.differing.items()) == [("name", 2), ("phone", 1)]
+
+
+def test_without_duplicates_there_is_no_largest_group() -> None:
+    groups = DuplicateGroups.of([])
+    assert (groups.count, groups.largest, groups.largest_kept) == (0, 0, None)

@@ -25,7 +25,7 @@ RECORDS = [
     {"name": "ACME GmbH", "website": "acme.de", "country": "Germany"},
     {"name": "Globex Ltd", "website": "globex.de", "country": "Germany"},
     {"name": "Initech", "website": "initech.com", "country": "US"},
-    {"name": "Initech again", "website": "initech.com", "country": "US"},
+    {"name": "Initech Inc.", "website": "initech.com", "country": "US"},
     {"name": "n/a"},
 ]
 

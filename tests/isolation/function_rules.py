@@ -11,7 +11,7 @@ from tests.isolation.callers import Kind
 from tests.isolation.reach import NOBODY, Reach, Rule, everybody
 from tests.isolation.table_rules import ADMINS_OF_COMPANY, OF_COMPANY, ORG_ADMIN, TABLES
 
-NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
+NONE, OWN, COMPANY, COMPANY_AND_OWN, _, ORG, ALL = Reach
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ USER = named("users", "user_not_found", PEOPLE_ADMIN, role=("member",))
 
 FUNCTIONS: Mapping[str, FunctionRules] = {
     "public.auth_context": FunctionRules(),
+    "public.take_request_tokens": FunctionRules(arguments={"p_count": 1}),
     "public.accept_invitation": FunctionRules(
         # The identity's verified e-mail decides, not what the caller sees.
         ids={
@@ -104,6 +105,7 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         fixed={"token": "403 forbidden", "OA": "409 last_org_admin", "XO": "409 last_org_admin"},
         refusals={"uD": "ok", "uS": "409 last_org_admin"},
     ),
+    "public.reconciler_status": FunctionRules(),
     "public.get_company": FunctionRules(ids={"p_company_id": named("companies", "company_not_found")}),
     "public.list_companies": FunctionRules(may=OF_COMPANY),
     "public.create_company": FunctionRules(
@@ -174,6 +176,10 @@ FUNCTIONS: Mapping[str, FunctionRules] = {
         may=ORG_ADMIN,
         arguments={"p_name": "Attacked", "p_steps": STEPS},
         names={"p_name": (("blueprints", "name"),)},
+    ),
+    "public.pin_steps": FunctionRules(
+        ids={"p_blueprint_id": named("blueprints", "blueprint_not_found", ORG_ADMIN)},
+        arguments={"p_slugs": ["testing-inline"], "p_versions": [None]},
     ),
     "public.update_blueprint": FunctionRules(
         ids={"p_blueprint_id": named("blueprints", "blueprint_not_found", ORG_ADMIN)},

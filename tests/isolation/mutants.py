@@ -46,12 +46,15 @@ AUTHORITY = (
         "coalesce(v_caller.role = 'org_admin' and v_caller.company_id is null, false)",
         "v_caller.org_id is not null",
     ),
+    ("private.recall_result", "coalesce(v_caller.api_token_id, v_caller.user_id)", "v_caller.user_id"),
+    ("private.remember_result", "coalesce(v_caller.api_token_id, v_caller.user_id)", "v_caller.user_id"),
     ("private.acceptable_invitations", "i.email = lower(p_email)", "true"),
     ("private.admit_identity", "where a.id = p_invitation_id", ""),
 )
 _CALLER = {"private.look_up_caller", "private.resolve_caller", "private.caller_is_org_wide"}
 _TENANT_CONDITION = re.compile(
-    r"(?:\w+\.)?(?:org_id|company_id|user_id) = v_caller\.(?:org_id|company_id|user_id)"
+    r"(?:\w+\.)?(?:(?:org_id|company_id|user_id) = v_caller\.(?:org_id|company_id|user_id)"
+    r"|holder_id = v_holder_id)"
 )
 
 

@@ -19,6 +19,8 @@ class Reach(StrEnum):
     OWN = "own"
     COMPANY = "company"
     COMPANY_AND_OWN = "company and own"
+    # And the user behind the credential, wherever it is.
+    COMPANY_AND_SELF = "company and self"
     ORG = "org"
     ALL = "all"
 
@@ -29,6 +31,7 @@ SYMBOLS: Mapping[Reach, str] = {
     Reach.OWN: "o",
     Reach.COMPANY: "C",
     Reach.COMPANY_AND_OWN: "C",
+    Reach.COMPANY_AND_SELF: "C",
     Reach.ORG: "O",
     Reach.ALL: "*",
 }
@@ -66,13 +69,15 @@ def within(reach: Reach, authority: Authority, row: Row) -> bool:
         return True
     if reach is Reach.NONE or row.org_id != authority.org_id:
         return False
-    is_own = row.owner_id == authority.user_id
     in_company = authority.company_id is None or row.company_id == authority.company_id
+    # A token acts for its creator, but a narrowed one reaches no row beyond its company, whoever owns it.
+    is_own = row.owner_id == authority.user_id and (authority.is_session or in_company)
     return {
         Reach.ORG: True,
         Reach.COMPANY: in_company,
         Reach.OWN: is_own,
         Reach.COMPANY_AND_OWN: in_company or is_own,
+        Reach.COMPANY_AND_SELF: in_company or row.owner_id == authority.user_id,
     }[reach]
 
 

@@ -1,4 +1,5 @@
-"""Results kept for idempotency keys: no caller gets or overwrites one of another org or another user."""
+"""Results kept for idempotency keys: no caller gets or overwrites one of another org, another user or
+another credential of the same user."""
 
 from __future__ import annotations
 
@@ -9,14 +10,14 @@ from tests.isolation.world import World
 from tests.support.sql_client import owner
 
 _PLANT = """
-insert into private.idempotency_keys (org_id, user_id, operation, key, request_hash, result)
-values (%(org)s, %(user)s, 'create_company', %(key)s, 'hash', %(result)s)
+insert into private.idempotency_keys (org_id, holder_id, operation, key, request_hash, result)
+values (%(org)s, %(holder)s, 'create_company', %(key)s, 'hash', %(result)s)
 """
 _RECALL = "select private.recall_result('create_company', %(key)s, 'hash')"
 _REMEMBER = """select private.remember_result('create_company', %(key)s, '{"own": true}')"""
 _KEPT = (
     "select result from private.idempotency_keys "
-    "where key = %(key)s and org_id = %(org)s and user_id = %(user)s"
+    "where key = %(key)s and org_id = %(org)s and holder_id = %(holder)s"
 )
 
 
@@ -34,14 +35,18 @@ def sweep(world: World) -> Report:
             for user in org.users
             if user.org_id == authority.org_id and user.id != authority.user_id
         )
-        for org_id, user_id, whose in (
-            (foreign.id, authority.user_id, "the same user in another org"),
+        holder_id = caller.token.id if caller.token else authority.user_id
+        # For a token, the sessions of its creator; for a session, a token that nobody else has.
+        sibling_id = authority.user_id if caller.token else str(uuid4())
+        for org_id, planted_for, whose in (
+            (foreign.id, holder_id, "the same credential in another org"),
             (authority.org_id, neighbour.id, "another user of the org"),
+            (authority.org_id, sibling_id, "another credential of the user"),
             (foreign.id, foreign.admin.id, "another org"),
         ):
             for result in ('{"planted": true}', None):
                 with world.connection.transaction(force_rollback=True):
-                    planted = {"org": org_id, "user": user_id, "key": str(uuid4())}
+                    planted = {"org": org_id, "holder": planted_for, "key": str(uuid4())}
                     postgres.change(_PLANT, planted | {"result": result})
                     recalled = caller.client.value(_RECALL, planted)
                     caller.client.value(_REMEMBER, planted)

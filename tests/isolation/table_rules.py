@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.isolation.reach import NOBODY, Reach, Rule, everybody
 
-NONE, OWN, COMPANY, COMPANY_AND_OWN, ORG, ALL = Reach
+NONE, OWN, COMPANY, COMPANY_AND_OWN, COMPANY_AND_SELF, ORG, ALL = Reach
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ TABLES: Mapping[str, TableRules] = {
     "orgs": TableRules(select=everybody(ORG)),
     "companies": TableRules(select=OF_COMPANY, insert=ORG_ADMIN, fresh={"external_id": "another"}),
     "users": TableRules(
-        select=Rule(ORG, COMPANY_AND_OWN, COMPANY_AND_OWN),
+        select=Rule(ORG, COMPANY_AND_SELF, COMPANY_AND_SELF),
         update=Rule(ORG, COMPANY, NONE, only_sessions=True, not_above_own_role=True),
         owner="id",
         links={"company_id": "companies"},

@@ -118,6 +118,8 @@ def _populate(world: World, org: Org) -> None:
     marker = world.marker_of((org.id, None))
     admin = signed_in(world.connection, org.admin)
     create_token(world.connection, org.admin)
+    for company in (org.first, org.second):
+        create_token(world.connection, org.admin, role="member", company_id=company.id)
     # One name that both orgs have, and one that only this org has.
     admin.call("set_secret", name="signing", value=marker)
     admin.call("set_secret", name=f"only_of_{'a' if org is world.tenants.org else 'b'}", value=marker)

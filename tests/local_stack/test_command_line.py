@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from local.ports import check_ports
 from local.processes import Identity, marked_processes
-from local.settings import ROOT
+from local.settings import ROOT, read_settings
 from tests.local_stack.command_line import CommandLine, new_stack
 from tests.support.stack import free_port_base
 
@@ -68,6 +69,29 @@ def test_status_and_logs_tell_about_a_running_stack(first: CommandLine) -> None:
     assert "supabase" in unknown.stderr
 
 
+def test_nothing_that_waits_for_a_stack_leaves_an_error_in_its_log(first: CommandLine) -> None:
+    log = first.run("logs", "supabase").stdout
+    assert "permission denied" not in log
+    assert re.findall(r"^ +at .*$", log, re.MULTILINE) == []
+
+
+def test_up_says_what_to_open(first: CommandLine) -> None:
+    printed = first.run("logs", "stack").stdout
+    assert f"Supabase   {first.environment()['SUPABASE_URL']}" in printed
+    for name in ("mail", "sql", "env"):
+        assert f".venv/bin/python -m local {name} --dir {first.directory}" in printed
+
+
+def test_sql_prints_the_rows_of_every_statement_or_the_error_of_postgresql(first: CommandLine) -> None:
+    printed = first.run("sql", "select current_user as who, null as nothing; table ops.org_overview")
+    assert printed.returncode == 0, printed.stderr
+    assert printed.stdout.startswith("who      | nothing\n---------+--------\npostgres |\nSELECT 1\n")
+    assert printed.stdout.endswith("SELECT 0\n")
+    refused = first.run("sql", "selec 1")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "syntax error" in refused.stderr
+
+
 def test_a_second_stack_in_the_same_folder_is_refused_and_the_first_lives_on(first: CommandLine) -> None:
     up = first.up(free_port_base())
     assert up.returncode == 1
@@ -78,7 +102,10 @@ def test_a_second_stack_in_the_same_folder_is_refused_and_the_first_lives_on(fir
 def test_a_taken_port_is_refused_and_nothing_is_left_running(first: CommandLine, tmp_path: Path) -> None:
     up = CommandLine(tmp_path, first.port_base).up()
     assert up.returncode == 1
-    assert f"Port {first.port_base + 1}, which Supabase needs, is taken" in up.stderr
+    taken = f"Ports {first.port_base + 1} (Supabase), {first.port_base + 2} (PostgreSQL) are taken."
+    assert taken in up.stderr
+    (offered,) = re.findall(r"^Type: .*--port-base (\d+)$", up.stderr, re.MULTILINE)
+    check_ports(read_settings(port_base=int(offered), environment={}).taken_ports, int(offered))
     assert marked_processes(tmp_path) == []
     assert first.run("status").returncode == 0
 

@@ -1,6 +1,7 @@
 """With POSTGREST_BIN, that PostgREST is the Data API, behind the gateway rules of hosted Supabase."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ import psycopg
 import pytest
 
 from local.stack import running_stack
+from local.supabase_server import FOLDER
 from tests.local_stack import fake_postgrest
 from tests.support.stack import free_port_base
 
@@ -153,3 +155,18 @@ def test_auth_stays_with_the_stand_in(gateway: Gateway) -> None:
     )
     assert answer.status_code == 200
     assert len(gateway.entries()) == before
+
+
+def test_a_postgrest_that_does_not_end_when_it_is_told_to_is_killed(tmp_path: Path) -> None:
+    deaf, listening = tmp_path / "deaf", tmp_path / "listening"
+    deaf.write_text(f"#!/bin/sh\ntrap '' TERM\ntouch {listening}\nwhile :; do sleep 0.1; done\n")
+    deaf.chmod(0o755)
+    program = f"""
+        import {{ existsSync }} from "node:fs";
+        import {{ startGateway }} from {json.dumps(str(FOLDER / "postgrest-gateway.mjs"))};
+        const api = {{ schemas: [], extra_search_path: [], max_rows: 1 }};
+        const gateway = startGateway({{ bin: {json.dumps(str(deaf))}, api, keys: {{}} }});
+        while (!existsSync({json.dumps(str(listening))})) await new Promise((go) => setTimeout(go, 20));
+        await gateway.stop();
+    """
+    subprocess.run(["node", "--input-type=module", "-e", program], timeout=9, check=True)

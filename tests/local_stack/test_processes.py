@@ -1,16 +1,16 @@
 """Processes are watched, told apart, and ended with all their children."""
 
 import os
-import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from local.errors import StackError
-from local.processes import Command, Identity, ManagedProcess, check_ports, marked_processes, sweep
+from local.processes import Command, Identity, ManagedProcess, marked_processes, sweep
 
 SLEEP = "import time; time.sleep(300)"
 # A parent that ignores SIGTERM and prints the pid of its child.
@@ -98,14 +98,14 @@ def test_variables_of_another_project_are_not_inherited(
     assert process.log.read_text() == "False\n"
 
 
-def test_a_taken_port_is_named_with_the_service_that_needs_it() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(StackError, match=f"Port {port}, which PostgreSQL needs, is taken.*--port-base"):
-            check_ports({"PostgreSQL": port})
-    check_ports({"PostgreSQL": port})
+def test_a_process_tells_its_own_output_from_that_of_the_one_before_it(tmp_path: Path) -> None:
+    command = Command("probe", [sys.executable, "-c", "print('ready')"], tmp_path, {})
+    first = ManagedProcess(command, directory=tmp_path, log=tmp_path / "probe.log")
+    first.wait(seconds=10)
+    quiet = replace(command, arguments=[sys.executable, "-c", "pass"])
+    second = ManagedProcess(quiet, directory=tmp_path, log=first.log, log_goes_on=True)
+    second.wait(seconds=10)
+    assert (first.output(), second.output()) == (b"ready\n", b"")
 
 
 @pytest.mark.parametrize(

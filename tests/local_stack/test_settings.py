@@ -36,6 +36,7 @@ def test_every_service_is_a_stand_in_without_variables() -> None:
         "Supabase": 40001,
         "PostgreSQL": 40002,
         "Trigger platform": 40003,
+        "webhook receiver": 40006,
     }
 
 
@@ -43,7 +44,7 @@ def test_a_supabase_project_replaces_its_stand_in_and_leaves_its_ports_alone() -
     settings = settings_under(SUPABASE)
     assert settings.supabase is not None
     assert settings.supabase.database_url == SUPABASE["DATABASE_URL"]
-    assert set(settings.taken_ports) == {"API", "Trigger platform"}
+    assert set(settings.taken_ports) == {"API", "webhook receiver", "Trigger platform"}
 
 
 def test_a_trigger_platform_replaces_the_control_plane() -> None:
@@ -72,9 +73,3 @@ def test_a_postgrest_that_cannot_be_executed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "postgrest").write_text("")
     with pytest.raises(StackError, match="POSTGREST_BIN"):
         settings_under({"POSTGREST_BIN": str(tmp_path / "postgrest")})
-
-
-@pytest.mark.parametrize("port_base", [80, 65535])
-def test_a_port_base_that_leaves_no_room_is_refused(port_base: int) -> None:
-    with pytest.raises(StackError, match="--port-base"):
-        settings_under({}, port_base)

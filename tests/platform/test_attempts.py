@@ -116,11 +116,45 @@ def test_cancelling_an_executing_run_takes_effect_before_the_worker_confirms(ben
     assert run.error == {"type": "STRING_ERROR", "raw": "Canceled by user"}
 
 
-def test_a_run_that_ends_well_after_its_cancellation_stays_cancelled(bench: Bench) -> None:
+def test_the_report_of_a_worker_that_has_not_heard_of_the_cancellation_does_not_count(bench: Bench) -> None:
     run = bench.executing("hello")
     executing = run.snapshot.id
     bench.platform.engine.cancel(run)
     assert bench.platform.engine.complete_attempt(run, executing, {"ok": True}) == "RUN_FINISHED"
+    assert run.status == RunStatus.CANCELED
+
+
+def test_a_cancelled_run_whose_worker_goes_on_succeeds(bench: Bench) -> None:
+    run = bench.executing("hello")
+    bench.platform.engine.cancel(run)
+    assert bench.succeed(run) == "RUN_FINISHED"
+    assert (run.status, run.error) == (RunStatus.COMPLETED_SUCCESSFULLY, None)
+
+
+def test_a_cancelled_run_whose_attempt_fails_is_attempted_again_and_ends_otherwise(bench: Bench) -> None:
+    run = bench.executing("narrow")
+    bench.platform.engine.cancel(run)
+    other = bench.trigger("narrow")
+    assert bench.fail(run, delay_ms=500) == "RETRY_IMMEDIATELY"
+    assert (run.status, run.attempt_number) == (RunStatus.CANCELED, 1)
+    bench.start(run)
+    assert (run.status, run.attempt_number) == (RunStatus.EXECUTING, 2)
+    assert bench.take() == [other], "its slot went to the other when it was cancelled"
+    bench.succeed(run)
+    assert bench.platform.state.runs[run.id].status == RunStatus.COMPLETED_SUCCESSFULLY
+
+
+def test_a_platform_can_be_told_to_revive_what_its_worker_calls_cancelled() -> None:
+    bench = Bench(trigger_revives_cancelled_runs=True)
+    bench.register(task("hello"))
+    run = bench.executing("hello")
+    bench.platform.engine.cancel(run)
+    assert bench.fail(run, process_error("TASK_RUN_CANCELLED")) == "RETRY_QUEUED"
+    assert bench.take() == [run]
+    bench.start(run)
+    assert (run.status, run.attempt_number) == (RunStatus.EXECUTING, 2)
+    bench.platform.engine.cancel(run)
+    assert bench.fail(run, process_error("TASK_RUN_CANCELLED")) == "RUN_FINISHED"
     assert run.status == RunStatus.CANCELED
 
 
@@ -137,8 +171,10 @@ def test_a_run_cancelled_between_its_attempts_is_not_started_again(bench: Bench)
     bench.platform.engine.cancel(run)
     with pytest.raises(PlatformError) as refused:
         bench.start(run)
-    assert refused.value.status == 400
-    assert run.is_finished
+    assert refused.value.status == 500
+    assert (run.status, run.is_finished) == (RunStatus.CANCELED, False)
+    bench.advance(60)
+    assert (run.status, run.is_finished) == (RunStatus.CANCELED, True)
 
 
 def test_the_worker_is_reminded_of_a_cancellation_until_it_reacts(bench: Bench) -> None:

@@ -139,8 +139,26 @@ async def test_runs_are_listed_newest_first_in_pages(client: httpx.AsyncClient) 
     assert last_page["pagination"] == {}
     tagged = (await client.get("/api/v1/runs", params={"filter[tag]": "run:1"})).json()
     assert [run["id"] for run in tagged["data"]] == [ids[3], ids[1]]
-    none = (await client.get("/api/v1/runs", params={"filter[status]": "EXECUTING"})).json()
+    none = (await client.get("/api/v1/runs", params={"filter[status]": "EXECUTING,WAITING"})).json()
     assert none["data"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"page[size]": "0"},
+        {"page[size]": "101"},
+        {"page[size]": "many"},
+        {"filter[status]": "EXECUTING,DONE"},
+        {"filter[status]": "PENDING"},
+    ],
+    ids=str,
+)
+async def test_a_list_with_a_bad_status_or_page_size_is_refused(
+    client: httpx.AsyncClient, query: dict[str, str]
+) -> None:
+    refused = await client.get("/api/v1/runs", params=query)
+    assert (refused.status_code, list(refused.json())) == (400, ["error"])
 
 
 async def test_a_worker_with_a_broken_schedule_is_refused(client: httpx.AsyncClient) -> None:

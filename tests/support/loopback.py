@@ -38,11 +38,12 @@ Route = Callable[[Request], Answer]
 
 @dataclass
 class Loopback:
-    """Answers by the path, and keeps the requests in order."""
+    """Answers by the path, and keeps the requests in order, except those to paths in `unrecorded`."""
 
     url: str
     routes: dict[str, Route] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    unrecorded: set[str] = field(default_factory=set)
     fallback: Route = lambda request: Answer(404, {"message": f"no route {request.path}"})
 
     def asked(self, path_end: str) -> list[Request]:
@@ -60,7 +61,8 @@ def loopback_server() -> Iterator[Loopback]:
         def respond(self) -> None:
             raw = self.read_body()
             request = Request(self.command, self.path, self.named_headers, json.loads(raw) if raw else None)
-            loopback.requests.append(request)
+            if self.path not in loopback.unrecorded:
+                loopback.requests.append(request)
             answer = loopback.routes.get(self.path, loopback.fallback)(request)
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.answer(answer.status, {"Content-Type": "application/json", **answer.headers}, body)

@@ -10,11 +10,17 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from api.connections import BoundedProtocol, ConnectionLimits, OpenConnections
+
 
 @contextmanager
-def served(app: FastAPI) -> Iterator[str]:
+def served(app: FastAPI, limits: ConnectionLimits | None = None) -> Iterator[str]:
     """The URL of the app on a free port, for as long as the block runs."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+
+    class Protocol(BoundedProtocol):
+        open_connections = OpenConnections(limits or ConnectionLimits())
+
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, http=Protocol))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

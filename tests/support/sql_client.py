@@ -135,6 +135,10 @@ def violates(constraint: type[psycopg.Error]) -> Iterator[None]:
         yield
 
 
+# The arguments of type text[].
+_ARRAYS = {"fields", "slugs", "versions"}
+
+
 def _argument(name: str, value: Any) -> Any:  # noqa: ANN401
-    is_json = isinstance(value, dict) or (isinstance(value, list) and name != "fields")
+    is_json = isinstance(value, dict) or (isinstance(value, list) and name not in _ARRAYS)
     return Jsonb(value) if is_json else value

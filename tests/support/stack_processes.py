@@ -64,8 +64,6 @@ class StackProcesses:
         self._answers: dict[Name, Callable[[], bool]] = {
             "supabase": lambda: data_api_answers(supabase),
             "trigger-platform": lambda: product.platform_answers(stack.trigger_api_url),
-            "trigger-worker": lambda: product.worker_registered(stack.trigger_api_url),
-            "api": lambda: product.api_answers(stack.api_url),
         }
 
     @asynccontextmanager
@@ -125,13 +123,14 @@ class StackProcesses:
         command = Command(name, arguments, Path(process.cwd()), process.environ())
 
         os.killpg(identity.pid, how)
-        # Its clients have to notice too: the control plane must not hand a run to a CLI that is gone.
         await eventually(self._alive_or_answering(name, identity), lambda is_there: not is_there, seconds=30)
         return command
 
     def _alive_or_answering(self, name: Name, identity: Identity) -> Callable[[], Awaitable[bool]]:
+        answers = self._answers.get(name, lambda: False)
+
         async def look() -> bool:
-            return identity.alive() or await asyncio.to_thread(self._answers[name])
+            return identity.alive() or await asyncio.to_thread(answers)
 
         return look
 
@@ -144,9 +143,11 @@ class StackProcesses:
         # Other tests look the process up in the state. The stack ends it anyway, as it runs in its folder.
         write_state(self._stack.directory, replace(state, processes=processes))
 
+        answers = self._answers.get(name, lambda: product.worker_is_ready(process))
+
         async def ready() -> bool:
             process.check()
-            return await asyncio.to_thread(self._answers[name])
+            return await asyncio.to_thread(answers)
 
         await eventually(ready, bool, seconds=120)
 

@@ -34,6 +34,13 @@ class TriggerApi:
     ) -> list[Json]:
         return await eventually(lambda: self.runs_of(pipeline_run_id), holds, seconds=seconds)
 
+    async def cancel(self, trigger_run_id: str) -> None:
+        """Cancels it as an operator does in the dashboard."""
+        response = await self._http.post(
+            f"{self._url}/api/v2/runs/{trigger_run_id}/cancel", headers=self._headers
+        )
+        assert response.status_code == 200, response.text
+
     async def reconcile(self) -> None:
         """Triggers the reconciler now, with the payload of a schedule (Super JSON with a marked date)."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -51,6 +58,11 @@ class TriggerApi:
         assert response.status_code == 200, response.text
         answer: Json = response.json()
         return answer
+
+
+def are_over(runs: list[Json]) -> bool:
+    """Each has ended, however: a run that was cancelled while it executed may end otherwise."""
+    return bool(runs) and all(run["isCompleted"] for run in runs)
 
 
 def all_have_status(status: str) -> Callable[[list[Json]], bool]:

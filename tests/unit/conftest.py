@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from api.main import create_app
 from api.settings import Settings
-from tests.support.loopback import Answer, Loopback, loopback_server
+from tests.support.loopback import Answer, Loopback, Request, loopback_server
 
 JWT_SECRET = "a-secret-that-only-the-unit-tests-know-of"
 ORG_ID, USER_ID = str(uuid4()), str(uuid4())
@@ -25,12 +25,23 @@ AUTH_CONTEXT = {
     "auth_method": "supabase_jwt",
 }
 
+RECONCILER_IN_TIME = {"last_ran_at": "2026-01-01T00:00:00+00:00", "is_late": False, "late_since": None}
+
+
+def grant_request_tokens(request: Request) -> Answer:
+    count = request.body["p_count"]
+    taken = {"granted": count, "limit_per_second": 1_000, "remaining": 5_000 - count}
+    return Answer(200, taken | {"retry_after_seconds": 0})
+
 
 @pytest.fixture
 def data_api() -> Iterator[Loopback]:
-    """Answers `auth_context`; each test adds the other RPCs that it needs."""
+    """Answers `auth_context` and grants every request; each test adds the other RPCs that it needs."""
     with loopback_server() as server:
         server.rpc("auth_context", Answer(200, AUTH_CONTEXT))
+        server.rpc("take_request_tokens", grant_request_tokens)
+        server.unrecorded.add("/rest/v1/rpc/take_request_tokens")
+        server.rpc("reconciler_status", Answer(200, RECONCILER_IN_TIME))
         yield server
 
 

@@ -57,7 +57,7 @@ def get_company(client: TestClient) -> tuple[int, str]:
         (rpc_error(503, "PGRST002"), 503, "data_api_unavailable"),
         (rpc_error(504, "PGRST003"), 503, "data_api_unavailable"),
         (rpc_error(503, "53300"), 503, "data_api_unavailable"),
-        (rpc_error(500, "57014"), 503, "data_api_unavailable"),
+        (rpc_error(500, "57014"), 504, "statement_timeout"),
         (rpc_error(500, "57P01"), 503, "data_api_unavailable"),
         (rpc_error(500, "40P01"), 503, "data_api_unavailable"),
         (rpc_error(500, "XX000"), 500, "internal_error"),
@@ -144,6 +144,21 @@ def test_unavailable_says_when_to_try_again(client: TestClient, data_api: Loopba
     assert int(client.post("/v1/companies/get", json=GET_COMPANY).headers["Retry-After"]) > 0
     data_api.rpc("get_company", Answer(429, {}, {"Retry-After": "17"}))
     assert client.post("/v1/companies/get", json=GET_COMPANY).headers["Retry-After"] == "17"
+
+
+def test_statement_timeout_does_not_invite_to_repeat(client: TestClient, data_api: Loopback) -> None:
+    data_api.rpc("get_company", rpc_error(500, "57014", "canceling statement due to statement timeout"))
+    answer = client.post("/v1/companies/get", json=GET_COMPANY)
+    assert "Retry-After" not in answer.headers
+    assert "repeat" not in answer.json()["error"]["message"]
+
+
+def test_an_answer_without_bounds_is_a_defect(
+    client: TestClient, data_api: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.http_client.MAX_ANSWER_BYTES", 100_000)
+    data_api.rpc("get_company", Answer(200, b" " * 200_000))
+    assert get_company(client) == (500, "internal_error")
 
 
 def test_unreachable_data_api_is_503(trigger: Loopback) -> None:

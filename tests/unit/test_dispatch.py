@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api import trigger_client
+from api import background, dispatch, trigger_client
 from api.main import create_app
 from tests.support.loopback import Answer, Loopback, Request, rpc_error
 from tests.support.loopback_server import closed_port_url
@@ -101,21 +101,48 @@ def test_unreachable_trigger_leaves_the_submit_accepted_and_undispatched(data_ap
         assert create_submission(client)["dispatched"] is False
 
 
-def test_submit_does_not_wait_for_a_slow_trigger(
+def slow_start(_: Request) -> Answer:
+    time.sleep(1.0)
+    return Answer(200, {"id": "run_late"})
+
+
+def test_submit_does_not_wait_for_a_slow_trigger_and_the_start_goes_on(
     data_api: Loopback, trigger: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trigger_client, "TIMEOUT_SECONDS", 0.2)
-
-    def slow(_: Request) -> Answer:
-        time.sleep(1.0)
-        return Answer(200, {"id": "run_late"})
-
-    trigger.routes[TRIGGER_PATH] = slow
+    monkeypatch.setattr(dispatch, "PATIENCE_SECONDS", 0.1)
+    trigger.routes[TRIGGER_PATH] = slow_start
     knows_submission(data_api, pipeline_run())
     settings = make_settings(data_api.url, trigger.url)
     with TestClient(create_app(settings)) as client:
         client.headers["Authorization"] = f"Bearer {session_token(settings)}"
         assert create_submission(client)["dispatched"] is False
+        assert not data_api.asked("/mark_pipeline_run_dispatched")
+    # The shutdown waits for starts that are under way.
+    (marked,) = data_api.asked("/mark_pipeline_run_dispatched")
+    assert marked.body["p_trigger_run_id"] == "run_late"
+    assert len(trigger.requests) == 1
+
+
+def test_a_start_that_takes_too_long_is_left_to_the_reconciler(
+    data_api: Loopback, trigger: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trigger_client, "START_SECONDS", 0.1)
+    trigger.routes[TRIGGER_PATH] = slow_start
+    knows_submission(data_api, pipeline_run())
+    settings = make_settings(data_api.url, trigger.url)
+    with TestClient(create_app(settings)) as client:
+        client.headers["Authorization"] = f"Bearer {session_token(settings)}"
+        assert create_submission(client)["dispatched"] is False
+    assert not data_api.asked("/mark_pipeline_run_dispatched")
+
+
+def test_too_many_starts_under_way_leave_the_next_run_to_the_reconciler(
+    client: TestClient, data_api: Loopback, trigger: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "MAX_TASKS", 0)
+    knows_submission(data_api, pipeline_run())
+    assert create_submission(client)["dispatched"] is False
+    assert trigger.requests == []
 
 
 def test_start_that_could_not_be_recorded_counts_as_undispatched(

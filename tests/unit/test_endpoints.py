@@ -121,7 +121,15 @@ def test_endpoint_and_its_dependencies_are_async(route: APIRoute) -> None:
     """The framework runs each plain function of a request in a thread pool."""
     for function in (route.endpoint, *dependencies(route.dependant)):
         called = function if inspect.isroutine(function) else type(function).__call__
-        assert inspect.iscoroutinefunction(called), function
+        assert inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called), function
+
+
+def test_nothing_uses_the_thread_pool_that_all_requests_share() -> None:
+    """A thread is never cancelled, and there are few. `api.offload` has processes, and shares of them."""
+    waiting = re.compile(r"\bto_thread\(|run_in_executor\(|run_in_threadpool\(")
+    found = [str(path) for path in Path("api").rglob("*.py") if waiting.search(path.read_text())]
+    # At the end of the process, and uploads.
+    assert set(found) <= {"api/main.py", "api/ingest/upload.py"}
 
 
 def test_auth_context_has_five_fields_and_cannot_be_changed() -> None:

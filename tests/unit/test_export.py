@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from api.export import csv_value, render_csv, render_ndjson
+from api.bodies.answers import csv_value, render_csv, render_ndjson
 from api.main import create_app
 from api.settings import Settings
 from tests.support.loopback import Answer, Loopback, Request, rpc_error

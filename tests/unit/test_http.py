@@ -6,17 +6,19 @@ import json
 import socket
 from typing import Any
 
+import jwt
 import pytest
 from fastapi.testclient import TestClient
 
-from api.main import MAX_JSON_BYTES, create_app
+from api.data_api import CHECK_PATH
+from api.main import SMALL_BODY, create_app
 from api.routes import health
 from api.settings import Settings
 from tests.support.loopback import Answer, Loopback, rpc_error
 from tests.support.loopback_server import closed_port_url
 from tests.support.served_app import served
 from tests.support.waiting import wait_until
-from tests.unit.conftest import make_settings, session_token
+from tests.unit.conftest import JWT_SECRET, make_settings, session_token
 
 
 def error_of(answer: Any) -> dict[str, Any]:  # noqa: ANN401 (a response of TestClient)
@@ -107,14 +109,15 @@ def test_unknown_errors_are_500_without_their_text(client: TestClient, settings:
         raise RuntimeError("password=hunter2")
 
     with TestClient(app, raise_server_exceptions=False) as broken_client:
-        answer = broken_client.post("/v1/broken/now")
+        headers = {"Authorization": f"Bearer {session_token(settings)}"}
+        answer = broken_client.post("/v1/broken/now", headers=headers)
     assert answer.status_code == 500
     assert error_of(answer)["code"] == "internal_error"
     assert "hunter2" not in answer.text
 
 
 def test_a_too_large_body_is_413_and_names_the_upload_endpoint(client: TestClient) -> None:
-    answer = client.post("/v1/companies/get", content=b"x" * (MAX_JSON_BYTES + 1))
+    answer = client.post("/v1/companies/get", content=b"x" * (SMALL_BODY.max_bytes + 1))
     assert answer.status_code == 413
     error = error_of(answer)
     assert error["code"] == "payload_too_large"
@@ -139,43 +142,68 @@ def test_healthz_needs_no_credential(client: TestClient) -> None:
     assert client.get("/healthz", headers={"Authorization": ""}).json() == {"status": "ok"}
 
 
-def test_readyz_asks_the_data_api_and_reports_trigger(client: TestClient, data_api: Loopback) -> None:
-    data_api.rpc("auth_context", rpc_error(401, "42501"))
-    assert client.get("/readyz").json() == {"status": "ok", "data_api": "ok", "trigger": "ok"}
-    assert "authorization" not in data_api.asked("/auth_context")[-1].headers
-    client.get("/readyz")
-    assert len(data_api.asked("/auth_context")) == 1
+def list_orgs(data_api: Loopback, answer: Answer) -> None:
+    """Answers the list of orgs, by which the API finds out whether the Data API is ready."""
+    data_api.routes[CHECK_PATH] = lambda _: answer
 
 
-@pytest.mark.parametrize("answer", [rpc_error(404, "PGRST202"), Answer(503, b""), Answer(200, {})], ids=str)
-def test_readyz_is_503_while_the_schema_is_missing_or_open(
-    client: TestClient, data_api: Loopback, answer: Answer
+def test_readyz_asks_the_data_api_as_nobody_and_reports_trigger(
+    client: TestClient, data_api: Loopback, settings: Settings
 ) -> None:
-    data_api.rpc("auth_context", answer)
+    list_orgs(data_api, Answer(200, []))
+    assert client.get("/readyz").json() == {
+        "status": "ok",
+        "data_api": "ok",
+        "trigger": "ok",
+        "reconciler": "unknown",
+    }
+    (asked,) = data_api.asked(CHECK_PATH)
+    bearer = asked.headers["authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(bearer, JWT_SECRET, algorithms=["HS256"], audience="authenticated")
+    assert (claims["role"], claims["api_token_hash"]) == ("authenticated", "0" * 64)
+    client.get("/readyz")
+    assert len(data_api.asked(CHECK_PATH)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (rpc_error(404, "PGRST205"), "unreachable"),
+        (Answer(503, b""), "unreachable"),
+        (Answer(200, [{"id": "an org that nobody may see"}]), "unreachable"),
+        (rpc_error(401, "PGRST301"), "unauthorized"),
+    ],
+    ids=str,
+)
+def test_readyz_is_503_while_the_schema_is_missing_or_open_or_the_key_is_refused(
+    client: TestClient, data_api: Loopback, answer: Answer, state: str
+) -> None:
+    list_orgs(data_api, answer)
     for _ in range(2):
         refused = client.get("/readyz")
         assert (refused.status_code, error_of(refused)["code"]) == (503, "data_api_unavailable")
-    assert len(data_api.asked("/auth_context")) == 1, "what was found is remembered, failures too"
+        assert error_of(refused)["details"]["data_api"] == state
+    assert len(data_api.asked(CHECK_PATH)) == 1, "what was found is remembered, failures too"
 
 
 def test_readyz_forgets_a_failure_after_a_while(
     client: TestClient, data_api: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data_api.rpc("auth_context", Answer(503, b""))
+    list_orgs(data_api, Answer(503, b""))
     assert client.get("/readyz").status_code == 503
-    data_api.rpc("auth_context", rpc_error(401, "42501"))
+    list_orgs(data_api, Answer(200, []))
     monkeypatch.setattr(health, "REMEMBER_SECONDS", 0.0)
     assert client.get("/readyz").status_code == 200
 
 
 def test_readyz_stays_ready_without_trigger(data_api: Loopback) -> None:
-    data_api.rpc("auth_context", rpc_error(401, "42501"))
+    list_orgs(data_api, Answer(200, []))
     with TestClient(create_app(make_settings(data_api.url, closed_port_url()))) as client:
         assert client.get("/readyz").json()["trigger"] == "unreachable"
 
 
 def test_readyz_tells_a_wrong_trigger_key(client: TestClient, data_api: Loopback, trigger: Loopback) -> None:
-    data_api.rpc("auth_context", rpc_error(401, "42501"))
+    list_orgs(data_api, Answer(200, []))
     trigger.fallback = lambda _: Answer(401, {"error": "Invalid API key"})
     assert client.get("/readyz").json()["trigger"] == "unauthorized"
 
@@ -196,6 +224,15 @@ def test_cors_answers_named_origins_only(data_api: Loopback, trigger: Loopback) 
             refusal = client.post("/v1/companies/list", headers={"Origin": origin})
             assert refusal.headers.get("Access-Control-Allow-Origin") == allowed
             assert refusal.status_code == 401
+            if allowed:
+                exposed = refusal.headers["Access-Control-Expose-Headers"].split(", ")
+                assert set(exposed) >= {
+                    "X-Request-Id",
+                    "RateLimit",
+                    "RateLimit-Policy",
+                    "Retry-After",
+                    "Content-Disposition",
+                }
 
 
 def test_access_log_names_the_caller_and_no_secret(

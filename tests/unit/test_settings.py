@@ -9,8 +9,10 @@ from pathlib import Path
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from dotenv import dotenv_values
 
 from api.settings import Settings, SettingsError
+from local.settings import ROOT
 from tests.unit.signing import private_jwk, public_jwk
 
 COMPLETE = {
@@ -150,6 +152,17 @@ def test_an_es256_signing_key_replaces_the_secret(monkeypatch: pytest.MonkeyPatc
     assert any("needed to sign" in problem for problem in problems(monkeypatch, **asymmetric()))
     signing_key = json.dumps(private_jwk(ec.generate_private_key(ec.SECP256R1()), "imported"))
     assert read(monkeypatch, **asymmetric(SUPABASE_JWT_SIGNING_KEY=signing_key))
+
+
+def test_the_example_file_asks_for_what_a_new_project_signs_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    example = {name: value for name, value in dotenv_values(ROOT / ".env.example").items() if value}
+    filled = {name: value.replace("<project-ref>", "abcdefgh") for name, value in example.items()}
+    signing_key = json.dumps(private_jwk(ec.generate_private_key(ec.SECP256R1()), "imported"))
+    secrets = {"SUPABASE_JWT_SECRET": None, "SUPABASE_JWT_SIGNING_KEY": signing_key}
+    settings = read(monkeypatch, **filled | secrets)
+    assert settings.supabase_jwt_algorithms == ("ES256",)
+    assert settings.supabase_jwks_url == f"{settings.supabase_url}/auth/v1/.well-known/jwks.json"
+    assert settings.environment == "production"
 
 
 def bad_signing_keys() -> dict[str, str]:

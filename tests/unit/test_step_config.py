@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -44,11 +45,11 @@ BLUEPRINT: dict[str, object] = {
         ({"fields": ["a"], "mode": "wild"}, "/mode"),
         ({"fields": ["a"], "extra": 1}, ""),
         ({"fields": ["a"], "target": "no address"}, "/target"),
-        ({"fields": ["a"], "pairs": [1, 2]}, "/pairs"),
+        ({"fields": ["a"], "pairs": [1, 2]}, "/pairs/1"),
     ],
 )
 def test_a_config_that_does_not_match_has_a_path_and_a_reason(config: dict[str, Any], path: str) -> None:
-    (error,) = config_errors(SCHEMA, config)
+    (error,) = config_errors(json.dumps(SCHEMA), config)
     assert error["path"] == path
     assert error["message"]
 
@@ -57,34 +58,26 @@ def test_a_config_that_does_not_match_has_a_path_and_a_reason(config: dict[str, 
     "config", [{"fields": ["a"]}, {"fields": ["a"], "mode": "fast", "target": None, "pairs": [1]}]
 )
 def test_a_config_that_matches_has_no_errors(config: dict[str, Any]) -> None:
-    assert config_errors(SCHEMA, config) == []
+    assert config_errors(json.dumps(SCHEMA), config) == []
 
 
 def test_path_is_a_json_pointer() -> None:
     schema = {"properties": {"a/b~c": {"type": "integer"}}}
-    assert config_errors(schema, {"a/b~c": "x"})[0]["path"] == "/a~1b~0c"
+    assert config_errors(json.dumps(schema), {"a/b~c": "x"})[0]["path"] == "/a~1b~0c"
 
 
 def publishes(data_api: Loopback, *slugs: str) -> None:
-    def get_step(request: Request) -> Answer:
-        slug = request.body["p_slug"]
-        if slug not in slugs:
-            return rpc_error(404, "PT404", hint="step_not_found")
-        step = {
-            "slug": slug,
-            "version": request.body.get("p_version", "2.1.0"),
-            "title": slug,
-            "description": "",
-            "execution_mode": "inline",
-            "task_id": slug,
-            "config_schema": SCHEMA,
-            "input_schema": {},
-            "output_schema": {},
-            "created_at": "2026-01-01T00:00:00Z",
-        }
-        return Answer(200, step)
+    def pin_steps(request: Request) -> Answer:
+        wanted = zip(request.body["p_slugs"], request.body["p_versions"], strict=True)
+        steps: list[dict[str, Any]] = [
+            {"version": version or "2.1.0", "config_schema": SCHEMA}
+            if slug in slugs
+            else {"version": None, "config_schema": None}
+            for slug, version in wanted
+        ]
+        return Answer(200, {"steps": steps})
 
-    data_api.rpc("get_step", get_step)
+    data_api.rpc("pin_steps", pin_steps)
     data_api.rpc("create_blueprint", Answer(200, BLUEPRINT))
     data_api.rpc("update_blueprint", Answer(200, BLUEPRINT))
 
@@ -106,7 +99,8 @@ def test_blueprint_is_saved_with_the_versions_its_configs_were_checked_against(
         ("two", "1.0.0", {"max_attempts": 3}),
         ("one", "2.1.0", None),
     ]
-    assert len(data_api.asked("/get_step")) == 2
+    (pinned,) = data_api.asked("/pin_steps")
+    assert pinned.body == {"p_slugs": ["one", "two"], "p_versions": [None, "1.0.0"]}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +139,7 @@ def test_unknown_steps_are_named_by_position(client: TestClient, data_api: Loopb
 
 
 def test_outage_while_looking_up_steps_is_an_outage(client: TestClient, data_api: Loopback) -> None:
-    data_api.rpc("get_step", rpc_error(503, "PGRST000"))
+    data_api.rpc("pin_steps", rpc_error(503, "PGRST000"))
     answer = client.post("/v1/blueprints/create", json={"name": "b", "steps": [{"slug": "one"}]})
     assert answer.json()["error"]["code"] == "data_api_unavailable"
 

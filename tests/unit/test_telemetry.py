@@ -14,15 +14,16 @@ import pytest
 from fastapi.testclient import TestClient
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from api.data_api import CHECK_PATH
 from api.main import create_app
 from api.telemetry import parse_headers
 from local.settings import ROOT
 from tests.support.loopback import Loopback
 from tests.support.loopback_server import Handler, closed_port_url, listening
+from tests.support.traceparents import PARENT, TRACE
 from tests.unit.conftest import ORG_ID, make_settings, pipeline_run, session_token
 from tests.unit.test_dispatch import create_submission, knows_submission
 
-TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 # Numbers of the protocol: https://github.com/open-telemetry/opentelemetry-proto
 SERVER, CLIENT, ERROR = 2, 3, 2
 
@@ -105,6 +106,7 @@ def test_a_request_and_its_calls_are_spans_of_the_callers_trace(
     assert found | expected == found
     calls = [span for span in collector.spans if span.kind == CLIENT]
     assert {span.name for span in calls} == {
+        "POST /rest/v1/rpc/take_request_tokens",
         "POST /rest/v1/rpc/auth_context",
         "POST /rest/v1/rpc/create_submission",
         "POST /rest/v1/rpc/mark_pipeline_run_dispatched",
@@ -138,7 +140,7 @@ def test_health_checks_are_not_exported(data_api: Loopback, trigger: Loopback, c
     with exporting_client(data_api, trigger, collector.url) as client:
         client.get("/healthz")
         client.get("/readyz")
-    assert len(data_api.asked("/auth_context")) == 1
+    assert len(data_api.asked(CHECK_PATH)) == 1
     assert collector.spans == []
 
 

@@ -19,6 +19,7 @@ GUARDS: tuple[Guard, ...] = (
     tables.foreign_keys_say_what_deleting_does,
     tables.links_stay_within_their_tenant,
     tables.tables_belong_to_an_org,
+    tables.columns_that_clients_write_are_bounded,
     policies.policies_read_the_caller_once,
     policies.policies_are_for_clients_and_named_so,
     policies.policies_name_their_tenant,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.guards.catalogue import FUNCTIONS, OURS, TABLES, sentences
-from tests.support.sql_client import Connection
+from tests.support.sql_client import Connection, owner
+
+# The trigger that fills a new chunk bounds its records, and names the one that is wrong.
+_BOUNDED_BY_A_TRIGGER = {"public.submission_chunks.records"}
 
 
 def row_level_security_is_on(connection: Connection) -> list[str]:
@@ -143,4 +148,48 @@ def tables_belong_to_an_org(connection: Connection) -> list[str]:
         order by 1
         """,
         "{name} has no org_id",
+    )
+
+
+def columns_that_clients_write_are_bounded(connection: Connection) -> list[str]:
+    """A check of the column alone bounds what it holds, or a key to a column that has one."""
+    rows = owner(connection).rows(
+        f"""
+        with tables as ({TABLES})
+        select t.name || '.' || a.attname as name, a.attname::text as column,
+            a.atttypid::regtype::text as type,
+            (
+                select coalesce(string_agg(pg_get_constraintdef(k.oid), ' '), '')
+                from pg_constraint k
+                where k.conrelid = t.oid and k.contype = 'c' and k.conkey = array[a.attnum]
+            ) as rules
+        from tables t
+        join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+        where t.relkind in ('r', 'p')
+            and a.atttypid::regtype::text in (
+                'text', 'text[]', 'character varying', 'json', 'jsonb', 'jsonb[]', 'bytea'
+            )
+            and has_column_privilege('authenticated', t.oid, a.attnum, 'insert, update')
+            and not exists (
+                select from pg_constraint k
+                where k.conrelid = t.oid and k.contype = 'f' and a.attnum = any (k.conkey)
+            )
+        order by 1
+        """
+    )
+    return [
+        f"{row['name']} has no bound"
+        for row in rows
+        if row["name"] not in _BOUNDED_BY_A_TRIGGER
+        and not _is_bounded(row["column"], row["type"], row["rules"])
+    ]
+
+
+def _is_bounded(column: str, type_: str, rules: str) -> bool:
+    if type_ != "text":
+        return re.search(rf"private\.(is_bounded|are_fields)\({column}[,)]", rules) is not None
+    # Not the length of what btrim leaves. A pattern bounds if it has both ends and repeats nothing freely.
+    patterns = re.findall(rf"\b{column} ~ '\^([^']*)\$'", rules)
+    return re.search(rf"\blength\({column}\) <= \d+", rules) is not None or any(
+        not re.search(r"[*+]|\{\d+,\}", pattern) for pattern in patterns
     )

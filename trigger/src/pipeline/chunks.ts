@@ -1,7 +1,7 @@
 import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 
 import { logOfStep } from "../platform/log";
-import type { AnyStepDefinition, StepContext } from "../tasks/steps/step";
+import type { AnyStepDefinition, StepContext, Warn } from "../tasks/steps/step";
 import type { ConditionInput, InputChunk, RunningStep } from "../worker-api/answers";
 import type { Claim, ClaimedStep } from "../worker-api/claim";
 import type { DataApi, WrittenChunk } from "../worker-api/client";
@@ -156,6 +156,10 @@ function logFailure(work: StepWork, chunkIndex: number, error: unknown): void {
   if (!work.signal.aborted) logOfStep(work).about({ chunk_index: chunkIndex }).warn("A chunk failed", { error });
 }
 
+function warnInLog(work: StepWork): Warn {
+  return (code) => logOfStep(work).warn("A step warns", { code });
+}
+
 async function outcomeOf(
   work: StepWork,
   { config, state, conditionInput }: Preparation,
@@ -165,6 +169,9 @@ async function outcomeOf(
   const context: Omit<StepContext<unknown, unknown>, "signal"> = {
     config,
     state,
+    columns: [],
+    warn: warnInLog(work),
+    reportColumns: () => undefined,
     pipelineRun: claim.pipeline_run,
     deliveryKey: step.delivery_key,
     chunkIndex,
@@ -209,6 +216,7 @@ export async function prepareState(
   const batch = {
     config,
     signal,
+    warn: warnInLog(work),
     async *readInput(chunkIndexes: readonly number[] = chunkIndexesOf(chunk_count)) {
       const buffer = new ChunkBuffer(chunksAhead + 1, maxBytes);
       const chunks = readChunks(work, chunkIndexes, buffer, arrived);

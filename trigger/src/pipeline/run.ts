@@ -27,6 +27,9 @@ export interface PipelineParts {
 export type PipelineOutcome =
   FinishedRun | { status: "failed"; message: string } | { status: "ended"; reason: EndReason };
 
+/** `triggerRunId` is the Trigger.dev run that this attempt belongs to. */
+type AttemptParts = PipelineParts & { triggerRunId: string };
+
 type EndReason = RunEndedCode | "claimed_elsewhere" | "not_admitted";
 
 /** Give up after three starts without a new chunk. A delivery of hours outlives many task runs. */
@@ -56,7 +59,7 @@ export async function runPipeline(
   runLog.info("A run was claimed", { step_count: claimed.steps.length, record_count, chunk_count });
   const heartbeat = new Heartbeat(dataApi, claim, taskSignal);
   try {
-    const failure = await executeSteps(claimed.steps, claim, heartbeat, { ...parts, dataApi });
+    const failure = await executeSteps(claimed.steps, claim, heartbeat, { ...parts, dataApi, triggerRunId });
     if (failure !== undefined) {
       runLog.info("A run failed");
       return { status: "failed", message: failure };
@@ -82,7 +85,7 @@ async function executeSteps(
   steps: ClaimedStep[],
   claim: Claim,
   heartbeat: Heartbeat,
-  parts: PipelineParts,
+  parts: AttemptParts,
 ): Promise<string | undefined> {
   const { dataApi } = parts;
   const works: StepWork[] = [];
@@ -187,11 +190,7 @@ function majorOf(version: string): string | undefined {
  * child that ended without either (its process died, its hour was over, it expired in the queue) is started again. The
  * key contains the claim, so a later attempt of this run shuts the old child out and starts its own.
  */
-async function executeStepTask(
-  work: StepWork,
-  heartbeat: Heartbeat,
-  parts: PipelineParts,
-): Promise<string | undefined> {
+async function executeStepTask(work: StepWork, heartbeat: Heartbeat, parts: AttemptParts): Promise<string | undefined> {
   const { dataApi, claim, step } = work;
   let message = "";
   let written = 0;
@@ -210,6 +209,7 @@ async function executeStepTask(
     }
     heartbeat.resume();
     if (result.ok) return undefined;
+    await renewClaim(claim, parts);
     message = result.message;
     const writtenNow = await dataApi.stepProgress(step.step_result_id);
     failures = writtenNow > written ? 1 : failures + 1;
@@ -221,4 +221,15 @@ async function executeStepTask(
     message: `The task of step ${step.slug} ended ${maxStepTaskStarts} times in a row without a new chunk.`,
     details: { last: message },
   });
+}
+
+/**
+ * Claims the run again for the same Trigger.dev run. Trigger.dev may call a task ended (cancelled, stalled) whose process
+ * still runs. From now on the old claim can write nothing, so two tasks of a step never work at the same time.
+ */
+async function renewClaim(claim: Claim, { dataApi, triggerRunId }: AttemptParts): Promise<void> {
+  const renewed = await dataApi.claimPipelineRun(claim.pipeline_run.id, triggerRunId);
+  if (renewed.outcome === "finished") throw new RunEndedError("pipeline_run_finished", "The run has ended.");
+  if (renewed.outcome !== "claimed") throw new RunEndedError("claim_lost", "Another attempt has claimed the run.");
+  claim.claim_id = renewed.claim_id;
 }

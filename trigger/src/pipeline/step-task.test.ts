@@ -134,6 +134,33 @@ describe("a step in its own task", () => {
     expect(new Set(keys).size).toBe(2);
   });
 
+  test("a child that Trigger.dev calls ended, but that still runs, is shut out before the next one starts", async () => {
+    const { run } = addRun();
+    const payloads: StepTaskPayload[] = [];
+    const outcome = await runParent(run.id, async (payload) => {
+      payloads.push({ ...payload });
+      if (payloads.length === 1) return { ok: false, message: "The run was cancelled." };
+      const [{ claim_id, step }] = payloads as [StepTaskPayload];
+      const api = server.client();
+      await expect(api.startStep(step.step_result_id, claim_id)).rejects.toMatchObject({ code: "claim_lost" });
+      return runChild(payload);
+    });
+    expect(outcome).toEqual({ status: "succeeded" });
+    expect(payloads).toHaveLength(2);
+  });
+
+  test("a run that another attempt claims meanwhile starts no other child", async () => {
+    const { run } = addRun();
+    let starts = 0;
+    const outcome = await runParent(run.id, async () => {
+      starts++;
+      server.schema.run(run.id).triggerRunId = "run_of_another_attempt";
+      return { ok: false, message: "The run was cancelled." };
+    });
+    expect(outcome).toEqual({ status: "ended", reason: "claim_lost" });
+    expect(starts).toBe(1);
+  });
+
   test("a child that dies each time fails the run with step_task_failed", async () => {
     const { run } = addRun();
     const runStepTask = vi.fn(() => Promise.resolve({ ok: false as const, message: "The run expired." }));

@@ -3,7 +3,10 @@ import { apiClientManager, ApiError, NotFoundError } from "@trigger.dev/core/v3"
 import type { Repaired, Suspect } from "../worker-api/answers";
 import type { DataApi } from "../worker-api/client";
 
-/** The statuses of a Trigger.dev run that waits, works or is about to work. All others are final. */
+/**
+ * Of a Trigger.dev run that waits, works or is about to. All others are final, except one: a run that is cancelled while it
+ * executes may be attempted again and end otherwise. So what is taken for ended is replaced only under a new claim.
+ */
 export const aliveStatuses: ReadonlySet<string> = new Set(
   "PENDING_VERSION QUEUED DEQUEUED EXECUTING WAITING DELAYED".split(" "),
 );

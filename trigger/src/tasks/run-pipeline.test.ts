@@ -5,6 +5,7 @@ import { DataApiUnavailableError, finalError } from "../errors";
 import { DataApiServer, secretKey } from "../testing/data-api-server";
 import { chunksOf } from "../testing/pipeline";
 import { attempt, callHook, importTasks } from "../testing/task-functions";
+import { normalizeCompany } from "./steps/normalize-company";
 
 let server: DataApiServer;
 beforeAll(async () => {
@@ -18,7 +19,9 @@ afterAll(async () => {
   await server.stop();
 });
 
-const addRun = (slug = "normalize-company") => server.schema.addRun(chunksOf(2), [{ slug }]);
+const unknownStep = { slug: "no-such-step", version: "1.0.0" };
+const addRun = ({ slug, version }: { slug: string; version: string } = normalizeCompany) =>
+  server.schema.addRun(chunksOf(2), [{ slug, version }]);
 
 test("a run of registered steps succeeds", async () => {
   const { run, steps } = addRun();
@@ -27,7 +30,7 @@ test("a run of registered steps succeeds", async () => {
 });
 
 test("Trigger.dev does not retry a recorded failure", async () => {
-  const { run } = addRun("no-such-step");
+  const { run } = addRun(unknownStep);
   await expect(attempt("run-pipeline", { pipeline_run_id: run.id })).rejects.toThrow(AbortTaskRunError);
   expect(server.schema.run(run.id).error?.code).toBe("unknown_step");
 });
@@ -57,9 +60,9 @@ test.each([
 });
 
 test("the end of a run starts the runs that are admitted next, however the run ended", async () => {
-  for (const slug of ["normalize-company", "no-such-step"]) {
+  for (const step of [normalizeCompany, unknownStep]) {
     server.calls.length = 0;
-    await attempt("run-pipeline", { pipeline_run_id: addRun(slug).run.id }).catch(() => undefined);
+    await attempt("run-pipeline", { pipeline_run_id: addRun(step).run.id }).catch(() => undefined);
     expect(server.calls.at(-1)?.name).toBe("take_starts");
   }
 });
@@ -102,7 +105,7 @@ test("a final refusal by Trigger.dev fails the run", async () => {
 });
 
 test("the failure hook leaves a recorded failure as it is", async () => {
-  const { run } = addRun("no-such-step");
+  const { run } = addRun(unknownStep);
   const payload = { pipeline_run_id: run.id };
   const error = await attempt("run-pipeline", payload).catch((reason: unknown) => reason);
   await callHook("failure", "run-pipeline", payload, error);

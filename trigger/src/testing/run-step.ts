@@ -1,6 +1,8 @@
 import type {
   BatchContext,
   ChunkOutcome,
+  ColumnProfile,
+  ColumnUse,
   PipelineRecord,
   PipelineRun,
   StepContext,
@@ -34,6 +36,9 @@ export function stepContext<Config, State>(
   return {
     config,
     state,
+    columns: [],
+    warn: () => undefined,
+    reportColumns: () => undefined,
     signal: new AbortController().signal,
     pipelineRun,
     deliveryKey: "0d6c2f0e6f3c4f3e9a511f1f1d6b8a06",
@@ -55,29 +60,69 @@ export function inChunks(records: readonly PipelineRecord[], size = 1_000): Pipe
   return chunks;
 }
 
+export interface Warning {
+  code: string;
+  message: string;
+  details: Record<string, unknown>;
+}
+
+/** What a step makes of a batch, with its warnings and its report on the columns. */
+export interface StepRun extends ChunkOutcome {
+  warnings: Warning[];
+  columns: readonly ColumnUse[];
+}
+
 /** Takes a batch through a step as the pipeline does: prepares once, then processes a chunk at a time. */
 export async function runStep<Config, State>(
   step: StepDefinition<Config, State>,
   config: unknown,
   chunks: readonly PipelineRecord[][],
   rest: Partial<StepContext<Config, State>> = {},
-): Promise<ChunkOutcome> {
+): Promise<StepRun> {
   const parsed = step.configSchema.parse(config);
+  const all: StepRun = { records: [], rejected: [], dropped: [], warnings: [], columns: [] };
+  const warn = (code: string, message: string, details: Record<string, unknown> = {}) => {
+    if (!all.warnings.some((said) => said.code === code && said.message === message))
+      all.warnings.push({ code, message, details });
+  };
   const batch: BatchContext<Config> = {
     config: parsed,
     signal: new AbortController().signal,
+    warn,
     async *readInput(chunkIndexes = [...chunks.keys()]) {
       for (const chunkIndex of chunkIndexes)
         yield await Promise.resolve({ chunkIndex, records: chunks[chunkIndex] ?? [], passing: [] });
     },
   };
   const state = (await step.prepareBatch?.(batch)) as State;
-  const all: ChunkOutcome = { records: [], rejected: [], dropped: [] };
+  const reportColumns = (uses: readonly ColumnUse[]) => {
+    all.columns = uses;
+  };
   for (const [chunkIndex, records] of chunks.entries()) {
-    const outcome = await step.processChunk(records, stepContext(parsed, state, { ...rest, chunkIndex }));
+    const context = stepContext(parsed, state, { warn, reportColumns, ...rest, chunkIndex });
+    const outcome = await step.processChunk(records, context);
     all.records.push(...outcome.records);
     all.rejected.push(...outcome.rejected);
     all.dropped.push(...outcome.dropped);
   }
   return all;
+}
+
+/** The columns of these rows as ingestion counts them. */
+export function columnsOf(rows: readonly Record<string, unknown>[]): ColumnProfile[] {
+  const columns = new Map<string, ColumnProfile>();
+  for (const row of rows) {
+    for (const [name, value] of Object.entries(row)) {
+      const column = columns.get(name) ?? { name, filled: 0, capitals: 0, lower_case: 0, numeric: 0 };
+      columns.set(name, column);
+      const text = typeof value === "string" || typeof value === "number" ? String(value).trim() : "";
+      if (text === "") continue;
+      const [upper, lower] = [text.toUpperCase(), text.toLowerCase()];
+      column.filled += 1;
+      column.capitals += Number(text === upper && upper !== lower);
+      column.lower_case += Number(text === lower && upper !== lower);
+      column.numeric += Number(Number.isFinite(Number(text)));
+    }
+  }
+  return [...columns.values()];
 }

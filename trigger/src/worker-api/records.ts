@@ -21,6 +21,25 @@ export interface ChunkOutcome {
   dropped: Verdict[];
 }
 
+/** How a column of the submission is filled, as counted when the file was read. */
+export interface ColumnProfile {
+  name: string;
+  /** Cells that are not blank. The other numbers count some of these. */
+  filled: number;
+  /** Cells whose letters are all capitals. */
+  capitals: number;
+  /** Cells whose letters are all lower case. */
+  lower_case: number;
+  /** Cells that are numbers. */
+  numeric: number;
+}
+
+/** The step's own field that a column became; null for none. */
+export interface ColumnUse {
+  name: string;
+  field: string | null;
+}
+
 /** Checks records without copying them, as z.object would: each step parses every record of a run. */
 export const recordsSchema = z.array(z.custom<PipelineRecord>(isRecord));
 

@@ -9,13 +9,18 @@ export function configTable(schema: Schema): string {
 
 function rowsOf({ properties = {}, required = [] }: Schema, prefix: string): string[] {
   return Object.entries(properties as Record<string, Schema>).flatMap(([name, field]) => {
-    const fallback = required.includes(name) ? "required" : field.properties ? "below" : code(field.default);
+    const fallback = required.includes(name) ? "required" : field.properties ? "below" : defaultOf(field);
     const row = [code(prefix + name, String), fallback, valuesOf(field), field.description ?? ""].join(" | ");
     return [`| ${row} |`, ...rowsOf(field, `${prefix}${name}.`)];
   });
 }
 
+function defaultOf({ default: value }: Schema): string {
+  return value === undefined ? "–" : code(value);
+}
+
 function valuesOf(schema: Schema): string {
+  if (schema.const !== undefined) return code(schema.const);
   if (schema.enum) return schema.enum.map((value) => code(value)).join(", ");
   if (schema.anyOf) return (schema.anyOf as Schema[]).map(valuesOf).join(" or ");
   switch (schema.type) {

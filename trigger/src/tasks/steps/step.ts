@@ -1,14 +1,22 @@
 import { z } from "zod";
 
 import type { PipelineRun } from "../../worker-api/claim";
-import type { ChunkOutcome, PipelineRecord, Verdict } from "../../worker-api/records";
+import type { ChunkOutcome, ColumnProfile, ColumnUse, PipelineRecord, Verdict } from "../../worker-api/records";
 
-export type { ChunkOutcome, PipelineRecord, PipelineRun, Verdict };
+export type { ChunkOutcome, ColumnProfile, ColumnUse, PipelineRecord, PipelineRun, Verdict };
+
+/** Reports something that people should check although nothing failed. The same code and message count once. */
+export type Warn = (code: string, message: string, details?: Record<string, unknown>) => void;
 
 /** What a step knows while it processes one chunk. */
 export interface StepContext<Config, State> {
   config: Config;
   state: State;
+  /** The submission's columns in the order of the source, the same in each attempt and retry; empty if they were not counted. */
+  columns: readonly ColumnProfile[];
+  warn: Warn;
+  /** Reports which column became which field. Each chunk may report it; the newest report counts. */
+  reportColumns(uses: readonly ColumnUse[]): void;
   /** Aborts when the run is cancelled or another attempt claims it; pass it to every outside call. */
   signal: AbortSignal;
   pipelineRun: PipelineRun;
@@ -32,6 +40,7 @@ export interface BatchChunk {
 export interface BatchContext<Config> {
   config: Config;
   signal: AbortSignal;
+  warn: Warn;
   /** The step's whole input, or the chunks with these indexes, in order. May also be called while chunks are processed. */
   readInput(chunkIndexes?: readonly number[]): AsyncIterable<BatchChunk>;
 }

@@ -7,7 +7,11 @@ import type { DedupeRecordsConfig } from "./config";
 import { type Duplicates, findDuplicates } from "./duplicates";
 import { storedBytes } from "./stored-size";
 
-const config = dedupeRecords.configSchema.parse({ match_on: [["domain"]], merge: "fill_missing" });
+const config = dedupeRecords.configSchema.parse({
+  match_on: [["domain"]],
+  merge: "fill_missing",
+  max_group: 1_000_000,
+});
 
 /** A batch in memory that counts how often each of its chunks is read. */
 function batchOf(chunks: readonly PipelineRecord[][], passing: readonly PipelineRecord[] = []) {
@@ -15,6 +19,7 @@ function batchOf(chunks: readonly PipelineRecord[][], passing: readonly Pipeline
   const context: BatchContext<DedupeRecordsConfig> = {
     config,
     signal: new AbortController().signal,
+    warn: () => undefined,
     async *readInput(chunkIndexes = [...chunks.keys()]): AsyncIterable<BatchChunk> {
       for (const chunkIndex of chunkIndexes) {
         reads.push(chunkIndex);

@@ -15,7 +15,8 @@ export class FilledFieldsIndex {
   private readonly numbers = new Map<string, number>();
   private readonly rows: number[] = [];
 
-  add(data: Record<string, unknown>): void {
+  /** Adds the next row, and returns its filled fields. */
+  add(data: Record<string, unknown>): readonly string[] {
     const fields = Object.keys(data).filter((field) => !field.startsWith("_") && isFilled(data[field]));
     const key = JSON.stringify(fields);
     let number = this.numbers.get(key);
@@ -24,6 +25,7 @@ export class FilledFieldsIndex {
       this.numbers.set(key, number);
     }
     this.rows.push(number);
+    return this.combinations[number] ?? [];
   }
 
   fields(row: number): readonly string[] {

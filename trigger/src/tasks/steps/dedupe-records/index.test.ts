@@ -17,6 +17,7 @@ async function pairs(rows: Row[], config: unknown = {}): Promise<Record<string, 
 
 const byDomain = { match_on: [["domain"]] };
 const byName = { match_on: [["name"]] };
+const byDomainOrName = { match_on: [["domain"], ["name", "country"]] };
 
 describe("dedupe-records", () => {
   it("drops a record with the domain of another one, and names the record that it duplicates", async () => {
@@ -31,7 +32,7 @@ describe("dedupe-records", () => {
         id: "3",
         reason: "duplicate",
         message: "The record is the same as record 1.",
-        details: { duplicate_of: "1", matched_on: [["domain"]], direct: true },
+        details: { duplicate_of: "1", matched_on: [["domain"]], direct: true, group_size: 2, differs_in: [] },
       },
     ]);
     expect(rejected).toEqual([]);
@@ -44,7 +45,7 @@ describe("dedupe-records", () => {
       { name: "acme", country: "de", domain: "acme.de" },
       { name: "Other", country: "DE", domain: "acme.de" },
     ];
-    expect(await pairs(rows)).toEqual({ 1: "3", 4: "3" });
+    expect(await pairs(rows, byDomainOrName)).toEqual({ 1: "3", 4: "3" });
   });
 
   it("chains matches, and tells a link of the chain from a direct match", async () => {
@@ -53,10 +54,19 @@ describe("dedupe-records", () => {
       { name: "B", country: "DE", domain: "a.com" },
       { name: "B", country: "DE", domain: "b.com" },
     ];
-    const { dropped } = await dedupe(rows);
+    const { dropped } = await dedupe(rows, byDomainOrName);
     expect(dropped.map(({ id, details }) => [id, details])).toEqual([
-      ["2", { duplicate_of: "1", matched_on: [["domain"]], direct: true }],
-      ["3", { duplicate_of: "1", matched_on: [["name", "country"]], direct: false }],
+      ["2", { duplicate_of: "1", matched_on: [["domain"]], direct: true, group_size: 3, differs_in: ["name"] }],
+      [
+        "3",
+        {
+          duplicate_of: "1",
+          matched_on: [["name", "country"]],
+          direct: false,
+          group_size: 3,
+          differs_in: ["name", "domain"],
+        },
+      ],
     ]);
   });
 
@@ -187,11 +197,150 @@ describe("dedupe-records", () => {
       country: "DE",
       ...(row % 3 === 0 && { [`f${row % 5}`]: row }),
     }));
-    const whole = await dedupe(rows, { merge });
-    const pieces = await dedupe(rows, { merge }, 7);
+    const whole = await dedupe(rows, { ...byDomainOrName, merge });
+    const pieces = await dedupe(rows, { ...byDomainOrName, merge }, 7);
     expect(JSON.stringify(pieces)).toBe(JSON.stringify(whole));
     expect(whole.dropped.length).toBeGreaterThan(300);
     expect(whole.records.length + whole.dropped.length).toBe(500);
+  });
+
+  describe("by default", () => {
+    const d = "acme.com";
+
+    it.each<[string, Row, Row, boolean]>([
+      ["the same domain and nothing else", { domain: d }, { domain: d }, true],
+      ["a domain, of which one has a name", { domain: d, name: "Acme" }, { domain: d }, true],
+      [
+        "a domain and names with different legal forms",
+        { domain: d, name: "Acme GmbH" },
+        { domain: d, name: "ACME" },
+        true,
+      ],
+      ["a form before the name", { domain: d, name: "UAB Acme" }, { domain: d, name: "Acme, UAB" }, true],
+      ["a form that the country tells", { domain: d, name: "Acme AS" }, { domain: d, name: "Acme a.s." }, true],
+      ["accents and signs", { domain: d, name: "Škoda & Söhne" }, { domain: d, name: "SKODA AND SOHNE" }, true],
+      ["a Company behind the name", { domain: d, name: "Acme Motor Company" }, { domain: d, name: "Acme Motor" }, true],
+      ["own scripts", { domain: d, name: "株式会社トヨタ" }, { domain: d, name: "トヨタ株式会社" }, true],
+      ["a domain and a part of the name", { domain: d, name: "Andritz" }, { domain: d, name: "Andritz Hydro" }, false],
+      ["a domain and other names", { domain: d, name: "Acme" }, { domain: d, name: "Bolt" }, false],
+      [
+        "a domain and other countries",
+        { domain: d, name: "Acme", country: "DE" },
+        { domain: d, name: "Acme", country: "AT" },
+        false,
+      ],
+      ["a domain and a country", { domain: d, country: "DE" }, { domain: d, name: "Acme", country: "DE" }, true],
+      ["name and country", { name: "Acme", country: "DE" }, { name: "acme", country: "DE" }, true],
+      ["a name alone", { name: "Acme" }, { name: "Acme" }, false],
+    ])("two records with %s", async (_, a, b, same) => {
+      expect(Object.keys(await pairs([a, b])).length).toBe(same ? 1 : 0);
+    });
+
+    it("leaves a record apart that could be a duplicate of two that contradict each other", async () => {
+      const rows = [
+        { domain: d, name: "Acme", country: "DE" },
+        { domain: d, name: "Bolt", country: "DE" },
+        { domain: d },
+        { domain: d, country: "DE" },
+        { domain: d, name: "acme", country: "DE" },
+      ];
+      expect(await pairs(rows)).toEqual({ 5: "1" });
+    });
+
+    it("never chains two that contradict each other, whatever stands between them", async () => {
+      const names = ["Acme", "Bolt", null];
+      const countries = ["DE", "AT", null];
+      const all = names.flatMap((name) => countries.map((country) => ({ domain: d, name, country })));
+      for (let seed = 1; seed < 200; seed++) {
+        const rows = all.filter((_, index) => ((seed * 2_654_435_761) >>> (index + 5)) & 1);
+        const { dropped } = await dedupe([...rows, ...rows], { keep: "first" });
+        const groups = new Map<string, Row[]>();
+        const rowOf = (id: string) => [...rows, ...rows][Number(id) - 1] ?? {};
+        for (const { id, details } of dropped) {
+          const winner = String(details?.["duplicate_of"]);
+          groups.set(winner, [...(groups.get(winner) ?? [rowOf(winner)]), rowOf(id)]);
+        }
+        for (const members of groups.values()) {
+          for (const field of ["name", "country"])
+            expect(new Set(members.map((row) => row[field]).filter((value) => value !== null)).size).toBeLessThan(2);
+        }
+      }
+    });
+
+    it("compares what must agree as told", async () => {
+      const rows = [
+        { domain: d, name: "Acme GmbH" },
+        { domain: d, name: "Acme" },
+      ];
+      expect(await pairs(rows, { compare_as: { name: "text" } })).toEqual({});
+    });
+  });
+
+  describe("a value that many share", () => {
+    const agencies = Array.from({ length: 494 }, (_, row) => ({
+      domain: "dc.gov",
+      name: `Agency ${row}`,
+      country: "US",
+    }));
+
+    it("is no key: its records stay, and a warning says so", async () => {
+      const { records, dropped, warnings } = await dedupe(
+        [...agencies, { domain: "a.com" }, { domain: "a.com" }],
+        byDomain,
+      );
+      expect([records.length, dropped.length]).toEqual([495, 1]);
+      expect(warnings).toEqual([
+        {
+          code: "group_too_large",
+          message: expect.stringContaining("10"),
+          details: {
+            max_group: 10,
+            group_count: 1,
+            record_count: 494,
+            groups: [{ fields: ["domain"], values: ["dc.gov"], records: 494, first_record: "1" }],
+          },
+        },
+      ]);
+    });
+
+    it("is one up to max_group", async () => {
+      const eleven = Array.from({ length: 11 }, () => ({ domain: "a.com" }));
+      expect((await dedupe(eleven, byDomain)).dropped).toEqual([]);
+      expect((await dedupe(eleven.slice(1), byDomain)).dropped.length).toBe(9);
+      const allowed = await dedupe(eleven, { ...byDomain, max_group: 11 });
+      expect([allowed.dropped.length, allowed.warnings]).toEqual([10, []]);
+    });
+
+    it("does not keep records apart that another list matches", async () => {
+      const rows = agencies.map((row, index) => ({ ...row, name: `Agency ${index >> 1}` }));
+      expect((await dedupe(rows)).dropped.length).toBe(247);
+    });
+
+    it("is listed within the bytes of a warning", async () => {
+      const rows = Array.from({ length: 600 }, (_, row) => ({
+        a: `${row % 30}${"ß".repeat(300)}`,
+        b: `${row % 30}"\n`,
+      }));
+      const { warnings } = await dedupe(rows, { match_on: [["a"], ["b"], ["a", "b"]] });
+      expect(warnings.length).toBe(1);
+      expect(Buffer.byteLength(JSON.stringify(warnings[0]?.details))).toBeLessThan(4_000);
+      expect(warnings[0]?.details["group_count"]).toBe(90);
+    });
+  });
+
+  it("says of a dropped record how large its group is and where it differs from the kept one", async () => {
+    const { dropped } = await dedupe(
+      [
+        { domain: "a.com", name: "Acme GmbH", phone: "1", city: "Bonn", tags: ["x"], _note: "y" },
+        { domain: "a.com", name: "Acme", phone: "1", city: null, tags: ["z"], email: "a@a.com" },
+        { domain: "A.com", name: "ACME", phone: "2", city: " bonn", tags: ["x"] },
+      ],
+      { keep: "first" },
+    );
+    expect(dropped.map(({ details }) => details)).toMatchObject([
+      { group_size: 3, differs_in: ["name", "tags"] },
+      { group_size: 3, differs_in: ["name", "phone"] },
+    ]);
   });
 
   it("handles fields and values with the names of built-in properties", async () => {
@@ -207,7 +356,12 @@ describe("dedupe-records", () => {
       yield await Promise.resolve({ chunkIndex: 0, records: asRecords([{}]), passing: [] });
     };
     await expect(
-      dedupeRecords.prepareBatch?.({ config: dedupeRecords.configSchema.parse({}), signal: aborted, readInput }),
+      dedupeRecords.prepareBatch?.({
+        config: dedupeRecords.configSchema.parse({}),
+        signal: aborted,
+        warn: () => undefined,
+        readInput,
+      }),
     ).rejects.toThrow("cancelled");
   });
 
@@ -217,9 +371,9 @@ describe("dedupe-records", () => {
       name: `n${(row + 1) >> 1}`,
       country: "DE",
     }));
-    const { records, dropped } = await dedupe(rows);
+    const { records, dropped } = await dedupe(rows, byDomainOrName);
     expect([records.length, dropped.length]).toEqual([1, 99_999]);
-  });
+  }, 60_000);
 
   it.each([
     { match_on: [] },
@@ -228,6 +382,9 @@ describe("dedupe-records", () => {
     { compare_as: { name: "fuzzy" } },
     { keep: "best" },
     { key: "domain" },
+    { match_on: [{ equal: ["domain"] }] },
+    { match_on: [{ equal: [], agree: ["name"] }] },
+    { max_group: 1 },
   ])("refuses the config %j", (config) => {
     expect(dedupeRecords.configSchema.safeParse(config).success).toBe(false);
   });

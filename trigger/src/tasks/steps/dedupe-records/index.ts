@@ -5,14 +5,14 @@ import { fillRecord } from "./fill-missing";
 
 export const dedupeRecords = defineStep({
   slug: "dedupe-records",
-  version: "1.0.0",
+  version: "2.0.0",
   title: "Remove duplicates",
   description:
     "Finds records of the batch that stand for the same thing, keeps one of them and drops the others, naming the one they duplicate.",
   configSchema,
   drops: {
     duplicate:
-      "The record equals `details.duplicate_of` in the fields `details.matched_on`. With `direct: false` other records link it to the kept one, and `matched_on` names the fields of its link.",
+      "The record equals `details.duplicate_of` in the fields `details.matched_on`. With `direct: false` other records link it to the kept one, and `matched_on` names the fields of its link. `group_size` counts the kept record and all its duplicates. `differs_in` names fields that both records have with different values.",
   },
   example: {
     config: { merge: "fill_missing" },
@@ -29,8 +29,14 @@ export const dedupeRecords = defineStep({
     return eachRecord(records, (record) => {
       const duplicate = verdicts.get(record.id);
       if (duplicate === undefined) return keep(fillRecord(record, fillings?.get(record.id)));
-      const { duplicateOf, matchedOn, direct } = duplicate;
-      const details = { duplicate_of: duplicateOf, matched_on: matchedOn, direct };
+      const { duplicateOf, matchedOn, direct, groupSize, differsIn } = duplicate;
+      const details = {
+        duplicate_of: duplicateOf,
+        matched_on: matchedOn,
+        direct,
+        group_size: groupSize,
+        differs_in: differsIn,
+      };
       return drop(record, "duplicate", `The record is the same as record ${duplicateOf}.`, details);
     });
   },

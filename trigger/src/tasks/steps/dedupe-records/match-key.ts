@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 
-import { splitLegalForm } from "../normalize-company/legal-forms";
+import { splitLegalForm, withoutLegalForms } from "../normalize-company/legal-forms";
 import { foldText } from "../normalize-company/text";
 import type { DedupeRecordsConfig } from "./config";
 
@@ -23,25 +23,57 @@ export function matchKey(
     if (part === null) return null;
     parts.push(part);
   }
-  const key = parts.length === 1 ? (parts[0] ?? "") : JSON.stringify(parts);
-  return key.length <= MAX_KEY_LENGTH ? key : `sha256:${createHash("sha256").update(key).digest("base64")}`;
+  return short(parts.length === 1 ? (parts[0] ?? "") : JSON.stringify(parts));
+}
+
+/**
+ * What must be the same for two values to agree; null for an empty value, which agrees with any. Without a comparison
+ * of its own a value is a company's name: legal forms of all countries are left out, since the other record may lack the
+ * country that tells them.
+ */
+export function agreementKey(value: unknown, comparison: Comparison | undefined): string | null {
+  if (comparison !== undefined) {
+    const own = comparable(value, comparison);
+    return own === null ? null : short(own);
+  }
+  const text = plainText(value);
+  if (text === null) return null;
+  return short(foldName(withoutLegalForms(text)) || text.toLowerCase());
+}
+
+/** The values of a key, for people; null where only their hash is kept. */
+export function valuesOfKey(key: string, fieldCount: number): string[] | null {
+  if (key.startsWith(HASHED)) return null;
+  return fieldCount === 1 ? [key] : (JSON.parse(key) as string[]);
+}
+
+const HASHED = "sha256:";
+
+function short(key: string): string {
+  return key.length <= MAX_KEY_LENGTH ? key : HASHED + createHash("sha256").update(key).digest("base64");
 }
 
 function comparable(value: unknown, comparison: Comparison): string | null {
-  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
-  const text = String(value);
-  if (text.trim() === "") return null;
+  const text = plainText(value);
+  if (text === null) return null;
   switch (comparison) {
     case "exact":
-      return text;
+      return String(value);
     case "company_name":
       // A name without letters and digits, such as "+++", folds to nothing and is compared as it is.
-      return foldText(splitLegalForm(plain(text), null).base.replaceAll("&", " and ")) || plain(text).toLowerCase();
+      return foldName(splitLegalForm(text, null).base) || text.toLowerCase();
     case "text":
-      return plain(text).toLowerCase();
+      return text.toLowerCase();
   }
 }
 
-function plain(text: string): string {
-  return text.normalize("NFKC").replace(/\s+/g, " ").trim();
+function foldName(name: string): string {
+  return foldText(name.replaceAll("&", " and "));
+}
+
+/** Null for what is empty, or no plain value. */
+function plainText(value: unknown): string | null {
+  if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") return null;
+  const text = String(value).normalize("NFKC").replace(/\s+/g, " ").trim();
+  return text === "" ? null : text;
 }

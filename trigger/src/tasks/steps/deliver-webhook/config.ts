@@ -1,16 +1,20 @@
 import { z } from "zod";
 
-import { isAllowedHeader } from "./reserved-headers";
+import { HEADER_NAME } from "./reserved-headers";
+import { PRIVATE_URL, WEBHOOK_URL } from "./url-pattern";
+
+const mostHeaders = 20;
 
 export const configSchema = z.strictObject({
   url: z
-    .url({ protocol: /^https?$/ })
+    .string()
     .max(2_000)
-    .refine(
-      (url) => !URL.canParse(url) || (new URL(url).username === "" && new URL(url).password === ""),
-      "must not contain a user name or password",
-    )
-    .describe("Where the records go. Only public addresses; redirects are not followed."),
+    .regex(WEBHOOK_URL, "must be an http or https URL without user name and password")
+    // Only for the API: the worker checks the address that it really connects to.
+    .meta(process.env["WEBHOOK_ALLOW_PRIVATE_ADDRESSES"] === "true" ? {} : { not: { pattern: PRIVATE_URL.source } })
+    .describe(
+      "Where the records go: an http or https URL without user name and password. Only public addresses; redirects are not followed.",
+    ),
   secret_name: z
     .string()
     .regex(/^[a-z][a-z0-9_]{0,62}$/)
@@ -33,12 +37,15 @@ export const configSchema = z.strictObject({
     .default(15)
     .describe("How long one request may take, answer included."),
   headers: z
-    .record(z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/), z.string().regex(/^[\x20-\x7e]{0,1000}$/))
-    .refine((headers) => Object.keys(headers).length <= 20, "has more than 20 headers")
-    .refine(
-      (headers) => Object.keys(headers).every(isAllowedHeader),
-      "sets a header that belongs to the delivery itself",
+    .record(
+      z.string().regex(HEADER_NAME).describe("Not one of the headers that the delivery itself sets."),
+      z
+        .string()
+        .regex(/^[\x20-\x7e]{0,1000}$/)
+        .describe("Printable ASCII, at most 1,000 characters."),
     )
+    .refine((headers) => Object.keys(headers).length <= mostHeaders, `has more than ${mostHeaders} headers`)
+    .meta({ maxProperties: mostHeaders })
     .default({})
     .describe("Further headers of every request. They are part of the blueprint and not secret."),
 });

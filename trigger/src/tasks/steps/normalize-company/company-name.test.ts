@@ -6,7 +6,7 @@ import { KNOWN_SPELLINGS, spellingTable } from "./known-spellings";
 const spellings = spellingTable(KNOWN_SPELLINGS);
 
 function name(text: string, country: string | null = null, options: Partial<CompanyNameOptions> = {}): string | null {
-  return parseCompanyName(text, { country, fixCase: true, normalizeLegalForm: true, spellings, ...options });
+  return parseCompanyName(text, { country, fixCase: "any", normalizeLegalForm: true, spellings, ...options });
 }
 
 const inTitleCase: [string, string][] = [
@@ -37,6 +37,9 @@ const inTheirOwnSpelling: [string, string][] = [
   ["BMW", "BMW"],
   ["bmw", "BMW"],
   ["HSBC HOLDINGS", "HSBC Holdings"],
+  ["AGCO CORP", "AGCO Corp."],
+  ["HEICO", "HEICO"],
+  ["THYSSENKRUPP AG", "thyssenkrupp AG"],
   ["XYZ", "XYZ"],
   ["EBAY", "eBay"],
   ["kfw", "KfW"],
@@ -67,6 +70,16 @@ const legalForms: [text: string, country: string | null, expected: string][] = [
   ["Acme G.m.b.H.", null, "Acme GmbH"],
   ["Acme gmbh & co kg", null, "Acme GmbH & Co. KG"],
   ["Acme GmbH und Co. KG", null, "Acme GmbH & Co. KG"],
+  ["Acme GmbH & Co.", null, "Acme GmbH & Co."],
+  ["Acme UG & Co. KG", null, "Acme UG & Co. KG"],
+  ["PT. ASTRA INTERNATIONAL TBK", null, "PT. Astra International Tbk"],
+  ["pt bank central asia", "ID", "PT Bank Central Asia"],
+  ["PT REYES FARMS", "US", "Pt Reyes Farms"],
+  ["UAB LIETUVOS ENERGIJA", null, "UAB Lietuvos Energija"],
+  ["S.C. DACIA S.A.", "RO", "S.C. Dacia S.A."],
+  ["sarl martin", "FR", "SARL Martin"],
+  ["EARL OF SANDWICH", "US", "Earl of Sandwich"],
+  ["OÜ Tallink", "EE", "OÜ Tallink"],
   ["MÜLLER GMBH&CO.KG", null, "Müller GmbH & Co. KG"],
   ["Acme inc", null, "Acme Inc."],
   ["Acme, Inc.", null, "Acme Inc."],
@@ -98,6 +111,7 @@ const legalForms: [text: string, country: string | null, expected: string][] = [
   ["JCB (J C Bamford Excavators Ltd)", "GB", "JCB (J C Bamford Excavators Ltd)"],
   ["Acme A/S", "DK", "Acme A/S"],
   ["Acme A.Ş.", "TR", "Acme A.Ş."],
+  ["Acme Ticaret LTD. ŞTİ.", "TR", "Acme Ticaret Ltd. Şti."],
   ["acme sp. z o.o.", "PL", "Acme Sp. z o.o."],
   ["SIEMENS AG", "DE", "Siemens AG"],
   ["MIDWEST AG", "US", "Midwest AG"],
@@ -114,6 +128,11 @@ const tidied: [string, string | null][] = [
   ["Acme\u200b \u202eRockets", "Acme Rockets"],
   ["Ko\u0308nig", "König"],
   ["Acme &amp;amp; Sons", "Acme & Sons"],
+  ["Peter Kiewit Sons&#8217;", "Peter Kiewit Sons'"],
+  ["O&#039;Neil &amp; Sons", "O'Neil & Sons"],
+  ["Caf&eacute; Central", "Café Central"],
+  ["Dun &#38; Partners", "Dun & Partners"],
+  ["Stra&szlig;enbau Nord", "Straßenbau Nord"],
   ["O’Reilly", "O'Reilly"],
   ["Acme,", "Acme"],
   ["MÃ¼nchener RÃ¼ck", "Münchener Rück"],
@@ -142,11 +161,44 @@ describe("a company name", () => {
   });
 
   it("keeps case and legal form when both rules are off", () => {
-    expect(name("ACME gmbh", null, { fixCase: false, normalizeLegalForm: false })).toBe("ACME gmbh");
+    expect(name("ACME gmbh", null, { fixCase: null, normalizeLegalForm: false })).toBe("ACME gmbh");
   });
 
   it("follows an org's own spellings before the built-in ones", () => {
     expect(name("NASA CORP", null, { spellings: spellingTable(KNOWN_SPELLINGS, ["Nasa"]) })).toBe("Nasa Corp.");
+  });
+});
+
+const byColumn: [text: string, expected: string, country?: string][] = [
+  ["AGCO", "AGCO"],
+  ["DEUTSCHE BAHN AG", "DEUTSCHE BAHN AG"],
+  ["thyssenkrupp AG", "thyssenkrupp AG"],
+  ["logi.cals GmbH", "logi.cals GmbH"],
+  ["PT. Astra", "PT. Astra"],
+  ["UAB Lidl", "UAB Lidl"],
+  ["acme gmbh", "acme GmbH"],
+];
+
+const inCapitals: [text: string, country: string | null, expected: string][] = [
+  ["MÜLLER GmbH", "DE", "Müller GmbH"],
+  ["müller gmbh", "DE", "müller GmbH"],
+  ["Müller GMBH", "DE", "Müller GmbH"],
+  ["IŞIK TEKSTİL A.Ş.", "TR", "Işık Tekstil A.Ş."],
+  ["YILDIZ HOLDING A.Ş.", "TR", "Yıldız Holding A.Ş."],
+  ["AZƏRBAYCAN SƏNAYE BANKI", "AZ", "Azərbaycan Sənaye Bankı"],
+  ["YILDIZ HOLDING", "DE", "Yildiz Holding"],
+];
+
+describe("a name whose column says how it writes", () => {
+  it.each(byColumn)("%s stays in a column in both cases: %s", (text, expected) =>
+    expect(name(text, null, { fixCase: null })).toBe(expected),
+  );
+  it.each(inCapitals)("%s (%s) in a column in capitals is %s", (text, country, expected) =>
+    expect(name(text, country, { fixCase: "capitals" })).toBe(expected),
+  );
+  it("gets the dotted capital in Turkish", () => {
+    expect(name("istanbul ışık", "TR", { fixCase: "lower_case" })).toBe("İstanbul Işık");
+    expect(name("istanbul ışık", "DE", { fixCase: "lower_case" })).toBe("Istanbul Işık");
   });
 });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-import { CANONICAL_FIELDS, DEFAULT_SOURCE_FIELDS, type CanonicalField } from "./source-fields";
-import { DEFAULT_BLANK_VALUES } from "./text";
+import { DEFAULT_BLANK_VALUES } from "./blank-values";
+import { CANONICAL_FIELDS, type CanonicalField } from "./source-fields/source-system";
 
 const DESCRIPTIONS: Readonly<Record<CanonicalField, string>> = {
   name: "Company name.",
@@ -21,9 +21,9 @@ function sourceHeaders(field: CanonicalField) {
   return z
     .array(z.string().min(1).max(200))
     .max(50)
-    .default([...DEFAULT_SOURCE_FIELDS[field]])
+    .optional()
     .describe(
-      `${DESCRIPTIONS[field]} Source headers in the order in which they are tried; an empty list switches the field off.`,
+      `${DESCRIPTIONS[field]} Source headers in the order in which they are tried, instead of those that the step knows; an empty list switches the field off.`,
     );
 }
 
@@ -40,7 +40,7 @@ export const configSchema = z.strictObject({
   fields: fieldsSchema
     .prefault({})
     .describe(
-      "Where each canonical field comes from. Headers match without regard to case, accents, spaces and punctuation.",
+      "Where each canonical field comes from, by default from the headers of usual exports in nine languages. Headers match without regard to case, accents, spaces and punctuation.",
     ),
   other_fields: z
     .enum(["clean", "keep", "drop"])
@@ -56,8 +56,13 @@ export const configSchema = z.strictObject({
     ),
   blank_values: wordList
     .default(DEFAULT_BLANK_VALUES)
-    .describe("Words that stand for no value, in any case. The empty string always does."),
-  fix_case: z.boolean().default(true).describe("Title case for names and towns that are ALL CAPS or all lower case."),
+    .describe("Words that stand for no value, in any case. The empty string and a spreadsheet's errors always do."),
+  fix_case: z
+    .union([z.boolean(), z.literal("always")])
+    .default(true)
+    .describe(
+      "Title case for towns in ALL CAPS or all lower case, and for names in the one case that nine of ten cells of their column have. `always`: for each name in one case. `false`: for none.",
+    ),
   normalize_legal_form: z
     .boolean()
     .default(true)
@@ -80,7 +85,9 @@ export const configSchema = z.strictObject({
   freemail_domains: wordList.default([]).describe("Further domains that are a mail provider's, not a company's."),
   company_domains: wordList
     .default([])
-    .describe("Domains that are a company's although the step takes them for a mail provider's or a platform's."),
+    .describe(
+      "Domains that are a company's although the step takes them for a mail provider's, a portal's or a placeholder.",
+    ),
 });
 
 export type NormalizeCompanyConfig = z.infer<typeof configSchema>;

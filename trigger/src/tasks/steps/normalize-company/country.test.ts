@@ -2,6 +2,7 @@ import countries from "i18n-iso-countries";
 import { describe, expect, it } from "vitest";
 
 import { parseCountry } from "./country";
+import { CLDR_NAMES } from "./country-names-cldr";
 
 const readable: [expected: string, ...texts: string[]][] = [
   [
@@ -67,7 +68,32 @@ const readable: [expected: string, ...texts: string[]][] = [
   ["IN", "India", "Republic of India"],
   ["TW", "Taiwan", "Taiwan, R.O.C.", "Republic of China"],
   ["CN", "China", "People's Republic of China"],
-  ["ES", "E", "Kingdom of Spain"],
+  ["ES", "E", "Kingdom of Spain", "Reino de España", "Königreich Spanien"],
+  ["SK", "Slovak Republic", "Slowakische Republik", "République slovaque", "Slovenská republika", "Slowakei"],
+  ["CZ", "Tschechische Republik", "Česká republika", "République tchèque", "Republika Czeska", "チェコ共和国"],
+  ["TR", "Republik Türkei", "Republic of Türkiye", "Turquie", "Turcja", "トルコ"],
+  ["CI", "Elfenbeinküste", "République de Côte d’Ivoire", "Costa de Marfil", "Republic of Côte d'Ivoire"],
+  ["MM", "Burma", "Birma", "Birmanie", "Myanmar (Burma)"],
+  ["SZ", "Swaziland", "Eswatini", "Swasiland", "Kingdom of Eswatini"],
+  ["MK", "North Macedonia", "Republic of North Macedonia", "Nordmazedonien"],
+  ["US", "U. S. A.", "USA (United States)", "United States - US", "EUA", "Stati Uniti d'America", "Verenigde Staten"],
+  ["US", "Stany Zjednoczone Ameryki", "アメリカ合衆国", "米国", "the U.S.A."],
+  ["GB", "Scotland, UK", "Wales", "Nordirland", "Écosse", "Inglaterra", "Szkocja", "イギリス", "England / UK"],
+  [
+    "DE",
+    "Bundesrepublik Deutschland",
+    "République fédérale d’Allemagne",
+    "Republika Federalna Niemiec",
+    "ドイツ連邦共和国",
+  ],
+  ["FR", "French Republic", "Französische Republik", "Franse Republiek"],
+  ["AT", "Republik Österreich", "Republic of Austria", "República de Austria", "Repubblica d'Austria"],
+  ["CN", "Volksrepublik China", "République populaire de Chine", "中華人民共和国"],
+  ["TW", "Republik China", "中華民国"],
+  ["KR", "Republik Korea", "República de Corea", "大韓民国"],
+  ["KP", "Democratic People's Republic of Korea", "Demokratische Volksrepublik Korea"],
+  ["CG", "Republic of the Congo", "Congo-Brazzaville"],
+  ["CD", "República Democrática do Congo", "Congo (DRC)"],
   ["BO", "Bolivia, Plurinational State of"],
 ];
 
@@ -89,6 +115,9 @@ describe("a country", () => {
     "Du",
     "Z",
     "Suisse / Allemagne",
+    "Republic",
+    "República de",
+    "Kongo",
     "constructor",
     "__proto__",
   ])("is not read from %s", (text) => {
@@ -101,5 +130,10 @@ describe("a country", () => {
         if (!/^(?:Congo|Kongo)$/.test(name)) expect([name, parseCountry(name)]).toEqual([name, code]);
       }
     }
+  });
+
+  it("is read from every name that CLDR adds, but for those that are in the library for another country", () => {
+    expect(CLDR_NAMES.size).toBeGreaterThan(200);
+    expect([...CLDR_NAMES].filter(([name, code]) => parseCountry(name) !== code)).toEqual([]);
   });
 });

@@ -33,8 +33,7 @@ export const FREEMAIL_DOMAINS = wordSet(`
     foxmail.com 163.com 126.com yeah.net 139.com 189.cn sina.com sina.cn sohu.com aliyun.com tom.com 21cn.com
     naver.com hanmail.net daum.net nate.com kakao.com docomo.ne.jp ezweb.ne.jp softbank.ne.jp nifty.com ocn.ne.jp
     biglobe.ne.jp so-net.ne.jp plala.or.jp pchome.com.tw hinet.net seed.net.tw singnet.com.sg starhub.net.sg
-    pacific.net.sg indiatimes.com sify.com vsnl.net in.com mailinator.com guerrillamail.com 10minutemail.com
-    yopmail.com temp-mail.org trashmail.com sharklasers.com getnada.com dispostable.com mailnesia.com maildrop.cc`);
+    pacific.net.sg indiatimes.com sify.com vsnl.net in.com`);
 
 /** Providers with a domain in nearly every country: yahoo.co.uk, hotmail.fr, gmx.at. */
 const FAMILIES = wordSet("yahoo ymail hotmail outlook live msn gmx aol googlemail rediffmail");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { asRecords, inChunks, runStep } from "../../../testing/run-step";
+import { asRecords, columnsOf, inChunks, runStep } from "../../../testing/run-step";
 import { dedupeRecords } from "../dedupe-records";
 import { normalizeCompany } from ".";
 
@@ -31,7 +31,7 @@ describe("normalize-company", () => {
     const data = await one(hubspot);
     expect(JSON.stringify(data)).toBe(
       JSON.stringify({
-        name: "Acme Rockets GmbH",
+        name: "ACME ROCKETS GmbH",
         domain: "acme-rockets.de",
         website: null,
         email: null,
@@ -42,6 +42,7 @@ describe("normalize-company", () => {
         employees: 51,
         industry: "Aerospace",
         "Record ID": "0042",
+        _original: { "Company name": "  ACME ROCKETS gmbh", City: "BERLIN" },
         _unparsed: { "Number of Employees": "51-200" },
       }),
     );
@@ -166,7 +167,7 @@ describe("normalize-company", () => {
   it("tries an org's own headers in the given order and leaves the rest of the record alone", async () => {
     const config = { fields: { name: ["Konto", "Firma 2"], industry: [] } };
     const data = await one({ konto: "n/a", FIRMA_2: "acme", name: "Jane", Industry: "x " }, config);
-    expect(data).toMatchObject({ name: "Acme", name_original: "Jane", Industry: "x" });
+    expect(data).toMatchObject({ name: "acme", name_original: "Jane", Industry: "x" });
     expect(data).not.toHaveProperty("industry");
     expect(data).not.toHaveProperty("konto");
   });
@@ -206,6 +207,95 @@ describe("normalize-company", () => {
     expect(await one(row)).toMatchObject({ note: "two\nlines", empty: null, nested: { a: " x " } });
     expect(await one(row, { other_fields: "keep" })).toMatchObject({ note: " two\nlines ", empty: "n/a" });
     expect(Object.keys(await one(row, { other_fields: "drop" }))).not.toContain("note");
+  });
+
+  describe("knows how a column writes its names", () => {
+    const shouting = Array.from({ length: 20 }, (_, row) => ({ Company: `ROW ${row} ROCKETS GMBH`, Country: "DE" }));
+    const normalizeFile = async (rows: Row[], config: unknown = {}) =>
+      (await runStep(normalizeCompany, config, inChunks(asRecords(rows)), { columns: columnsOf(rows) })).records.map(
+        ({ data }) => data,
+      );
+
+    it("and puts them into title case where nine of ten are in capitals, and keeps the originals", async () => {
+      const [first, , third] = await normalizeFile([...shouting, { Company: "thyssenkrupp AG" }, { Company: "AGCO" }]);
+      expect(first).toMatchObject({ name: "Row 0 Rockets GmbH", _original: { Company: "ROW 0 ROCKETS GMBH" } });
+      expect(third).toMatchObject({ name: "Row 2 Rockets GmbH" });
+    });
+
+    it("and leaves those in it that are written otherwise, and brands", async () => {
+      const rows = await normalizeFile([...shouting, { Company: "thyssenkrupp AG" }, { Company: "AGCO" }]);
+      expect(rows.slice(-2)).toMatchObject([{ name: "thyssenkrupp AG" }, { name: "AGCO" }]);
+      expect(rows.at(-1)).not.toHaveProperty("_original");
+    });
+
+    it("and leaves all where fewer are, or where nobody counted", async () => {
+      const mixed = [...shouting, ...shouting.slice(0, 3).map(() => ({ Company: "Acme Rockets" }))];
+      expect((await normalizeFile(mixed))[0]).toMatchObject({ name: "ROW 0 ROCKETS GmbH" });
+      expect(await one({ Company: "DEUTSCHE BAHN AG" })).toMatchObject({ name: "DEUTSCHE BAHN AG" });
+    });
+
+    it("but not where it is told to fix each name, or none", async () => {
+      expect(await one({ name: "DEUTSCHE BAHN AG" }, { fix_case: "always" })).toMatchObject({
+        name: "Deutsche Bahn AG",
+      });
+      expect((await normalizeFile(shouting, { fix_case: false }))[0]).toMatchObject({ name: "ROW 0 ROCKETS GmbH" });
+    });
+  });
+
+  it("keeps the original of a name and a town that it wrote otherwise, and of no other", async () => {
+    expect(await one({ name: "Acme &amp; Sons Inc", city: "NEW YORK", note: "X" })).toMatchObject({
+      name: "Acme & Sons Inc.",
+      city: "New York",
+      _original: { name: "Acme &amp; Sons Inc", city: "NEW YORK" },
+    });
+    expect(await one({ name: "  Acme   GmbH ", city: "Bonn" })).not.toHaveProperty("_original");
+    expect(await one({ name: "ACME gmbh", _original: { name: "Earlier" } })).toMatchObject({
+      _original: { name: "Earlier" },
+    });
+  });
+
+  it("never takes a person's name for the company's", async () => {
+    expect(await one({ name: "Clarice Example", email: "clarice@acme.com", company_name: "Acme Inc" })).toMatchObject({
+      name: "Acme Inc.",
+      name_original: "Clarice Example",
+    });
+    expect(await one({ Name: "Jane Doe", "First Name": "Jane", Email: "jane@acme.com" })).toMatchObject({
+      name: null,
+      Name: "Jane Doe",
+    });
+  });
+
+  it("says which column became which field, the same in each chunk", async () => {
+    const rows = [{ Company: "Acme", "E-Mail": "a@acme.de", Owner: "jo" }];
+    const expected = [
+      { name: "Company", field: "name" },
+      { name: "E-Mail", field: "email" },
+      { name: "Owner", field: null },
+    ];
+    const counted = await runStep(normalizeCompany, {}, inChunks(asRecords([...rows, ...rows]), 1), {
+      columns: columnsOf(rows),
+    });
+    const seen = await runStep(normalizeCompany, {}, inChunks(asRecords([...rows, { Other: "x" }]), 1));
+    expect([counted.columns, seen.columns]).toEqual([expected, expected]);
+    expect([counted.warnings, seen.warnings]).toEqual([[], []]);
+  });
+
+  it("warns once when it knows no column", async () => {
+    const rows = [{ foo: "Acme" }, { foo: "Bolt", bar: "1" }];
+    for (const columns of [columnsOf(rows), []]) {
+      const { warnings, columns: uses } = await runStep(
+        normalizeCompany,
+        { require_any_of: [] },
+        inChunks(asRecords(rows), 1),
+        { columns },
+      );
+      expect(warnings).toMatchObject([{ code: "no_column_recognised" }]);
+      expect(uses.every(({ field }) => field === null)).toBe(true);
+    }
+    const wide = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`${index}${"😀".repeat(120)}`, 1]));
+    const { warnings, columns } = await runStep(normalizeCompany, {}, inChunks(asRecords([wide])));
+    expect(JSON.stringify(warnings[0]?.details).length).toBeLessThan(4_000);
+    expect(columns.length).toBe(2_000);
   });
 
   it("rejects a record without name and domain, with the values that it could not read", async () => {
@@ -266,6 +356,7 @@ describe("normalize-company", () => {
     { fields: { nom: [] } },
     { default_phone_country: "Germany" },
     { employees_range: "most" },
+    { fix_case: "never" },
   ])("refuses the config %j", (config) => {
     expect(normalizeCompany.configSchema.safeParse(config).success).toBe(false);
   });

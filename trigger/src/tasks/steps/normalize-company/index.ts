@@ -1,24 +1,26 @@
 import { z } from "zod";
 
 import { defineStep, eachRecord, keep, reject } from "../step";
+import { reportColumnUses } from "./column-use";
 import { configSchema } from "./config";
-import { companyNormalizer } from "./normalizer";
-import { CANONICAL_FIELDS, type CanonicalField } from "./source-fields";
+import { CompanyNormalizer } from "./normalizer";
+import { CANONICAL_FIELDS, type CanonicalField } from "./source-fields/source-system";
 
 const text = z.string().nullable();
 const texts = Object.fromEntries(CANONICAL_FIELDS.map((field) => [field, text])) as Record<CanonicalField, typeof text>;
 
 export const normalizeCompany = defineStep({
   slug: "normalize-company",
-  version: "1.0.0",
+  version: "2.0.0",
   title: "Normalise companies",
   description:
-    "Maps the headers of usual CRM exports to canonical fields and puts names, domains, countries, phone numbers and head counts into one form. What cannot be read becomes null and is kept in _unparsed.",
+    "Maps the headers of usual CRM exports to canonical fields and puts names, domains, countries, phone numbers and head counts into one form. What cannot be read becomes null and is kept in _unparsed; respelled names and towns keep their original in _original.",
   configSchema,
   outputSchema: z
     .looseObject({
       ...texts,
       employees: z.number().int().nullable(),
+      _original: z.record(z.string(), z.unknown()).optional(),
       _unparsed: z.record(z.string(), z.unknown()).optional(),
     })
     .partial(),
@@ -30,7 +32,7 @@ export const normalizeCompany = defineStep({
     config: {},
     records: [
       {
-        "Company name": "ACME ROCKETS gmbh",
+        "Company name": "Acme Rockets gmbh",
         Website: "WWW.Acme-Rockets.de/",
         Phone: "call reception",
         "Country/Region": "Deutschland",
@@ -40,11 +42,13 @@ export const normalizeCompany = defineStep({
       { Phone: "030 1234567", City: "BERLIN" },
     ],
   },
-  processChunk(records, { config }) {
-    const normalize = companyNormalizer(config);
+  processChunk(records, context) {
+    const { config, columns } = context;
+    const normalizer = new CompanyNormalizer(config, columns);
+    reportColumnUses(records, normalizer, context);
     const required = config.require_any_of;
     return eachRecord(records, (record) => {
-      const data = normalize(record.data);
+      const data = normalizer.normalize(record.data);
       const isIdentifiable = required.length === 0 || required.some((field) => (data[field] ?? null) !== null);
       if (isIdentifiable) return keep(record, data);
       const unparsed = data["_unparsed"];

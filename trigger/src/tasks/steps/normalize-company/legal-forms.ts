@@ -1,3 +1,4 @@
+import { withoutLegalPrefix } from "./legal-prefixes";
 import { foldLetters } from "./text";
 
 interface LegalForm {
@@ -19,13 +20,15 @@ type FormRow = [form: string, spellings: readonly string[], countries?: readonly
 // prettier-ignore
 const FORMS: readonly FormRow[] = [
   ["GmbH & Co. KGaA", ["gmbh & co kgaa"]],
-  ["GmbH & Co. KG", ["gmbh & co kg", "gmbh & cokg", "gmbh co kg", "gmbh & co"]],
+  ["GmbH & Co. KG", ["gmbh & co kg", "gmbh & cokg", "gmbh co kg"]],
+  ["GmbH & Co.", ["gmbh & co"]],
   ["GmbH & Co. OHG", ["gmbh & co ohg"]],
   ["AG & Co. KGaA", ["ag & co kgaa", "aktiengesellschaft & co kgaa"]],
   ["AG & Co. KG", ["ag & co kg", "aktiengesellschaft & co kg"]],
   ["SE & Co. KGaA", ["se & co kgaa"]],
   ["SE & Co. KG", ["se & co kg"]],
-  ["UG (haftungsbeschränkt) & Co. KG", ["ug haftungsbeschrankt & co kg", "ug & co kg"]],
+  ["UG (haftungsbeschränkt) & Co. KG", ["ug haftungsbeschrankt & co kg"]],
+  ["UG & Co. KG", ["ug & co kg"]],
   ["& Co. KG", ["& co kg", "& cokg"]],
   ["GmbH", ["gmbh", "g m b h", "gesellschaft mit beschrankter haftung", "ges m b h", "gesmbh", "ges mbh"]],
   ["gGmbH", ["ggmbh"]],
@@ -89,6 +92,7 @@ const FORMS: readonly FormRow[] = [
   ["A/S", ["as"], ["DK"], "home_only"],
   ["a.s.", ["as"], ["CZ", "SK"], "home_only"],
   ["A.Ş.", ["as"], ["TR"], "home_only"],
+  ["Ltd. Şti.", ["ltd sti", "limited sirketi"]],
   ["AS", ["as"], ["NO", "EE", "LV"], "unless_elsewhere"],
   ["ASA", ["asa"], ["NO"], "unless_elsewhere"],
   ["ApS", ["aps"]],
@@ -121,6 +125,12 @@ for (const [form, spellings, countries = [], scope = "everywhere"] of FORMS) {
   }
 }
 const LONGEST_FORM_IN_WORDS = 6;
+/** Most names have no form: their last word tells. */
+const LAST_WORDS = new Set(["company", ...BY_SPELLING.keys()].map(lastWord));
+
+function lastWord(spelling: string): string {
+  return spelling.slice(spelling.lastIndexOf(" ") + 1);
+}
 
 function foldForm(text: string): string {
   return (
@@ -146,12 +156,26 @@ function chooseForm(forms: readonly LegalForm[], country: string | null, written
   return dotted.length === 1 ? dotted[0] : undefined;
 }
 
-/** Splits a company name from its trailing legal form, which is null or in its canonical spelling. */
-export function splitLegalForm(name: string, country: string | null): { base: string; form: string | null } {
+/** A name in its parts. `form` is the legal form in its canonical spelling, null if there is none; `written` is its original. */
+export interface NameParts {
+  base: string;
+  form: string | null;
+  written: string;
+}
+
+/** Splits a company name from its trailing legal form. */
+export function splitLegalForm(name: string, country: string | null): NameParts {
+  return splitForm(name, (spelling, written) => chooseForm(BY_SPELLING.get(spelling) ?? [], country, written)?.form);
+}
+
+function splitForm(name: string, formOf: (spelling: string, written: string) => string | undefined): NameParts {
   const words = name.split(" ");
+  const last = lastWord(foldForm(words.at(-1) ?? ""));
+  // A single letter may end "S. p. A.".
+  if (last.length > 1 && !LAST_WORDS.has(last)) return { base: name, form: null, written: "" };
   for (let count = Math.min(LONGEST_FORM_IN_WORDS, words.length - 1); count > 0; count--) {
     const written = words.slice(-count).join(" ");
-    const form = chooseForm(BY_SPELLING.get(foldForm(written)) ?? [], country, written);
+    const form = formOf(foldForm(written), written);
     if (form === undefined || written.split("(").length !== written.split(")").length) continue;
     const base = words
       .slice(0, -count)
@@ -159,7 +183,18 @@ export function splitLegalForm(name: string, country: string | null): { base: st
       .replace(/[\s,;–-]+$/, "");
     // "The Limited" is a name.
     if (!/[\p{L}\p{N}]/u.test(base) || base.toLowerCase() === "the") continue;
-    return { base, form: form.form };
+    return { base, form, written: name.slice(base.length) };
   }
-  return { base: name, form: null };
+  return { base: name, form: null, written: "" };
+}
+
+/**
+ * What is left of a name for comparing it: without forms before and behind it, wherever they are at home ("AS" means
+ * something in five countries), and without "Company".
+ */
+export function withoutLegalForms(name: string): string {
+  const { base } = splitForm(name, (spelling) =>
+    spelling === "company" ? spelling : BY_SPELLING.get(spelling)?.[0]?.form,
+  );
+  return withoutLegalPrefix(base);
 }

@@ -19,6 +19,18 @@ export interface CaseOptions {
   spellings: ReadonlyMap<string, string>;
   /** Whether words without vowels and very short words stay in capitals: in company names, but not in towns. */
   acronyms: boolean;
+  /** In Turkish and Azeri I is the capital of ı, and İ that of i. */
+  dottedI: boolean;
+}
+
+export type OneCase = "capitals" | "lower_case";
+
+/** The case of a text that has only one, of letters that have two; null for a text in both or in another script. */
+export function oneCaseOf(text: string): OneCase | null {
+  const letters = text.replace(/\P{L}/gu, "");
+  if (letters === "" || NON_LATIN_LETTER.test(letters)) return null;
+  if (letters === letters.toUpperCase()) return "capitals";
+  return letters === letters.toLowerCase() ? "lower_case" : null;
 }
 
 /**
@@ -26,10 +38,10 @@ export interface CaseOptions {
  * a text in another script than Latin.
  */
 export function fixLetterCase(text: string, options: CaseOptions): string {
+  const oneCase = oneCaseOf(text);
+  if (oneCase === null) return text;
+  const isUpper = oneCase === "capitals";
   const letters = text.replace(/\P{L}/gu, "");
-  if (letters === "" || NON_LATIN_LETTER.test(letters)) return text;
-  const isUpper = letters === letters.toUpperCase();
-  if (!isUpper && letters !== letters.toLowerCase()) return text;
   const isOneShortWord = letters.length === text.length && letters.length <= (options.acronyms ? 3 : 2);
   if (isUpper && isOneShortWord) return options.spellings.get(foldLetters(text)) ?? text;
 
@@ -55,7 +67,8 @@ function caseWord(word: string, context: WordContext): string {
 }
 
 function caseRun(run: string, context: WordContext & { before: string; after: string }): string {
-  const lower = toLower(run);
+  const dotted = context.dottedI && !FOREIGN_TO_TURKISH.test(run);
+  const lower = dotted ? toTurkishLower(run) : toLower(run);
   // In "Dr. Ing." the words are abbreviations, and "Ing" is not the bank ING.
   const spelling = context.after === "." ? undefined : context.spellings.get(foldLetters(run));
   if (spelling !== undefined) return spelling;
@@ -67,7 +80,8 @@ function caseRun(run: string, context: WordContext & { before: string; after: st
   // A capital follows in O'Reilly, L'Oréal and D'Angelo, but not in McDonald's.
   const rest = tail.map((part) => (head.length === 1 && part.length > 1 ? capitalize(part) : part));
   // Capitals keep their first letter: the Turkish dotted one cannot be restored from lower case.
-  const first = context.isUpper && !/^mc/.test(head) ? firstLetter(run) + head.slice(1) : capitalize(head);
+  if (context.isUpper && !/^mc/.test(head)) return [firstLetter(run) + head.slice(1), ...rest].join("'");
+  const first = dotted && head.startsWith("i") ? `İ${head.slice(1)}` : capitalize(head);
   return [first, ...rest].join("'");
 }
 
@@ -101,6 +115,13 @@ function capitalize(lower: string): string {
 
 function firstLetter(text: string): string {
   return String.fromCodePoint(text.codePointAt(0) ?? 0);
+}
+
+/** Words with letters that Turkish does not have, and the English ending of HOLDING and SHIPPING. */
+const FOREIGN_TO_TURKISH = /[qwx]|ing$/i;
+
+function toTurkishLower(text: string): string {
+  return text.replaceAll("I", "ı").replaceAll("İ", "i").toLowerCase();
 }
 
 /** Lower case without the combining dot that the Turkish dotted capital leaves behind. */

@@ -1,18 +1,24 @@
 import { describe, expect, it } from "vitest";
 
+import type { ColumnProfile } from "../step";
 import { sampleRecords } from "../../../testing/sample-records";
+import { columnsOf } from "../../../testing/run-step";
 import { normalizeCompany } from ".";
-import { companyNormalizer } from "./normalizer";
-import { DEFAULT_SOURCE_FIELDS } from "./source-fields";
+import { CompanyNormalizer } from "./normalizer";
+import { KNOWN_HEADERS } from "./source-fields";
 
 type Row = Record<string, unknown>;
 
 /** The records whose output changes when the step runs on it, with the first and the second output. */
-function changed(rows: readonly Row[], config: unknown): { row: Row; once: Row; twice: Row }[] {
-  const normalize = companyNormalizer(normalizeCompany.configSchema.parse(config));
+function changed(
+  rows: readonly Row[],
+  config: unknown,
+  columns: readonly ColumnProfile[] = [],
+): { row: Row; once: Row; twice: Row }[] {
+  const normalizer = new CompanyNormalizer(normalizeCompany.configSchema.parse(config), columns);
   return rows
-    .map((row) => ({ row, once: normalize(row) }))
-    .map(({ row, once }) => ({ row, once, twice: normalize(once) }))
+    .map((row) => ({ row, once: normalizer.normalize(row) }))
+    .map(({ row, once }) => ({ row, once, twice: normalizer.normalize(once) }))
     .filter(({ once, twice }) => JSON.stringify(once) !== JSON.stringify(twice));
 }
 
@@ -20,6 +26,7 @@ const configs = [
   {},
   { other_fields: "keep", employees_range: "midpoint", default_phone_country: "DE", require_any_of: [] },
   { other_fields: "drop", employees_range: "null", fix_case: false, normalize_legal_form: false },
+  { fix_case: "always" },
 ];
 
 const known: Row[] = [
@@ -35,6 +42,13 @@ const known: Row[] = [
   { domain: "http://http://a.deAG<x@y.de>", mail: "http://http://a.deAG<x@y.de>" },
   { website: "www.wixsite.com?utm_source=x", url: "https://facebook.com/?fbclid=1" },
   { phone: "030 1234567 / 68", country: "DE" },
+  { name: "Clarice Example", company_name: "Acme Inc", email: "clarice@acme.com" },
+  { name: "Clarice Example", company_name: "", email: "clarice@acme.com", "First Name": "Clarice" },
+  { name: '="=""Acme"""', phone: "'030 1234567", country: '="DE"', industry: "&amp;#39;IT" },
+  { name: "'Acme &amp;amp;eacute; Stra&szligen", city: "IZMİR", country: "TR" },
+  { name: "IŞIK", country: "TR" },
+  { Company: "AGCO", "Account Name": "Other", Website: "acme.en.alibaba.com", Email: "none@none.com" },
+  { email: "mike.o neal@oneal.com", Phone: "(800) 200-TAXI", Country: "US" },
 ];
 
 /** Typical and difficult parts of cells in exports. */
@@ -50,7 +64,7 @@ const pieces = [
   "facebook.com/acme", "www.wixsite.com", "http://http://a.de", "?utm_source=x",
 ];
 const headers = [
-  ...Object.values(DEFAULT_SOURCE_FIELDS).flatMap((sources) => sources.slice(0, 4)),
+  ...Object.values(KNOWN_HEADERS).flatMap((sources) => sources.slice(0, 4)),
   ...["NAME", "Name", "E-mail", "EMAIL", "Tel.", "City ", "name_original", "email_original", "Notes", "", "__proto__"],
 ];
 const oddities: unknown[] = [null, 7, -0, 1e21, true, ["x"], { a: 1 }, "x".repeat(1_001)];
@@ -83,6 +97,12 @@ describe.each(configs)("the step on its own output, with %j", (config) => {
     const rows = sampleRecords();
     expect(rows).toHaveLength(585 + 242);
     expect(changed(rows, config)).toEqual([]);
+  });
+
+  it("changes nothing in the samples when their columns are known", () => {
+    const rows = sampleRecords();
+    const columns = columnsOf(rows).map((column) => ({ ...column, capitals: column.filled }));
+    expect(changed(rows, config, columns)).toEqual([]);
   });
 
   it("changes nothing in records made of odd pieces", () => {

@@ -30,6 +30,27 @@ const complete: [text: string, country: string | null, number: string, extension
   ["02/543.45.67", "BE", "+3225434567", null],
   ["030 1234567; 12", "DE", "+49301234567", "12"],
   ["+1 212 555 0100,,123", null, "+12125550100", "123"],
+  ["(+49 30 1234567)", null, "+49301234567", null],
+  ["(+49) 30 1234567", null, "+49301234567", null],
+  ["(+49 30) 1234567", null, "+49301234567", null],
+  ["(0049) 30 1234567", "DE", "+49301234567", null],
+  ["T +41 44 123 45 67", "CH", "+41441234567", null],
+  ["(202) 797-8806 xt 2109", "US", "+12027978806", "2109"],
+  ["2025550143x12", "US", "+12025550143", "12"],
+  ["01 23 45 67 89 poste 12", "FR", "+33123456789", "12"],
+  ["030 1234567 Durchwahl 12", "DE", "+49301234567", "12"],
+  ["030 1234567-DW12", "DE", "+49301234567", "12"],
+  ["+39 06 1234567 int. 12", null, "+39061234567", "12"],
+  ["06 1234567 interno 3", "IT", "+39061234567", "3"],
+  ["+51 1 6113131 anexo 12", null, "+5116113131", "12"],
+  ["+55 11 4004-1234 ramal 12", null, "+551140041234", "12"],
+  ["020 123 4567 toestel 12", "NL", "+31201234567", "12"],
+  ["22 123 45 67 wewn. 12", "PL", "+48221234567", "12"],
+  ["8 (495) 123-45-67 доб. 12", "RU", "+74951234567", "12"],
+  ["03-1234-5678 内線 12", "JP", "+81312345678", "12"],
+  ["(800) 200-TAXI", "US", "+18002008294", null],
+  ["1-800-FLOWERS", "CA", "+18003569377", null],
+  ["+1 800 MATTRESS", null, "+18006288737", null],
 ];
 
 const incomplete: [text: string, country: string | null, number: string][] = [
@@ -47,6 +68,27 @@ const incomplete: [text: string, country: string | null, number: string][] = [
   ["+41 44 123 45 67 / 68", null, "+41441234567"],
   ["0711 123456, 123457", "DE", "+49711123456"],
   ["0711 123456; 123457", "DE", "+49711123456"],
+  ["070 123 45 67 (Axel)", "SE", "+46701234567"],
+  ["020 7946 0123 Mon-Fri 9-5", "GB", "+442079460123"],
+  ["Mo-Fr 9-17 Uhr: 030 1234567", "DE", "+49301234567"],
+  ["75001 Paris 01 23 45 67 89", "FR", "+33123456789"],
+  ["202-555-0143 ; 202-555-0144", "US", "+12025550143"],
+  ["202-555-0143 202-555-0144", "US", "+12025550143"],
+  ["212 555 0100 - 212 555 0101", "US", "+12125550100"],
+  ["01.23.45.67.89 - 06.12.34.56.78", "FR", "+33123456789"],
+  ["202-555-0143 ::: 202-555-0144", "US", "+12025550143"],
+  ["202-555-0143 & 202-555-0144", "US", "+12025550143"],
+  ["+1 202 555 0143 +1 202 555 0144", null, "+12025550143"],
+  ["W: 202-555-0143 M: 202-555-0144", "US", "+12025550143"],
+  ["F: 030 1234568 / T: 030 1234567", "DE", "+49301234567"],
+  ["Fax: 030 1234568 Tel: 030 1234567", "DE", "+49301234567"],
+  ["Tel.: 030 1234567, Fax: 030 1234568", "DE", "+49301234567"],
+];
+
+const menus: [text: string, country: string, number: string, extension: string][] = [
+  ["(202) 667-1758 Press 2", "US", "+12026671758", "2"],
+  ["202-555-0143, option 3", "US", "+12025550143", "3"],
+  ["+1 (202) 555-0143 x12 (desk)", "US", "+12025550143", "12"],
 ];
 
 const unreadable: [string, string | null][] = [
@@ -61,6 +103,11 @@ const unreadable: [string, string | null][] = [
   ["1".repeat(999), "DE"],
   ["0711 123456 - 123457", "DE"],
   ["0711 123456 789012345", "DE"],
+  ["since 2024-01-15", "DE"],
+  ["USt-ID DE123456789", "DE"],
+  ["jo2025550143@acme.com", "US"],
+  ["(800) 200-TAXI", null],
+  ["0800 REIFEN", "DE"],
 ];
 
 describe("a phone number", () => {
@@ -72,13 +119,30 @@ describe("a phone number", () => {
     expect(parsePhone(text, country)).toEqual({ value: { number, extension: null }, complete: false });
   });
 
+  it.each(menus)("is found in %s (%s) with what to dial then", (text, country, number, extension) => {
+    expect(parsePhone(text, country)).toEqual({ value: { number, extension }, complete: false });
+  });
+
   it.each(unreadable)("is not read from %s in %s", (text, country) => {
     expect(parsePhone(text, country)).toBeNull();
   });
 
   it("takes no longer for a text with many separators", () => {
     const started = performance.now();
-    for (const text of ["1/", "1 / ", "030 1;", "+49 30 1, ", "/"].map((part) => part.repeat(990 / part.length)))
+    for (const text of [
+      "1/",
+      "1 / ",
+      "030 1;",
+      "+49 30 1, ",
+      "/",
+      "030 1x",
+      "1 ext ",
+      "1(",
+      "(+1) ",
+      "1 poste",
+      "1-",
+      "1 1-",
+    ].map((part) => part.repeat(990 / part.length)))
       parsePhone(text, "DE");
     expect(performance.now() - started).toBeLessThan(500);
   });

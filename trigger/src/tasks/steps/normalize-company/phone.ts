@@ -1,14 +1,14 @@
 import {
+  getCountryCallingCode,
   isSupportedCountry,
   parsePhoneNumberFromString,
   type CountryCode,
   type PhoneNumber,
 } from "libphonenumber-js/max";
 
+import { divideExtension, isFaxLabel, PHONE_LABEL, spelledInDigits } from "./phone-words";
 import type { Reading } from "./text";
 
-/** What separates two numbers in a cell that is not a number as a whole. */
-const BETWEEN_NUMBERS = /\s*[;,|]\s*|\s+\/\s+|\s+(?:or|oder|ou|o|and|und|et)\s+/i;
 /** What separates two numbers, or the parts of one: an area code ("030 / 1234567"), a short extension ("; 12"). */
 const PERHAPS_BETWEEN_NUMBERS = /[/,;]+/g;
 const MOST_NUMBERS_IN_A_CELL = 5;
@@ -18,9 +18,8 @@ const FEWEST_DIGITS = 6;
 const FEWEST_DIGITS_OF_ANOTHER = 5;
 /** E.164 allows no more, country code included. The library's German plan does. */
 const MOST_DIGITS = 15;
-/** What precedes a number: a word for "phone", or the apostrophe that makes a spreadsheet keep it as text. */
-const LABEL = /^\s*(?:'|(?:tel|telephone|telefon|phone|fon|ph|mobile|mobil|cell|office)?\.?\s*:?)\s*(?=[+(\d])/i;
-const FAX = /^\s*(?:tele)?fax\b/i;
+/** Digits, and what people put between the digits of a number. */
+const RUN = /(?:\+\s?)?[(\d][\d\s().\-‐-―/]*\d|\(\s?\+[\d\s().\-‐-―/]*\d/g;
 
 export interface Phone {
   /** E.164 */
@@ -33,20 +32,27 @@ export interface Phone {
  * prefix. Other words and further numbers make the reading incomplete.
  */
 export function parsePhone(raw: string, country: string | null): Reading<Phone> | null {
+  if (!/\p{N}/u.test(raw)) return null;
   const region = country !== null && isSupportedCountry(country) ? country : undefined;
-  if (FAX.test(raw)) return null;
-  const text = raw.normalize("NFKC").replace(LABEL, "").replace(/;ext=/i, " ext. ");
-  const first = firstOfSeveral(text, region);
-  if (first !== null) return { value: first, complete: false };
-  const whole = parseNumber(text, region, false);
-  if (whole !== null) return { value: toPhone(whole), complete: true };
-
-  const parts = text.split(BETWEEN_NUMBERS, MOST_NUMBERS_IN_A_CELL).filter((part) => /\d/.test(part));
-  for (const part of parts.length > 1 ? parts : [text]) {
-    const found = parseNumber(part, region, true);
-    if (found !== null) return { value: toPhone(found), complete: false };
+  const text = withoutBrackets(raw.normalize("NFKC").replace(PHONE_LABEL, "").replace(/;ext=/i, " ext. ").trim());
+  if (!isFaxLabel(text)) {
+    const first = firstOfSeveral(text, region);
+    if (first !== null) return { value: first, complete: false };
+    const whole = parseNumber(text, region);
+    if (whole !== null) return { value: toPhone(whole), complete: true };
+    const extended = withExtension(text, region);
+    if (extended !== null) return extended;
+    const spelled = parseSpelled(text, region);
+    if (spelled !== null) return { value: toPhone(spelled), complete: true };
   }
-  return null;
+  const found = firstRun(text, region);
+  return found === null ? null : { value: found, complete: false };
+}
+
+/** `(+49 30 1234567)` is a number in brackets and nothing more. */
+function withoutBrackets(text: string): string {
+  const [, inside] = /^\(([^()]*)\)$/.exec(text) ?? [];
+  return inside ?? text;
 }
 
 /**
@@ -59,20 +65,81 @@ function firstOfSeveral(text: string, region: CountryCode | undefined): Phone | 
     const rest = text.slice(index + sign.length);
     const digits = rest.replace(/\D/g, "").length;
     if (/\p{L}/u.test(rest) || digits < (sign.startsWith("/") ? 1 : FEWEST_DIGITS_OF_ANOTHER)) continue;
-    const number = parseNumber(text.slice(0, index), region, false);
+    const number = parseNumber(text.slice(0, index), region);
     if (number !== null && number.nationalNumber.length >= FEWEST_DIGITS) return toPhone(number);
   }
   return null;
 }
 
 /** Also reads 00 as the prefix for calls abroad, whatever the prefix in the record's country. */
-function parseNumber(text: string, region: CountryCode | undefined, extract: boolean): PhoneNumber | null {
-  const options = { ...(region && { defaultCountry: region }), extract };
-  for (const spelling of [text, text.replace(/^\s*00\s?(?=[1-9])/, "+")]) {
+function parseNumber(text: string, region: CountryCode | undefined): PhoneNumber | null {
+  const options = { ...(region && { defaultCountry: region }), extract: false };
+  // "(+49) 30", "(+49 30)": the library reads a plus sign only where it begins the text.
+  const plain = text.replace(/^\s*\(\s*((?:\+|00)[^()]*)\)/, "$1 ");
+  const abroad = plain.replace(/^\s*00\s?(?=[1-9])/, "+");
+  if (region === undefined && !abroad.trimStart().startsWith("+")) return null;
+  for (const spelling of plain === abroad ? [plain] : [plain, abroad]) {
     const number = parsePhoneNumberFromString(spelling, options);
     if (number?.isValid() === true && number.number.length - "+".length <= MOST_DIGITS) return number;
   }
   return null;
+}
+
+function withExtension(text: string, region: CountryCode | undefined): Reading<Phone> | null {
+  const divided = divideExtension(text);
+  if (divided === null) return null;
+  const number = parseNumber(divided.number, region);
+  if (number === null) return null;
+  return { value: { number: number.number, extension: divided.extension }, complete: divided.isPlain };
+}
+
+/** The letters on a telephone's keys, as North America writes them: "(800) 200-TAXI". */
+function parseSpelled(text: string, region: CountryCode | undefined): PhoneNumber | null {
+  const isNorthAmerican = region === undefined ? /^\+?1\b/.test(text) : getCountryCallingCode(region) === "1";
+  const digits = isNorthAmerican ? spelledInDigits(text) : null;
+  return digits === null ? null : parseNumber(digits, region);
+}
+
+/** The first number among words and other numbers: each run of digits is one or none. */
+function firstRun(text: string, region: CountryCode | undefined): Phone | null {
+  const runs = [...text.matchAll(RUN)].slice(0, MOST_NUMBERS_IN_A_CELL);
+  let end = 0;
+  for (const { 0: run, index } of runs) {
+    const before = text.slice(end, index);
+    end = index + run.length;
+    const rest = text.slice(end);
+    // A part of a word, an address or an identifier.
+    if (/[\p{L}\p{N}@_=+]$/u.test(before) || /^(?:[@_=]|(?!x\s?\d)\p{L})/iu.test(rest) || isFaxLabel(before)) continue;
+    for (const spelling of spellingsOfRun(run)) {
+      const number = parseNumber(spelling, region);
+      if (number === null || !isUnmistakable(spelling, number)) continue;
+      const extension = spelling === run ? (divideExtension(`0${rest}`, true)?.extension ?? null) : null;
+      return { number: number.number, extension };
+    }
+  }
+  return null;
+}
+
+/** The run, and its first half where both are written alike: "202-555-0143 202-555-0144", with or without a dash. */
+function spellingsOfRun(run: string): string[] {
+  const text = run.replace(/^\((?=[^)]*$)/, "");
+  const shape = (part: string) => part.trim().replace(/\d/g, "9");
+  for (const { 0: gap, index } of text.matchAll(/\s+(?:[-‐-―/]\s+)?|[/]/g)) {
+    const [first, second] = [text.slice(0, index), text.slice(index + gap.length)];
+    if (shape(first) === shape(second)) return [run, text, first];
+  }
+  return [run, text];
+}
+
+/**
+ * Beside other words a number must look like one: with the prefix of calls abroad or within the country. A date has
+ * neither, and the plans of some countries would take it for a number.
+ */
+function isUnmistakable(text: string, number: PhoneNumber): boolean {
+  const digits = text.replace(/[^\d+]/g, "");
+  if (/^(?:\+|00)/.test(digits)) return true;
+  if (/^\(?0/.test(number.formatNational())) return digits.startsWith("0");
+  return digits.length >= FEWEST_DIGITS && !/^(?:19|20)\d\d[-./ ]/.test(text.trim());
 }
 
 function toPhone(number: PhoneNumber): Phone {

@@ -27,8 +27,11 @@ export function cleanText(text: string): string {
   return withoutBlanks(clean);
 }
 
-function withoutBlanks(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
+const UNTIDY = /^\s|\s$|\s\s|[^\S ]/;
+
+/** Trimmed, with one space for white space. */
+export function withoutBlanks(text: string): string {
+  return UNTIDY.test(text) ? text.replace(/\s+/g, " ").trim() : text;
 }
 
 /** A form for comparison, without case, accents, compatibility variants, and anything but letters and digits. */
@@ -51,6 +54,7 @@ export function foldLetters(text: string): string {
     .replace(/æ/g, "ae")
     .replace(/œ/g, "oe")
     .replace(/đ/g, "d")
+    .replace(/ı/g, "i")
     .normalize("NFC");
 }
 
@@ -61,21 +65,4 @@ export function words(text: string): string[] {
 
 export function wordSet(text: string): ReadonlySet<string> {
   return new Set(words(text));
-}
-
-/** What people and exports write for "nothing". A bare `0` is a value. */
-// prettier-ignore
-export const DEFAULT_BLANK_VALUES = [
-  "-", "--", "---", "–", "—", ".", "?", "~", "n/a", "#n/a", "n.a.", "na", "k.a.", "null", "(null)", "<null>", "none",
-  "nil", "nan", "undefined", "unknown", "tbd",
-];
-
-/** The words in the form in which `isBlank` looks them up. */
-export function blankWords(values: readonly string[]): ReadonlySet<string> {
-  return new Set(values.map((value) => cleanText(value).toLowerCase()));
-}
-
-/** Whether cleaned text is empty or one of the words for nothing. */
-export function isBlank(text: string, words: ReadonlySet<string>): boolean {
-  return text === "" || (text.length <= 40 && words.has(text.toLowerCase()));
 }

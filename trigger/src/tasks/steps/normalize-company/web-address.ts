@@ -1,40 +1,28 @@
-import { parse as parseHostname } from "tldts";
-
+import { type DomainRules, type Host, splitHost } from "./company-host";
+import { isDisposable } from "./disposable-domains";
+import { mailHosts } from "./email-address";
 import { isFreemail } from "./freemail-domains";
-import { isSiteHost, isSiteName } from "./site-hosts";
-import { type Reading, wordSet } from "./text";
-
-/** An org's own exceptions, as registrable domains. */
-export interface DomainRules {
-  freemail: ReadonlySet<string>;
-  company: ReadonlySet<string>;
-}
-
-/** On these, a page belongs to the company and the domain does not: `linkedin.com/company/acme`. */
-const PLATFORMS = wordSet(`
-    facebook.com fb.com fb.me instagram.com linkedin.com lnkd.in twitter.com x.com youtube.com youtu.be tiktok.com
-    pinterest.com xing.com vk.com ok.ru t.me wa.me linktr.ee bit.ly goo.gl google.com g.page yelp.com
-    tripadvisor.com wikipedia.org crunchbase.com github.com gitlab.com apple.com amazon.com ebay.com ebay.de wix.com
-    yellowpages.com gelbeseiten.de indeed.com glassdoor.com kununu.com calendly.com`);
+import { isPlaceholderDomain, isPlaceholderMailDomain } from "./placeholders";
+import type { Reading } from "./text";
 
 /** Also with common typing errors: `htp://`, `hhtp://`, `http//`, `https:/`. */
 const SCHEME = /^(h{0,2}t{1,3}p{1,2}s?)(?:[:;]+\/*|\/\/+)/i;
 const OTHER_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 const TRACKING_PARAMETER = /^(?:utm_[a-z_]+|gclid|gbraid|wbraid|fbclid|msclkid|mc_cid|mc_eid|_hsenc|_hsmi)(?:=|$)/i;
-const EMAIL = /[^\s<>()[\]"',;:|\\]+@[^\s<>()[\]"',;:|\\]+/g;
-const LOCAL_PART = /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/;
 
 /**
  * A web address with scheme (`https` if none is given) and lower-case ASCII host, without user name, fragment and campaign
- * parameters.
+ * parameters. Null for a placeholder.
  */
-export function parseWebsite(text: string): Reading<string> | null {
+export function parseWebsite(text: string, rules: DomainRules): Reading<string> | null {
   return firstOf(text, (part) => {
     const url = parseUrl(part);
-    if (url === null) return null;
-    const search = withoutTracking(url.search);
-    const path = url.pathname === "/" && search === "" ? "" : url.pathname;
-    return `${url.protocol}//${url.host.replace(/\.(?=:|$)/, "")}${path}${search}`;
+    if (url === null || (!rules.company.has(url.host.domain) && isPlaceholderDomain(url.host.domain, url.host.label)))
+      return null;
+    const { protocol, host, pathname } = url.url;
+    const search = withoutTracking(url.url.search);
+    const path = pathname === "/" && search === "" ? "" : pathname;
+    return `${protocol}//${host.replace(/\.(?=:|$)/, "")}${path}${search}`;
   });
 }
 
@@ -46,79 +34,52 @@ function withoutTracking(search: string): string {
   return kept.length === 0 ? "" : `?${kept.join("&")}`;
 }
 
-/** The first e-mail address in lower case, if its domain can exist. */
-export function parseEmail(text: string): Reading<string> | null {
-  for (const [candidate] of text.matchAll(EMAIL)) {
-    const email = readEmail(candidate);
-    if (email === null) continue;
-    const bare = text.replace(/^mailto:/i, "").replace(/^<(.*)>$/, "$1");
-    return { value: email.address, complete: bare === candidate };
-  }
-  return null;
-}
-
 /**
- * The registrable domain, in ASCII, of a URL, a host name or an e-mail address. Null for mail providers, pages on social
- * platforms, IP addresses and names without a public suffix.
+ * The registrable domain, in ASCII, of a URL, a host name or an e-mail address. Null for mail providers, pages and hosts at
+ * portals, placeholders, IP addresses and names without a public suffix.
  */
 export function parseCompanyDomain(text: string, rules: DomainRules): Reading<string> | null {
+  if (text.includes("@")) {
+    for (const host of mailHosts(text)) {
+      const domain = mailDomain(host, rules);
+      // More than an address alone: another may be meant.
+      if (domain !== null) return { value: domain, complete: !/[\s,;|]/.test(text) };
+    }
+  }
   return firstOf(text, (part) => {
-    const url = parseUrl(part);
-    if (url !== null) {
-      const isPage = url.pathname !== "/" || withoutTracking(url.search) !== "";
-      return companyDomain(url.hostname, isPage, rules);
-    }
-    for (const [candidate] of part.matchAll(EMAIL)) {
-      const email = readEmail(candidate);
-      const domain = email === null ? null : companyDomain(email.host, false, rules);
-      if (domain !== null) return domain;
-    }
-    return null;
+    const parsed = parseUrl(part);
+    if (parsed === null) return null;
+    const isPage = parsed.url.pathname !== "/" || withoutTracking(parsed.url.search) !== "";
+    return siteDomain(parsed.host, isPage, rules);
   });
 }
 
 /** Lets an org list `www.Acme.com` as well as `acme.com`. */
 export function registrableDomain(text: string): string | null {
-  const url = parseUrl(text.trim());
-  return url === null ? null : (splitHost(url.hostname)?.domain ?? null);
+  return parseUrl(text.trim())?.host.domain ?? null;
 }
 
-function companyDomain(host: string, isPage: boolean, rules: DomainRules): string | null {
-  const split = splitHost(host);
-  if (split === null) return null;
-  if (rules.company.has(split.domain)) return split.domain;
-  if (rules.freemail.has(split.domain) || isFreemail(split.domain, split.label)) return null;
-  return isPage && (split.isSharedByPages || PLATFORMS.has(split.domain)) ? null : split.domain;
+function mailDomain(host: Host, rules: DomainRules): string | null {
+  const { domain, label } = host;
+  if (rules.company.has(domain)) return domain;
+  if (isProvider(host, rules) || host.isSharedByMail || host.isAtPortal || isPlaceholderMailDomain(domain, label))
+    return null;
+  return domain;
 }
 
-interface Host {
-  domain: string;
-  /** The domain before its public suffix; empty for a customer's site at a website builder. */
-  label: string;
-  /** The website builder's own domain: a page on it belongs to a customer. */
-  isSharedByPages: boolean;
+function siteDomain(host: Host, isPage: boolean, rules: DomainRules): string | null {
+  const { domain, label } = host;
+  if (rules.company.has(domain)) return domain;
+  if (isProvider(host, rules) || host.isAtPortal || isPlaceholderDomain(domain, label)) return null;
+  return isPage && host.isSharedByPages ? null : domain;
 }
 
-/**
- * A customer's site at a website builder (`acme.myshopify.com`, `acme.wordpress.com`) is a domain of its own. The private
- * part of the suffix list has most builders, site-hosts.ts the others.
- */
-function splitHost(host: string): Host | null {
-  const hosted = parseHostname(host, { allowPrivateDomains: true });
-  if (hosted.isPrivate === true && hosted.domain !== null && isSiteName(hosted.domainWithoutSuffix ?? ""))
-    return { domain: hosted.domain, label: "", isSharedByPages: false };
-  const { domain, domainWithoutSuffix, isIcann, subdomain } = hosted.isPrivate === true ? parseHostname(host) : hosted;
-  if (domain === null || isIcann !== true) return null;
-  const label = domainWithoutSuffix ?? "";
-  if (!isSiteHost(domain, label)) return { domain, label, isSharedByPages: hosted.isPrivate === true };
-  const site = subdomain?.split(".").at(-1) ?? "";
-  return isSiteName(site)
-    ? { domain: `${site}.${domain}`, label: "", isSharedByPages: false }
-    : { domain, label, isSharedByPages: true };
+function isProvider({ domain, label }: Host, rules: DomainRules): boolean {
+  return rules.freemail.has(domain) || isFreemail(domain, label) || isDisposable(domain);
 }
 
 /** If there are several schemes, as in `https://http://acme.com`, the last one counts. */
-function parseUrl(text: string): URL | null {
+function parseUrl(text: string): { url: URL; host: Host } | null {
   let rest = text;
   let scheme = "https";
   for (let match = SCHEME.exec(rest); match !== null; match = SCHEME.exec(rest)) {
@@ -129,19 +90,8 @@ function parseUrl(text: string): URL | null {
   const address = `${scheme}://${rest}`;
   if (!URL.canParse(address)) return null;
   const url = new URL(address);
-  return splitHost(url.hostname) === null ? null : url;
-}
-
-function readEmail(candidate: string): { address: string; host: string } | null {
-  const at = candidate.lastIndexOf("@");
-  const local = candidate
-    .slice(0, at)
-    .replace(/^mailto:/i, "")
-    .toLowerCase();
-  const host = candidate.slice(at + 1).replace(/\.+$/, "");
-  if (!LOCAL_PART.test(local) || host.includes("/") || !URL.canParse(`https://${host}`)) return null;
-  const ascii = new URL(`https://${host}`).hostname;
-  return splitHost(ascii) === null ? null : { address: `${local}@${ascii}`, host: ascii };
+  const host = splitHost(url.hostname);
+  return host === null ? null : { url, host };
 }
 
 /** Reads the first address in a cell. Other text in the cell makes the reading incomplete. */
