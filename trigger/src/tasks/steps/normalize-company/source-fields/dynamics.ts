@@ -1,8 +1,8 @@
 import type { SourceSystem } from "./source-system";
 
 /**
- * "Export to Excel" writes display names, dataflows and the API the logical names. Both: Microsoft's entity reference for
- * account, contact and lead.
+ * "Export to Excel" writes display names; dataflows and the API write the logical names of account, contact and lead. The
+ * translated labels were not compared with exports in those languages.
  */
 // prettier-ignore
 export const dynamics: SourceSystem = {

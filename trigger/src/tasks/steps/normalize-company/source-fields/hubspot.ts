@@ -2,7 +2,7 @@ import type { SourceSystem } from "./source-system";
 
 /**
  * HubSpot writes the labels of its properties, in the language of the user who exports; the API's names stand in exports
- * of other tools. Labels: HubSpot's default company properties, in its knowledge base in each language.
+ * of other tools. English and Spanish labels come from public export lines; the others were not compared with exports.
  */
 // prettier-ignore
 export const hubspot: SourceSystem = {

@@ -1,6 +1,9 @@
 import type { SourceSystem } from "./source-system";
 
-/** The list view's export puts the object before each label; the label follows the user's language. */
+/**
+ * The list view's export puts the object before each label; the label follows the user's language. Translated labels were
+ * not compared with exports.
+ */
 // prettier-ignore
 export const pipedrive: SourceSystem = {
   fields: {

@@ -1,8 +1,8 @@
 import type { SourceSystem } from "./source-system";
 
 /**
- * Reports carry the labels of the user's language, Data Loader and the data export the API names of the object reference
- * (Account, Contact, Lead).
+ * Reports have the labels of the user's language; Data Loader and the data export have the API names of Account, Contact
+ * and Lead. English, Japanese and API names come from public export lines; the others were not compared with exports.
  */
 // prettier-ignore
 export const salesforce: SourceSystem = {

@@ -2,7 +2,7 @@ import type { SourceSystem } from "./source-system";
 
 /**
  * SuiteCRM and SugarCRM export field names or labels, as set up. Labels: SuiteCRM, modules/Accounts, Contacts and
- * Leads, language/en_us.lang.php; other languages after its language packs.
+ * Leads, language/en_us.lang.php. Labels in other languages were not compared with its language packs.
  */
 // prettier-ignore
 export const suitecrm: SourceSystem = {

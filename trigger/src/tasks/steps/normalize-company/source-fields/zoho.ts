@@ -1,6 +1,8 @@
 import type { SourceSystem } from "./source-system";
 
-/** Labels of the modules Accounts, Contacts and Leads as Zoho CRM exports them, and their API names. */
+/**
+ * Labels of the modules Accounts, Contacts and Leads, and their API names. Translated labels were not compared with exports.
+ */
 // prettier-ignore
 export const zoho: SourceSystem = {
   fields: {
