@@ -77,7 +77,7 @@ class RecordProfile:
         if (
             column is None
             and len(self._columns) < self._max_columns
-            and len(name) <= self._max_name_characters
+            and 1 <= len(name) <= self._max_name_characters
         ):
             column = self._columns[name] = ColumnProfile(name)
         return column

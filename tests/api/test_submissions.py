@@ -189,6 +189,12 @@ def test_records_nested_too_deeply_are_refused_before_they_are_stored(member: Ca
     assert (row["reason"], row["data"]["raw"]) == ("nested_too_deeply", json.dumps({"a": deep}))
 
 
+def test_a_field_without_a_name_has_no_profile(member: Caller, form: Json) -> None:
+    records = [{"": 1, "a": "x", "n" * 300: 2}]
+    created = member.data("submissions/create", form | {"records": records})
+    assert [column["name"] for column in created["submission"]["columns"]] == ["a"]
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_ndjson_is_taken_over_several_chunks(member: Caller, form: Json, compressed: bool) -> None:
     lines = [json.dumps({"n": number, "z": None}) for number in range(1, 2501)]

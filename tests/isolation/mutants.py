@@ -48,7 +48,7 @@ AUTHORITY = (
     ),
     ("private.recall_result", "coalesce(v_caller.api_token_id, v_caller.user_id)", "v_caller.user_id"),
     ("private.remember_result", "coalesce(v_caller.api_token_id, v_caller.user_id)", "v_caller.user_id"),
-    ("private.acceptable_invitations", "i.email = lower(p_email)", "true"),
+    ("private.acceptable_invitations", "i.email = private.lower_ascii(p_email)", "true"),
     ("private.admit_identity", "where a.id = p_invitation_id", ""),
 )
 _CALLER = {"private.look_up_caller", "private.resolve_caller", "private.caller_is_org_wide"}

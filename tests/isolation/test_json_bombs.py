@@ -16,10 +16,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import errors, sql
+from psycopg import sql
 
 from tests.isolation.function_rules import FUNCTIONS
-from tests.support.pipeline import create_blueprint, create_run, publish_steps, records
+from tests.support.pipeline import create_blueprint, create_run, publish_steps
 from tests.support.sql_client import Client, Connection, connect, owner, refused, service, signed_in
 from tests.support.stack import StackEnvironment
 from tests.support.tenants import Tenants, create_tenants, create_token
@@ -232,14 +232,6 @@ def test_a_bomb_in_a_column_is_refused_cheaply(
         assert caught.value.sqlstate in ("23514", "PT413", "PT422"), caught.value
 
 
-@pytest.mark.parametrize("name", [" " * 200 + "x", "x" + " " * 200])
-def test_spaces_count_in_a_name(connection: Connection, tenants: Tenants, name: str) -> None:
-    with pytest.raises(errors.CheckViolation):
-        signed_in(connection, tenants.org.admin).change(
-            "insert into public.companies (name) values (%(name)s)", {"name": name}
-        )
-
-
 def test_a_chunk_with_many_zeros_is_read(supabase: StackEnvironment, bombed: Tenants) -> None:
     """What makes a bomb is the number of digits, not the number of numbers."""
     data = {f"f{number}": 0 for number in range(100)}
@@ -252,21 +244,6 @@ def test_a_chunk_with_many_zeros_is_read(supabase: StackEnvironment, bombed: Ten
             chunk_index=0,
             records=given,
         )
-
-
-def test_long_details_of_a_step_are_shortened(
-    connection: Connection, worker: Client, tenants: Tenants
-) -> None:
-    run = create_run(worker, tenants.org, tenants.org.first)
-    run.take()
-    run.start(1)
-    details = {"field": "name", "errors": ["x" * 100] * 100}
-    rejected = [{"id": "2", "reason": "bad", "message": "Bad.", "details": details}]
-    run.write(1, records(1, 3), rejected=rejected)
-    listed = signed_in(connection, tenants.org.admin).call(
-        "list_step_result_records", step_result_id=run.step_id(1), kind="rejected"
-    )
-    assert listed["items"][0]["details"] == {"field": "name", "truncated": True}
 
 
 def test_the_output_of_a_step_is_bounded_before_it_is_printed(

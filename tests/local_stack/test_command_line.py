@@ -44,7 +44,8 @@ def test_env_prints_lines_that_dotenv_and_a_shell_read_alike(first: CommandLine)
 def test_env_prints_every_variable_of_the_example_that_has_a_value_here(first: CommandLine) -> None:
     listed = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     optional = {"INVITATION_REDIRECT_URL", "SUPABASE_JWKS_URL", "SUPABASE_JWT_SIGNING_KEY", "POSTGREST_BIN"}
-    optional |= {name for name in listed if name.startswith("OTEL_")}
+    optional |= {name for name in listed if name.startswith(("OTEL_", "UPLOAD_", "MAX_OPEN_UPLOADS"))}
+    optional |= {name for name in listed if name.startswith("MAX_UPLOAD_")} - {"MAX_UPLOAD_BYTES"}
     assert set(first.environment()) == listed - optional
 
 
