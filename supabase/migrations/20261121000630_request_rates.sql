@@ -6,15 +6,16 @@
 -- Unlogged: after a crash of the server all buckets are full, which harms nobody.
 create unlogged table private.request_buckets (
     org_id uuid not null references public.orgs (id) on delete cascade,
-    -- The API token, the user of a session, or the org itself.
-    holder_id uuid not null,
+    -- The API token, the user of a session, or the org itself. No two of them share an id.
+    holder_id uuid primary key,
     requests double precision not null,
-    filled_at timestamptz not null default clock_timestamp(),
-    primary key (org_id, holder_id)
+    filled_at timestamptz not null default clock_timestamp()
 )
 with (fillfactor = 50);
 comment on table private.request_buckets is
     'How many requests a credential or an org had left at filled_at. A full bucket holds five seconds of its rate.';
+
+create index request_buckets_org_id_idx on private.request_buckets (org_id);
 
 alter table private.request_buckets enable row level security;
 
@@ -22,7 +23,7 @@ create function private.fill_request_bucket(p_org_id uuid, p_holder_id uuid, p_r
 language sql volatile set search_path = '' as $$
     insert into private.request_buckets as b (org_id, holder_id, requests)
     values (p_org_id, p_holder_id, p_rate * 5)
-    on conflict (org_id, holder_id) do update set
+    on conflict (holder_id) do update set
         requests = least(
             p_rate * 5,
             b.requests + p_rate * greatest(extract(epoch from clock_timestamp() - b.filled_at)::double precision, 0)
@@ -55,7 +56,7 @@ begin
     v_granted := least(p_count, floor(least(v_own, v_of_org)));
     update private.request_buckets
     set requests = requests - v_granted
-    where org_id = v_caller.org_id and holder_id in (v_holder_id, v_caller.org_id);
+    where holder_id in (v_holder_id, v_caller.org_id);
     return jsonb_build_object(
         'granted', v_granted,
         'limit_per_second', least(v_own_rate, v_org_rate),

@@ -45,7 +45,8 @@ TABLES: Mapping[str, TableRules] = {
         owner="id",
         links={"company_id": "companies"},
         unlinked=frozenset({"identity_id"}),
-        fresh={"identity_id": "00000000-0000-4000-8000-000000000000"},
+        # A copy of a user is one who has left: an identity has one user.
+        fresh={"identity_id": None, "left_at": "2026-01-01", "deactivated_at": "2026-01-01"},
     ),
     "invitations": TableRules(
         select=ADMINS_OF_COMPANY,

@@ -24,6 +24,7 @@ async function run({ file, chunk_size, secret, steps }: Order): Promise<number> 
     const state = await step.prepareBatch?.({
       config,
       signal: new AbortController().signal,
+      warn: () => undefined,
       async *readInput(chunkIndexes = [...input.keys()]) {
         for (const chunkIndex of chunkIndexes) yield { chunkIndex, records: input[chunkIndex] ?? [], passing: [] };
       },
